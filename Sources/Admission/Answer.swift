@@ -1,0 +1,78 @@
+// The answer to a review: the AdmissionReview that goes back to the API server, and what was decided, for people.
+
+import JSON
+import SwapPolicy
+
+/// The answer to one AdmissionReview.
+public struct Answer: Sendable {
+  /// The AdmissionReview with its response, as one line of JSON with a newline at its end.
+  public internal(set) var body: [UInt8] = []
+  /// Why the review needed no look at images; `nil` when it did.
+  public internal(set) var notReviewed: NotReviewed?
+  /// What was decided about every image, in the order of the pod.
+  public internal(set) var images: [ImageOutcome] = []
+  /// A wrong type or a duplicate inside the pod, which is then allowed as it is.
+  public internal(set) var podFault: JSONError?
+}
+
+/// What was decided about one image of a pod.
+public struct ImageOutcome: Sendable {
+  public enum Verdict: Equatable, Sendable {
+    /// The pod is left alone as a whole.
+    case outOfScope(OutOfScope)
+    /// The image cannot be changed by this operation.
+    case notChangeable
+    /// The image is the one of the old object.
+    case unchanged
+    /// There is no image name.
+    case missing
+    /// The rules decided.
+    case decided(Decision)
+  }
+
+  public let list: ImageList
+  public let index: Int
+  /// The container's or volume's name.
+  public let name: String?
+  /// The image's name as the pod has it.
+  public let image: String?
+  public let verdict: Verdict
+}
+
+/// Texts for the user's terminal, within the limits of the API server: 120 characters each, 4096 in all.
+struct Warnings {
+  private(set) var texts: [String] = []
+  private var room = 4096
+
+  mutating func add(_ text: String) {
+    var warning = "pisw: " + text
+    if warning.utf8.count > 120 { warning = String(Substring(warning.utf8.prefix(117))) + "..." }
+    guard room >= warning.utf8.count else { return }
+    room -= warning.utf8.count
+    texts.append(warning)
+  }
+}
+
+/// Writes the AdmissionReview that answers a review.
+///
+/// - Parameter uid: the request's uid as the text has it, between the quotes.
+func writeAnswer(version: Review.Version, uid: ArraySlice<UInt8>, patch: Patch, warnings: Warnings) -> [UInt8] {
+  var out: [UInt8] = []
+  out.append("{\"apiVersion\":\"" + version.rawValue + "\",\"kind\":\"AdmissionReview\",\"response\":{\"uid\":\"")
+  out += uid
+  out.append("\",\"allowed\":true")
+  if !patch.isEmpty {
+    out.append(",\"patchType\":\"JSONPatch\",\"patch\":\"")
+    out.appendBase64(patch.json)
+    out.append("\",\"auditAnnotations\":{\"k8s-proxy-image-swapper\":\"mutated\"}")
+  }
+  if version == .v1, !warnings.texts.isEmpty {
+    for (i, text) in warnings.texts.enumerated() {
+      out.append(i == 0 ? ",\"warnings\":[" : ",")
+      out.appendJSONString(text)
+    }
+    out.append("]")
+  }
+  out.append("}}\n")
+  return out
+}

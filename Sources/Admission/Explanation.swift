@@ -1,0 +1,85 @@
+// The answer in words: a line for each image, for people and for `cut -f`.
+
+import JSON
+import SwapPolicy
+
+extension Answer {
+  /// A line for each image, or one for a review without images to look at.
+  ///
+  /// Six columns with tabs between: where the image is, the image as written, its normalised name, the decision, the
+  /// rule with its place in the configuration, the result. What does not apply is `-`. Of the pod, lines hold only
+  /// image names and names of containers, in printable ASCII.
+  public var explanation: [String] {
+    if let notReviewed {
+      return [["review", "-", "-", "left alone: " + notReviewed.rawValue, "-", "-"].joined(separator: "\t")]
+    }
+    return images.map { image in
+      let written = image.image.map(asciiEscaped)
+      let (decision, rule, result) = image.verdict.words
+      let columns = [
+        image.place, written, image.image.flatMap(normalizedName), decision, rule, result ?? written,
+      ]
+      return columns.map { $0 ?? "-" }.joined(separator: "\t")
+    }
+  }
+}
+
+extension ImageOutcome {
+  /// `containers[0] (web)`; the name only if it is one that Kubernetes accepts.
+  fileprivate var place: String {
+    let place = list.rawValue + "[" + String(index) + "]"
+    guard let name, !name.isEmpty, name.utf8.count <= 63,
+      name.utf8.allSatisfy({ ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-") })
+    else { return place }
+    return place + " (" + name + ")"
+  }
+}
+
+extension ImageOutcome.Verdict {
+  /// The decision, the rule behind it, and the image's new name.
+  fileprivate var words: (decision: String, rule: String?, result: String?) {
+    switch self {
+    case .outOfScope(let reason):
+      let (decision, rule) = reason.words
+      return ("left alone: " + decision, rule, nil)
+    case .notChangeable: return ("left alone: this operation cannot change it", nil, nil)
+    case .unchanged: return ("left alone: the image did not change", nil, nil)
+    case .missing: return ("left alone: no image name", nil, nil)
+    case .decided(let decision):
+      switch decision {
+      case .redirected(let image, let mirror): return ("redirected", mirror.words, image)
+      case .empty: return ("left alone: no image name", nil, nil)
+      case .placeholder: return ("left alone: a placeholder, not an image", nil, nil)
+      case .invalid(let error): return ("left alone: not a valid image name: " + error.rawValue, nil, nil)
+      case .noRegistry: return ("left alone: no registry can be told from it", nil, nil)
+      case .alreadyRedirected(let mirror): return ("left alone: it lies under a target", mirror.words, nil)
+      case .ignored(let rule):
+        return ("left alone: ignored", "ignoreimages " + asciiEscaped(rule.text) + at(rule.place), nil)
+      case .noMirror: return ("left alone: no mirror for its registry", nil, nil)
+      case .invalidResult(_, let mirror):
+        return ("left alone: its name under the target would not be valid", mirror.words, nil)
+      }
+    }
+  }
+}
+
+extension OutOfScope {
+  fileprivate var words: (decision: String, rule: String?) {
+    switch self {
+    case .mirrorPod: ("the mirror of a static pod", nil)
+    case .optedOut: ("opted out", skipKey)
+    case .excludedNamespace(let entry):
+      ("excluded namespace", "exclude.namespaces " + asciiEscaped(entry.pattern) + at(entry.place))
+    case .excludedLabel(let label):
+      ("excluded label", "exclude.labels " + asciiEscaped(label.key) + at(label.value.place))
+    case .excludedOwner(let entry):
+      ("excluded owner", "exclude.owners " + asciiEscaped(entry.pattern) + at(entry.place))
+    }
+  }
+}
+
+extension Mirror {
+  fileprivate var words: String { "mirror " + source + at(place) }
+}
+
+private func at(_ place: Place) -> String { " at " + place.description }

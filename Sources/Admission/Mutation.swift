@@ -1,0 +1,268 @@
+// The mutation: one AdmissionReview in, one answer out. Everything else in this project brings reviews here.
+
+import JSON
+import SwapPolicy
+
+/// Answers one AdmissionReview (admission.k8s.io/v1 or v1beta1).
+///
+/// The pod is always allowed. A patch is given only where it applies to the object in the review; a pod with a wrong
+/// type inside gets none, a warning, and `Answer.podFault`.
+///
+/// - Parameters:
+///   - text: the review as JSON.
+///   - policy: the rules.
+/// - Throws: `JSONError` when the text is not JSON or no AdmissionReview: then there is nothing to answer.
+public func answer(_ text: [UInt8], under policy: SwapPolicy) throws(JSONError) -> Answer {
+  let review = try readReview(text)
+  var mutation = Mutation(text: text, review: review, policy: policy)
+  do throws(JSONError) {
+    try mutation.run()
+  } catch {
+    mutation.leaveAlone(error)
+  }
+  mutation.answer.body = writeAnswer(
+    version: review.version, uid: text[review.uid.range], patch: mutation.patch, warnings: mutation.warnings)
+  return mutation.answer
+}
+
+private struct Mutation {
+  let text: [UInt8]
+  let review: Review
+  let policy: SwapPolicy
+  var answer = Answer()
+  var patch = Patch()
+  var warnings = Warnings()
+
+  private var json: JSONReader { JSONReader(text) }
+
+  init(text: [UInt8], review: Review, policy: SwapPolicy) {
+    self.text = text
+    self.review = review
+    self.policy = policy
+  }
+
+  /// - Throws: `JSONError` for a wrong type or a duplicate inside the pod.
+  mutating func run() throws(JSONError) {
+    answer.notReviewed = try review.notReviewed()
+    guard answer.notReviewed == nil, let pod = review.object else { return }
+
+    let scope = ScopeReader(text: text, policy: policy)
+    var scopeWarnings: [String] = []
+    let outOfScope = try scope.outOfScope(pod, namespace: review.namespace) { scopeWarnings.append($0) }
+    for warning in scopeWarnings { warnings.add(warning) }
+
+    let old = OldImages(review, json)
+    for field in pod.images {
+      let verdict = outOfScope.map { .outOfScope($0) } ?? verdict(field, old)
+      record(field, verdict)
+    }
+    guard !patch.isEmpty, review.subresource == .none else { return }
+    try addLabel(pod, scope)
+    if policy.annotatesOriginals { try annotateOriginals(pod, scope) }
+    if review.operation == .create { try addPullSecrets(pod) }
+  }
+
+  /// Drops whatever was to change; the pod is allowed as it is.
+  mutating func leaveAlone(_ fault: JSONError) {
+    answer.images = []
+    answer.podFault = fault
+    patch = Patch()
+    warnings = Warnings()
+    warnings.add("left alone: " + fault.problem + ", at " + jsonPointer(to: fault.offset, in: text))
+  }
+}
+
+// Images.
+extension Mutation {
+  private func verdict(_ field: ImageField, _ old: OldImages) -> ImageOutcome.Verdict {
+    switch (review.subresource, field.list) {
+    case (.ephemeralContainers, .ephemeralContainers):
+      if old.contains(field, json) { return .notChangeable }
+    case (.ephemeralContainers, _), (_, .ephemeralContainers): return .notChangeable
+    case (_, .volumes): if review.operation != .create { return .notChangeable }
+    default: break
+    }
+    guard let image = field.image else { return .missing }
+    if review.operation == .update, review.subresource == .none, old.image(of: field, json) == json.decode(image) {
+      return .unchanged
+    }
+    return .decided(policy.decide(json.decode(image)))
+  }
+
+  /// Keeps what was decided; adds to the patch and the warnings what it asks for.
+  private mutating func record(_ field: ImageField, _ verdict: ImageOutcome.Verdict) {
+    let image = field.image.map { json.decode($0) }
+    let outcome = ImageOutcome(
+      list: field.list, index: field.index, name: field.name.map { json.decode($0) }, image: image, verdict: verdict)
+    answer.images.append(outcome)
+    guard case .decided(let decision) = verdict, let image else { return }
+    let place = field.list.rawValue + "[" + String(field.index) + "]"
+    switch decision {
+    case .redirected(let target, _): patch.replace(field.pointer, with: target)
+    case .invalid: warnings.add(place + ": not a valid image name, left as it is: " + quoted(image))
+    case .noRegistry: warnings.add(place + ": no registry can be told from the image name: " + quoted(image))
+    case .invalidResult(_, let mirror):
+      warnings.add(place + ": left as it is, no valid name under " + mirror.target + ": " + quoted(image))
+    case .empty, .placeholder, .alreadyRedirected, .ignored, .noMirror: break
+    }
+  }
+}
+
+// The rest of the pod, once an image changed.
+extension Mutation {
+  private static let label = "k8s-proxy-image-swapper"
+  private static let labelValue = "patched-image"
+  private static let originalsKey = "k8s-proxy-image-swapper/original-images"
+  /// What all annotations of an object may hold, keys and values together (TotalAnnotationSizeLimitB).
+  private static let annotationRoom = 256 * 1024
+
+  /// Adds the label that tells redirected pods, with the parents it lacks.
+  private mutating func addLabel(_ pod: Pod, _ scope: ScopeReader) throws(JSONError) {
+    if try scope.values(of: [Mutation.label], in: pod.labels)[0] == Mutation.labelValue { return }
+    let value = jsonString(Mutation.labelValue)
+    let labels = jsonObject([(Mutation.label, value)])
+    if pod.metadata.isAbsent {
+      patch.add("/metadata", jsonObject([("labels", labels)]))
+    } else if pod.labels.isAbsent {
+      patch.add("/metadata/labels", labels)
+    } else {
+      patch.add("/metadata/labels/" + Mutation.label, value)
+    }
+  }
+
+  /// Keeps the original names of what changed in an annotation, beside those that it already holds.
+  private mutating func annotateOriginals(_ pod: Pod, _ scope: ScopeReader) throws(JSONError) {
+    var originals: [(String, [UInt8])] = []
+    for image in answer.images {
+      guard case .decided(.redirected) = image.verdict, let name = image.name,
+        let original = image.image
+      else { continue }
+      originals.append((image.list.rawValue + "/" + name, jsonString(original)))
+    }
+    if originals.isEmpty { return }
+    var members = originals
+    if let existing = try scope.values(of: [Mutation.originalsKey], in: pod.annotations)[0] {
+      guard let kept = membersOfObject(existing, except: originals.map(\.0)) else {
+        return warnings.add("the annotation " + Mutation.originalsKey + " is no JSON object, left as it is")
+      }
+      members = kept + originals
+    }
+    let value = jsonObject(members)
+    guard try annotationBytes(pod) + Mutation.originalsKey.utf8.count + value.count <= Mutation.annotationRoom else {
+      return warnings.add("no room for the annotation " + Mutation.originalsKey + ", left out")
+    }
+    let text = jsonString(String(decoding: value, as: UTF8.self))
+    if pod.annotations.isAbsent {
+      patch.add("/metadata/annotations", jsonObject([(Mutation.originalsKey, text)]))
+    } else {
+      patch.add("/metadata/annotations/k8s-proxy-image-swapper~1original-images", text)
+    }
+  }
+
+  /// The members of a JSON object in a text, but for some; `nil` if the text is no JSON object.
+  private func membersOfObject(_ text: String, except names: [String]) -> [(String, [UInt8])]? {
+    var json = JSONReader(Array(text.utf8))
+    var members: [(String, [UInt8])] = []
+    do throws(JSONError) {
+      try json.openObject()
+      while let key = try json.nextKey() {
+        _ = try json.peek()
+        let start = json.offset
+        try json.skip()
+        let name = json.decode(key)
+        if !names.contains(name) { members.append((name, Array(json.bytes[start..<json.offset]))) }
+      }
+      try json.finish()
+    } catch {
+      return nil
+    }
+    return members
+  }
+
+  /// How many bytes the pod's annotations hold, keys and values together, the one of the originals left out.
+  private func annotationBytes(_ pod: Pod) throws(JSONError) -> Int {
+    guard case .at(let offset) = pod.annotations else { return 0 }
+    var json = JSONReader(text, at: offset)
+    var count = 0
+    try json.openObject()
+    while let key = try json.nextKey() {
+      let isOriginals = json.key(key, is: Mutation.originalsKey)
+      let start = json.offset
+      let value = try json.peek() == .string ? json.string() : nil
+      if value == nil { try json.skip() }
+      if isOriginals { continue }
+      count += json.decodedBytes(key).count + (value.map { json.decodedBytes($0).count } ?? json.offset - start)
+    }
+    return count
+  }
+
+  /// Appends the configured pull secrets that the pod does not name.
+  private mutating func addPullSecrets(_ pod: Pod) throws(JSONError) {
+    var present: [String] = []
+    if case .at(let offset) = pod.imagePullSecrets {
+      var json = JSONReader(text, at: offset)
+      try json.openArray()
+      while try json.nextElement() {
+        if let name = try json.values(of: ["name"])[0] { present.append(name) }
+      }
+    }
+    let missing = policy.imagePullSecrets.filter { !present.contains($0) }.map { jsonObject([("name", jsonString($0))]) }
+    if missing.isEmpty { return }
+    if pod.imagePullSecrets.isAbsent {
+      patch.add("/spec/imagePullSecrets", jsonArray(missing))
+    } else {
+      for secret in missing { patch.add("/spec/imagePullSecrets/-", secret) }
+    }
+  }
+}
+
+/// The images of the old object by list and name.
+private struct OldImages {
+  private let images: [String: String?]
+
+  init(_ review: Review, _ json: JSONReader) {
+    guard review.operation == .update, let old = review.oldObject else {
+      images = [:]
+      return
+    }
+    var images: [String: String?] = [:]
+    for field in old.images {
+      guard let key = OldImages.key(field, json) else { continue }
+      images.updateValue(field.image.map { json.decode($0) }, forKey: key)
+    }
+    self.images = images
+  }
+
+  func contains(_ field: ImageField, _ json: JSONReader) -> Bool {
+    OldImages.key(field, json).map { images[$0] != nil } ?? false
+  }
+
+  func image(of field: ImageField, _ json: JSONReader) -> String? {
+    OldImages.key(field, json).flatMap { images[$0] ?? nil }
+  }
+
+  private static func key(_ field: ImageField, _ json: JSONReader) -> String? {
+    field.name.map { field.list.rawValue + "/" + json.decode($0) }
+  }
+}
+
+private func jsonString(_ text: String) -> [UInt8] {
+  var out: [UInt8] = []
+  out.appendJSONString(text)
+  return out
+}
+
+private func jsonObject(_ members: [(String, [UInt8])]) -> [UInt8] {
+  var out = [UInt8(ascii: "{")]
+  for (i, (name, value)) in members.enumerated() {
+    if i > 0 { out.append(UInt8(ascii: ",")) }
+    out.appendJSONString(name)
+    out.append(UInt8(ascii: ":"))
+    out += value
+  }
+  return out + [UInt8(ascii: "}")]
+}
+
+private func jsonArray(_ elements: [[UInt8]]) -> [UInt8] {
+  [UInt8(ascii: "[")] + elements.joined(separator: [UInt8(ascii: ",")]) + [UInt8(ascii: "]")]
+}

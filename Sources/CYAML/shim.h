@@ -1,0 +1,2 @@
+// libyaml, as the system ships it.
+#include <yaml.h>

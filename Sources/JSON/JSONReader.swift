@@ -1,0 +1,209 @@
+// A strict and lazy reader of JSON (RFC 8259): it walks forward through a text, member by member, and validates and
+// skips what nobody asks for. It copies and builds nothing until a string is decoded.
+//
+//   var reader = JSONReader(bytes)
+//   try reader.openObject()
+//   while let key = try reader.nextKey() {
+//     if reader.key(key, is: "uid") { uid = try reader.string() } else { try reader.skip() }
+//   }
+//   try reader.finish()
+
+/// How many levels of arrays and objects a text may nest.
+public let maximumDepth = 512
+
+/// The kinds of JSON values.
+public enum JSONKind: String, Sendable {
+  case object = "an object"
+  case array = "an array"
+  case string = "a string"
+  case number = "a number"
+  case boolean = "a boolean"
+  case null = "null"
+}
+
+/// A string within a text: where its contents lie, between the quotes, and whether they hold escapes.
+public struct JSONString: Sendable {
+  public let range: Range<Int>
+  public let escaped: Bool
+
+  init(_ range: Range<Int>, escaped: Bool) {
+    self.range = range
+    self.escaped = escaped
+  }
+}
+
+/// A position in a JSON text. Copies are cheap and walk on their own.
+public struct JSONReader: Sendable {
+  /// The text.
+  public let bytes: [UInt8]
+  /// Where the reader stands, in bytes from the beginning.
+  public private(set) var offset: Int
+  private var depth = 0
+  private var expectsComma = false
+
+  /// A reader at the beginning of a text, or at a value within it that was validated before.
+  public init(_ bytes: [UInt8], at offset: Int = 0) {
+    self.bytes = bytes
+    self.offset = offset
+  }
+
+  /// The kind of the value ahead, told by its first byte.
+  ///
+  /// - Throws: `JSONError` where no value begins.
+  public mutating func peek() throws(JSONError) -> JSONKind {
+    offset = endOfWhitespace(bytes.span, offset)
+    guard offset < bytes.count else { throw JSONError("the text ends; expected a value", at: offset) }
+    switch bytes[offset] {
+    case UInt8(ascii: "{"): return .object
+    case UInt8(ascii: "["): return .array
+    case UInt8(ascii: "\""): return .string
+    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
+    case UInt8(ascii: "t"), UInt8(ascii: "f"): return .boolean
+    case UInt8(ascii: "n"): return .null
+    default: throw JSONError("no JSON value; expected one", at: offset)
+    }
+  }
+
+  /// Enters the object ahead; its members follow with `nextKey`.
+  public mutating func openObject() throws(JSONError) { try open(.object) }
+
+  /// Enters the array ahead; its elements follow with `nextElement`.
+  public mutating func openArray() throws(JSONError) { try open(.array) }
+
+  /// The next member's key, with the reader before its value; `nil` at the end of the object, which is then left.
+  public mutating func nextKey() throws(JSONError) -> JSONString? {
+    guard try advance(closing: UInt8(ascii: "}"), isObject: true) else { return nil }
+    guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else {
+      throw JSONError("expected a member's name in quotes", at: offset)
+    }
+    let key = try string()
+    offset = try endOfColon(bytes.span, offset)
+    expectsComma = false
+    return key
+  }
+
+  /// Whether another element is ahead; `false` at the end of the array, which is then left.
+  public mutating func nextElement() throws(JSONError) -> Bool {
+    let found = try advance(closing: UInt8(ascii: "]"), isObject: false)
+    expectsComma = !found
+    return found
+  }
+
+  /// Reads the string ahead.
+  public mutating func string() throws(JSONError) -> JSONString {
+    try expect(.string)
+    let start = offset + 1
+    var escaped = false
+    let end = try endOfString(bytes.span, start, &escaped)
+    offset = end + 1
+    expectsComma = true
+    return JSONString(start..<end, escaped: escaped)
+  }
+
+  /// Validates the value ahead, of any kind, and passes it.
+  public mutating func skip() throws(JSONError) {
+    offset = try endOfValue(bytes.span, offset, room: maximumDepth - depth)
+    expectsComma = true
+  }
+
+  /// Makes sure that nothing but white space follows.
+  public mutating func finish() throws(JSONError) {
+    offset = endOfWhitespace(bytes.span, offset)
+    guard offset == bytes.count else { throw JSONError("expected nothing after the value", at: offset) }
+  }
+
+  /// Throws unless the value ahead is of this kind.
+  private mutating func expect(_ kind: JSONKind) throws(JSONError) {
+    let found = try peek()
+    guard found == kind else { throw JSONError("expected \(kind.rawValue), found \(found.rawValue)", at: offset) }
+  }
+
+  private mutating func open(_ kind: JSONKind) throws(JSONError) {
+    try expect(kind)
+    if depth == maximumDepth { throw JSONError("values nest too deep; expected at most 512 levels", at: offset) }
+    depth += 1
+    offset += 1
+    expectsComma = false
+  }
+
+  /// Moves to the next member or element; `false` past the closing bracket.
+  private mutating func advance(closing bracket: UInt8, isObject: Bool) throws(JSONError) -> Bool {
+    offset = endOfWhitespace(bytes.span, offset)
+    if offset < bytes.count, bytes[offset] == bracket {
+      offset += 1
+      depth -= 1
+      expectsComma = true
+      return false
+    }
+    guard expectsComma else { return true }
+    guard offset < bytes.count, bytes[offset] == UInt8(ascii: ",") else { throw unclosed(isObject, at: offset) }
+    offset = endOfWhitespace(bytes.span, offset + 1)
+    return true
+  }
+}
+
+extension JSONReader {
+  /// Whether a key is this name, escapes decoded: `"im\u0061ge"` is `image`.
+  @inlinable
+  public func key(_ key: JSONString, is name: String) -> Bool {
+    if !key.escaped, key.range.count != name.utf8.count { return false }
+    return isEqual(key, name)
+  }
+
+  /// Whether a string has these contents, byte for byte, escapes decoded.
+  public func isEqual(_ string: JSONString, _ text: String) -> Bool {
+    string.escaped
+      ? decode(string).utf8.elementsEqual(text.utf8) : bytes[string.range].elementsEqual(text.utf8)
+  }
+
+  /// The contents of a string, escapes decoded.
+  public func decode(_ string: JSONString) -> String {
+    guard string.escaped else { return String(decoding: bytes[string.range], as: UTF8.self) }
+    return String(decoding: decodedBytes(string), as: UTF8.self)
+  }
+
+  /// The contents of a string, escapes decoded, as UTF-8.
+  public func decodedBytes(_ string: JSONString) -> [UInt8] {
+    guard string.escaped else { return Array(bytes[string.range]) }
+    var out: [UInt8] = []
+    out.reserveCapacity(string.range.count)
+    var i = string.range.lowerBound
+    while i < string.range.upperBound {
+      guard bytes[i] == UInt8(ascii: "\\") else {
+        out.append(bytes[i])
+        i += 1
+        continue
+      }
+      switch bytes[i + 1] {
+      case UInt8(ascii: "b"): out.append(0x08)
+      case UInt8(ascii: "f"): out.append(0x0C)
+      case UInt8(ascii: "n"): out.append(0x0A)
+      case UInt8(ascii: "r"): out.append(0x0D)
+      case UInt8(ascii: "t"): out.append(0x09)
+      case UInt8(ascii: "u"):
+        i += appendScalar(at: i, to: &out)
+        continue
+      default: out.append(bytes[i + 1])
+      }
+      i += 2
+    }
+    return out
+  }
+
+  /// Appends the scalar of the escape at an offset, one `\uXXXX` or a surrogate pair of them, as UTF-8. Returns the
+  /// length of the escape.
+  private func appendScalar(at offset: Int, to out: inout [UInt8]) -> Int {
+    guard var scalar = try? codeUnit(bytes, offset) else { return 2 }
+    var length = 6
+    if scalar & 0xFC00 == 0xD800, let low = try? codeUnit(bytes, offset + 6) {
+      scalar = 0x10000 + (scalar & 0x3FF) << 10 + low & 0x3FF
+      length = 12
+    }
+    out.append(contentsOf: String(Unicode.Scalar(scalar) ?? "\u{FFFD}").utf8)
+    return length
+  }
+
+  private func codeUnit(_ bytes: [UInt8], _ start: Int) throws(JSONError) -> UInt32 {
+    try JSON.codeUnit(bytes.span, start)
+  }
+}

@@ -1,0 +1,48 @@
+// JSON out: strings as RFC 8259 wants them, and texts from outside made safe to show to people.
+
+extension [UInt8] {
+  /// Appends a text as it is.
+  public mutating func append(_ text: String) {
+    append(contentsOf: text.utf8)
+  }
+
+  /// Appends a text as a JSON string, with its quotes.
+  public mutating func appendJSONString(_ text: String) {
+    append(UInt8(ascii: "\""))
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+        append(UInt8(ascii: "\\"))
+        append(byte)
+      case 0..<0x20: append(unicodeEscape(UInt16(byte)))
+      default: append(byte)
+      }
+    }
+    append(UInt8(ascii: "\""))
+  }
+}
+
+/// A text in printable ASCII between double quotes (see `asciiEscaped`).
+public func quoted(_ text: String) -> String { "\"" + asciiEscaped(text) + "\"" }
+
+/// A text in printable ASCII, everything else escaped as in a JSON string: safe for terminals, logs and headers.
+public func asciiEscaped(_ text: String) -> String {
+  if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+    return text
+  }
+  var out = ""
+  for unit in text.utf16 {
+    switch unit {
+    case 0x22: out += "\\\""
+    case 0x5C: out += "\\\\"
+    case 0x20..<0x7F: out.unicodeScalars.append(Unicode.Scalar(UInt8(unit)))
+    default: out += unicodeEscape(unit)
+    }
+  }
+  return out
+}
+
+private func unicodeEscape(_ unit: UInt16) -> String {
+  let hexadecimal = String(unit, radix: 16)
+  return "\\u" + String(repeating: "0", count: 4 - hexadecimal.utf8.count) + hexadecimal
+}

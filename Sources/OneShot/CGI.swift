@@ -1,0 +1,70 @@
+// The way in through a web server: CGI/1.1 (RFC 3875). The request is in the environment, its body on standard input.
+//
+// Arguments are not looked at: a server turns a query such as `?--config+/etc/passwd` into some (section 4.4).
+
+import Glibc
+import HTTP1
+import SwapPolicy
+
+/// Whether a web server started this process.
+public var isCGI: Bool { environment("GATEWAY_INTERFACE") != nil }
+
+/// Serves one CGI request.
+///
+/// - Parameter limit: the most bytes a body may have.
+/// - Returns: `done` for every answer written, whatever its status, but `configuration` without a policy.
+public func serveCGI(policy: Result<SwapPolicy, ConfigurationFailure>, limit: Int, explains: Bool) -> ExitStatus {
+  let messages = Messages.besideExchange
+  let service = Service(policy: policy, explains: explains, messages: messages)
+  let request: Result<Request, RequestError>
+  do throws(RequestError) {
+    request = .success(try readRequest(limit: limit))
+  } catch {
+    request = .failure(error)
+  }
+  let response = service.respond(to: request)
+  let head = Array("Status: \(response.status.rawValue) \(response.status.reason)\r\n".utf8)
+  let isHead = environment("REQUEST_METHOD") == "HEAD"
+  let written = writeOutput(head + response.fieldsAndBody(closing: false, withBody: !isHead), messages)
+  return written == .done ? service.status : written
+}
+
+private func readRequest(limit: Int) throws(RequestError) -> Request {
+  guard let method = environment("REQUEST_METHOD") else {
+    throw RequestError(.badRequest, "no REQUEST_METHOD in the environment")
+  }
+  // Servers that map /mutate to this program leave PATH_INFO empty, or unset.
+  let path = environment("PATH_INFO").flatMap { $0.isEmpty ? nil : $0 } ?? "/mutate"
+  let body = try readBody(method, limit: limit)
+  return Request(
+    method: method, path: path, contentType: nonEmpty("CONTENT_TYPE"),
+    contentEncoding: nonEmpty("HTTP_CONTENT_ENCODING"), body: body)
+}
+
+private func readBody(_ method: String, limit: Int) throws(RequestError) -> [UInt8] {
+  guard let text = nonEmpty("CONTENT_LENGTH") else {
+    if method == "POST" { throw RequestError(.lengthRequired, "expected CONTENT_LENGTH") }
+    return []
+  }
+  guard text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
+    throw RequestError(.badRequest, "a CONTENT_LENGTH that is no number")
+  }
+  let length = Int(text) ?? Int.max
+  let deadline = Deadline.after(seconds: patience)
+  var body: [UInt8] = []
+  var received = 0
+  while received < length {
+    let bytes = try receive(atMost: min(64 * 1024, length - received), before: deadline, reading: "body")
+    if bytes.isEmpty { break }
+    received += bytes.count
+    // The rest of a body over the limit is read and dropped, so that the server can pass on the answer.
+    if length <= limit { body += bytes }
+  }
+  if length > limit { throw RequestError(.contentTooLarge, "the body is larger than \(limit) bytes") }
+  if received < length { throw RequestError(.badRequest, "the body is shorter than CONTENT_LENGTH") }
+  return body
+}
+
+private func nonEmpty(_ variable: String) -> String? {
+  environment(variable).flatMap { $0.isEmpty ? nil : $0 }
+}

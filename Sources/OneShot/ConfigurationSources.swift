@@ -1,0 +1,66 @@
+// Where the configuration comes from: a file, the environment, options.
+
+import Glibc
+import JSON
+import SwapPolicy
+
+/// What names a configuration, beside the environment.
+public struct ConfigurationOptions: Sendable {
+  /// The value of `--config`.
+  public var file: String?
+  /// The values of `--mirror`.
+  public var mirrors: [String] = []
+
+  public init() {}
+}
+
+/// A configuration that cannot be used: what is wrong, a line each.
+public struct ConfigurationFailure: Error, Sendable {
+  public let problems: [String]
+  /// Where the first problem is, for those who may not see the configuration itself.
+  public let place: String
+}
+
+/// A configuration file is text written by people: more is a mistake.
+private let largestFile = 1 << 20
+private let defaultFile = "/etc/pisw/config.yaml"
+
+/// Reads the configuration: `--config`, else `PISW_CONFIG`, else /etc/pisw/config.yaml if it exists; then the
+/// environment; then `--mirror`.
+public func loadPolicy(_ options: ConfigurationOptions) throws(ConfigurationFailure) -> SwapPolicy {
+  var configuration = Configuration()
+  if let path = options.file ?? environment("PISW_CONFIG").flatMap({ $0.isEmpty ? nil : $0 }) {
+    configuration.file = (path, try readFile(path))
+  } else if unsafe access(defaultFile, F_OK) == 0 {
+    configuration.file = (defaultFile, try readFile(defaultFile))
+  }
+  for name in Configuration.mirrorVariables {
+    if let value = environment(name) { configuration.variables.append(.init(name: name, value: value)) }
+  }
+  configuration.mirrorOptions = options.mirrors
+  if configuration.isEmpty {
+    throw ConfigurationFailure(
+      problems: [
+        "no configuration: name a mirror, for instance --mirror docker.io=proxy.example.com "
+          + "(or REGISTRY_URL=proxy.example.com, or --config FILE)"
+      ],
+      place: "there is none")
+  }
+  do throws(ConfigurationErrors) {
+    return try configuration.policy()
+  } catch {
+    throw ConfigurationFailure(
+      problems: error.entries.map(\.description), place: error.entries[0].place.description)
+  }
+}
+
+private func readFile(_ path: String) throws(ConfigurationFailure) -> [UInt8] {
+  let name = asciiEscaped(path)
+  do throws(SystemError) {
+    let text = try Descriptor.reading(path) { file throws(SystemError) in try file.readAll(limit: largestFile) }
+    if text.count <= largestFile { return text }
+  } catch {
+    throw ConfigurationFailure(problems: [name + ": " + error.description], place: name)
+  }
+  throw ConfigurationFailure(problems: [name + ": larger than 1 MiB, no configuration file"], place: name)
+}

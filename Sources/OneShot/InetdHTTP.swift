@@ -1,0 +1,68 @@
+// The way in through inetd, socat, systemd sockets or stunnel: one HTTP/1.1 request on standard input, its response
+// on standard output, and the end.
+
+import Glibc
+import HTTP1
+import SwapPolicy
+
+/// Serves one HTTP request.
+///
+/// - Parameter limit: the most bytes a body may have.
+/// - Returns: `done` for every answer written, whatever its status, but `configuration` without a policy.
+public func serveInetd(policy: Result<SwapPolicy, ConfigurationFailure>, limit: Int, explains: Bool) -> ExitStatus {
+  let messages = Messages.besideExchange
+  let service = Service(policy: policy, explains: explains, messages: messages)
+  var parser = RequestParser(limits: RequestLimits(body: limit))
+  do throws(SystemError) {
+    let request: Result<Request, RequestError>
+    do throws(RequestError) {
+      guard let whole = try read(&parser) else { return .done }
+      request = .success(whole)
+    } catch {
+      request = .failure(error)
+    }
+    let response = service.respond(to: request)
+    try Descriptor.output.write(response.http1(closing: true, withBody: parser.request.method != "HEAD"))
+    drain(wholeRequestRead: (try? request.get()) != nil)
+    return service.status
+  } catch {
+    messages.write(["standard output: " + error.description])
+    return .operatingSystem
+  }
+}
+
+/// Reads a request; `nil` when the client closes without one.
+private func read(_ parser: inout RequestParser) throws(RequestError) -> Request? {
+  var deadline = Deadline.after(seconds: patience)
+  var isInHead = true
+  while true {
+    let bytes = try receive(atMost: 64 * 1024, before: deadline, reading: isInHead ? "head" : "body")
+    if bytes.isEmpty {
+      if parser.isUntouched { return nil }
+      throw RequestError(.badRequest, "the request ends before it is whole")
+    }
+    if try parser.feed(bytes) { return parser.request }
+    if isInHead, parser.hasHead {
+      isInHead = false
+      deadline = Deadline.after(seconds: patience)
+      // A client that is gone shows when the response is written.
+      if parser.awaitsContinue { try? Descriptor.output.write(Response.continueLine) }
+    }
+  }
+}
+
+/// Reads what the client still sends, so that closing does not cut off the response: a TCP connection that is closed
+/// with bytes unread is reset, and socat and stunnel stop at a broken pipe.
+///
+/// - Parameter wholeRequestRead: then only what has already arrived; otherwise until the client closes, is silent for
+///   a second, or used up its time.
+private func drain(wholeRequestRead: Bool) {
+  if !wholeRequestRead, shutdown(1, Int32(SHUT_WR)) != 0 { close(1) }
+  let end = Deadline.after(seconds: patience)
+  while end.milliseconds > 0 {
+    let silence = Deadline.after(seconds: wholeRequestRead ? 0 : 1)
+    guard (try? Descriptor.input.isReadable(before: silence)) == true,
+      let bytes = try? Descriptor.input.read(atMost: 64 * 1024), !bytes.isEmpty
+    else { return }
+  }
+}

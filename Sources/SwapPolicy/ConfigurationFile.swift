@@ -1,0 +1,223 @@
+// The configuration file, event by event: every key it may hold, what each must look like, and where each stood.
+
+import JSON
+import YAML
+
+/// Reads one file into a policy, and collects what is wrong with it.
+struct ConfigurationFile: ~Copyable {
+  private(set) var policy = SwapPolicy()
+  private(set) var errors: [ConfigurationErrors.Entry] = []
+  private let name: String
+  private var parser: YAMLParser
+
+  init(name: String, text: [UInt8]) {
+    self.name = name
+    parser = YAMLParser(text)
+  }
+
+  mutating func read() {
+    do throws(YAMLError) {
+      try readStream()
+    } catch {
+      report("not valid YAML: \(error.problem)", at: error.mark)
+    }
+  }
+
+  private mutating func readStream() throws(YAMLError) {
+    var documents = 0
+    while true {
+      let event = try parser.next()
+      switch event.kind {
+      case .streamStart, .documentEnd: break
+      case .streamEnd: return
+      case .documentStart:
+        documents += 1
+        if documents == 2 { report("a second document: a configuration is one", at: event.start) }
+      default:
+        if documents == 1 { try readSettings(event) } else { try skip(event) }
+      }
+    }
+  }
+
+  private mutating func readSettings(_ event: YAMLEvent) throws(YAMLError) {
+    try readMapping(event, of: "the configuration") { file, key, place, value throws(YAMLError) in
+      switch key {
+      case "mirrors":
+        try file.readMapping(value, of: key) { file, source, place, value throws(YAMLError) in
+          guard let target = try file.scalar(value, "a target, host[:port][/path]") else { return }
+          file.checked(place) { file throws(InvalidName) in
+            let mirror = try Mirror(source: source, target: target, place: file.place(place))
+            if let other = file.policy.mirrors.first(where: { $0.source == mirror.source }) {
+              throw InvalidName("the source \(quoted(source)) is the one at \(other.place.description) again")
+            }
+            file.policy.mirrors.append(mirror)
+          }
+        }
+      case "ignoreimages":
+        try file.readList(value, of: key, "an image or a pattern") { file, text, place in
+          file.checked(place) { file throws(InvalidName) in
+            file.policy.ignored.append(try IgnoreRule(text, place: file.place(place)))
+          }
+        }
+      case "exclude": try file.readExclusions(value)
+      case "annotateOriginal":
+        guard let text = try file.scalar(value, "true or false") else { return }
+        switch text {
+        case "true", "false": file.policy.annotatesOriginals = text == "true"
+        default: file.report("annotateOriginal must be true or false", at: value.start)
+        }
+      case "imagePullSecrets":
+        try file.readList(value, of: key, "the name of a secret") { file, text, place in
+          if isSubdomain(text) {
+            file.policy.imagePullSecrets.append(text)
+          } else {
+            file.report("\(quoted(text)) is not the name of a secret (a lower-case DNS subdomain)", at: place)
+          }
+        }
+      case "port":
+        guard let text = try file.scalar(value, "a port from 1 to 65535") else { return }
+        if !(1...65535).contains(UInt32(text) ?? 0) { file.report("port must be from 1 to 65535", at: value.start) }
+      case "tlscertpath", "tlskeypath":
+        if let text = try file.scalar(value, "a file's path"), text.isEmpty {
+          file.report("\(key) is empty: write a file's path", at: value.start)
+        }
+      default:
+        try file.unknown(
+          key, place, value,
+          known: "mirrors, ignoreimages, exclude, annotateOriginal, imagePullSecrets, port, tlscertpath, tlskeypath")
+      }
+    }
+  }
+
+  private mutating func readExclusions(_ event: YAMLEvent) throws(YAMLError) {
+    try readMapping(event, of: "exclude") { file, key, place, value throws(YAMLError) in
+      switch key {
+      case "namespaces":
+        try file.readList(value, of: key, "a namespace") { file, text, place in
+          file.policy.exclusions.namespaces.append(.init(pattern: text, place: file.place(place)))
+        }
+      case "labels":
+        try file.readMapping(value, of: key) { file, label, place, value throws(YAMLError) in
+          guard let pattern = try file.scalar(value, "a label's value, or \"*\" for any") else { return }
+          let entry = Exclusions.Entry(pattern: pattern, place: file.place(place))
+          file.policy.exclusions.labels.append(.init(key: label, value: entry))
+        }
+      case "owners":
+        try file.readList(value, of: key, "an owner, group/Kind") { file, text, place in
+          file.policy.exclusions.owners.append(.init(pattern: text, place: file.place(place)))
+        }
+      default: try file.unknown(key, place, value, known: "namespaces, labels, owners")
+      }
+    }
+  }
+}
+
+// The shapes of YAML that settings have. Each reads the whole node of the event it is given.
+extension ConfigurationFile {
+  /// Reads a mapping, and hands out each of its keys with the event that begins the value. `null` is an empty one.
+  private mutating func readMapping(
+    _ event: YAMLEvent, of setting: String,
+    each: (inout ConfigurationFile, String, YAMLMark, YAMLEvent) throws(YAMLError) -> Void
+  ) throws(YAMLError) {
+    if isNull(event) { return }
+    guard event.kind == .mappingStart, !event.hasTag else {
+      report("\(setting) must be a mapping (key: value)", at: event.start)
+      return try skip(event)
+    }
+    var seen: [String] = []
+    while true {
+      let keyEvent = try parser.next()
+      if keyEvent.kind == .mappingEnd { return }
+      guard case .scalar(let key, _) = keyEvent.kind, !keyEvent.hasTag else {
+        report("a key of \(setting) must be a text", at: keyEvent.start)
+        try skip(keyEvent)
+        try skip(try parser.next())
+        continue
+      }
+      if seen.contains(key) { report("the key \(quoted(key)) stands here twice", at: keyEvent.start) }
+      seen.append(key)
+      try each(&self, key, keyEvent.start, try parser.next())
+    }
+  }
+
+  /// Reads a list of texts. `null` is an empty one.
+  private mutating func readList(
+    _ event: YAMLEvent, of setting: String, _ expected: String,
+    each: (inout ConfigurationFile, String, YAMLMark) -> Void
+  ) throws(YAMLError) {
+    if isNull(event) { return }
+    guard event.kind == .sequenceStart, !event.hasTag else {
+      report("\(setting) must be a list", at: event.start)
+      return try skip(event)
+    }
+    while true {
+      let element = try parser.next()
+      if element.kind == .sequenceEnd { return }
+      guard let text = try scalar(element, expected) else { continue }
+      if text.isEmpty {
+        report("an empty entry; expected \(expected)", at: element.start)
+      } else {
+        each(&self, text, element.start)
+      }
+    }
+  }
+
+  /// The text of a scalar; reports anything else, `null` included, and returns `nil`.
+  private mutating func scalar(_ event: YAMLEvent, _ expected: String) throws(YAMLError) -> String? {
+    if case .scalar(let text, _) = event.kind, !event.hasTag, !isNull(event) { return text }
+    report("expected \(expected)", at: event.start)
+    try skip(event)
+    return nil
+  }
+
+  private func isNull(_ event: YAMLEvent) -> Bool {
+    guard case .scalar(let text, isPlain: true) = event.kind, !event.hasTag else { return false }
+    return text.isEmpty || text == "~" || text == "null" || text == "Null" || text == "NULL"
+  }
+
+  private mutating func unknown(
+    _ key: String, _ place: YAMLMark, _ value: YAMLEvent, known: String
+  ) throws(YAMLError) {
+    report("unknown key \(quoted(key)); known are \(known)", at: place)
+    try skip(value)
+  }
+
+  /// Passes the rest of a node whose first event was read.
+  private mutating func skip(_ event: YAMLEvent) throws(YAMLError) {
+    var depth = 0
+    var event = event
+    while true {
+      switch event.kind {
+      case .mappingStart, .sequenceStart: depth += 1
+      case .mappingEnd, .sequenceEnd: depth -= 1
+      default: break
+      }
+      if depth == 0 { return }
+      event = try parser.next()
+    }
+  }
+
+  private mutating func checked(_ mark: YAMLMark, _ body: (inout ConfigurationFile) throws(InvalidName) -> Void) {
+    do throws(InvalidName) {
+      try body(&self)
+    } catch {
+      report(error.problem, at: mark)
+    }
+  }
+
+  private mutating func report(_ problem: String, at mark: YAMLMark) {
+    errors.append(.init(place: place(mark), problem: problem))
+  }
+
+  private func place(_ mark: YAMLMark) -> Place { .file(name, line: mark.line, column: mark.column) }
+}
+
+/// Whether a text is a DNS subdomain (RFC 1123), as names of secrets must be.
+private func isSubdomain(_ text: String) -> Bool {
+  text.utf8.count <= 253
+    && text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { label in
+      guard let first = label.first, let last = label.last else { return false }
+      return first != UInt8(ascii: "-") && last != UInt8(ascii: "-")
+        && label.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-") }
+    }
+}

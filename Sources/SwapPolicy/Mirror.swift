@@ -1,0 +1,148 @@
+// One rule of the map `mirrors`: a source of images and the place at a proxy registry that serves them.
+
+import ImageReference
+import JSON
+
+/// A mirror: images that lie under its source are pulled from under its target.
+public struct Mirror: Equatable, Sendable {
+  /// `host[:port][/path]` in its one form (see `canonicalRegistry`), or `*` for every other registry.
+  public let source: String
+  /// `host[:port][/path]` as written, without a trailing slash; `{registry}` in it stands for the image's registry.
+  public let target: String
+  /// Where the rule was written.
+  public let place: Place
+
+  /// The target up to its placeholder, as written, and the same with the registry in its one form.
+  private let head: String
+  private let canonicalHead: String
+  /// What follows the placeholder; `nil` without one.
+  private let tail: String?
+
+  /// - Throws: `InvalidName` with what is wrong about source or target, and the remedy.
+  init(source: String, target: String, place: Place) throws(InvalidName) {
+    self.source = try source == "*" ? source : canonicalSource(source)
+    self.place = place
+    let (text, parts) = try parseTarget(target)
+    self.target = text
+    head = parts.head
+    canonicalHead = canonicalName(parts.head)
+    tail = parts.tail
+  }
+
+  /// How many components of a name the source fixes; `nil` when it does not match.
+  func specificity(for name: String) -> Int? {
+    if source == "*" { return isLocal(registry: String(firstComponent(name))) ? nil : 0 }
+    guard lies(name.utf8, under: source) else { return nil }
+    return 1 + source.utf8.count { $0 == slash }
+  }
+
+  /// The name of an image at the target: the target, and what remains of the image's name after the source.
+  func rewritten(_ name: String) -> String {
+    let registry = firstComponent(name)
+    let matched = source == "*" ? registry.utf8.count : source.utf8.count
+    let filled = tail.map { head + registry + $0 } ?? head
+    return filled + String(Substring(name.utf8.dropFirst(matched)))
+  }
+
+  /// Whether a name already lies under the target.
+  func holds(_ name: String) -> Bool {
+    guard let tail else { return lies(name.utf8, under: canonicalHead) }
+    guard name.utf8.starts(with: canonicalHead.utf8) else { return false }
+    // The placeholder stands for a part of one component; what follows it must follow here too.
+    let component = name.utf8.dropFirst(canonicalHead.utf8.count).prefix { $0 != slash }
+    let ending = tail.utf8.prefix { $0 != slash }
+    guard component.count > ending.count, component.suffix(ending.count).elementsEqual(ending) else { return false }
+    return lies(name.utf8[component.endIndex...], under: Substring(tail.utf8[ending.endIndex...]))
+  }
+}
+
+/// A source or target of a mirror that is none: what is wrong, and the remedy.
+struct InvalidName: Error {
+  let problem: String
+  init(_ problem: String) { self.problem = problem }
+}
+
+private let slash = UInt8(ascii: "/")
+private let placeholder = "{registry}"
+
+private func firstComponent(_ name: String) -> Substring { Substring(name.utf8.prefix { $0 != slash }) }
+
+/// Whether a name is a prefix or lies below it: `docker.io/bit` holds `docker.io/bit/x`, not `docker.io/bitnami/x`.
+private func lies(_ name: Substring.UTF8View, under prefix: some StringProtocol) -> Bool {
+  guard name.starts(with: prefix.utf8) else { return false }
+  let rest = name.dropFirst(prefix.utf8.count)
+  return rest.isEmpty || rest.first == slash
+}
+
+private func lies(_ name: String.UTF8View, under prefix: String) -> Bool { lies(name[...], under: prefix) }
+
+/// `host[/path]` with the host in its one form.
+private func canonicalName(_ name: String) -> String {
+  let host = firstComponent(name)
+  return canonicalRegistry(host) + String(Substring(name.utf8.dropFirst(host.utf8.count)))
+}
+
+private func canonicalSource(_ text: String) throws(InvalidName) -> String {
+  let source = trimmed(text)
+  if source.utf8.contains(UInt8(ascii: "*")) {
+    throw InvalidName("the source \(quoted(text)) is not valid: * stands alone, for every other registry")
+  }
+  try checkHostAndPath(source, "source", as: source)
+  return canonicalName(source)
+}
+
+private func parseTarget(
+  _ text: String
+) throws(InvalidName) -> (text: String, parts: (head: String, tail: String?)) {
+  let target = trimmed(text)
+  guard let (head, tail) = split(target, at: placeholder) else {
+    try checkHostAndPath(target, "target", as: target)
+    return (target, (target, nil))
+  }
+  if split(tail, at: placeholder) != nil {
+    throw InvalidName("the target \(quoted(target)) is not valid: {registry} may stand in it once")
+  }
+  try checkHostAndPath(target, "target", as: head + "registry.example" + tail)
+  return (target, (head, tail))
+}
+
+/// Throws unless the name is `host[:port][/path]`.
+///
+/// - Parameter sample: the name with its placeholder filled.
+private func checkHostAndPath(_ name: String, _ role: String, as sample: String) throws(InvalidName) {
+  if name.isEmpty { throw InvalidName("the \(role) is empty: write host[:port][/path]") }
+  if let (_, rest) = split(name, at: "://") {
+    throw InvalidName("the \(role) \(quoted(name)) has a scheme: write \(quoted(trimmed(rest)))")
+  }
+  let reference: ImageReference
+  do throws(ImageReferenceError) {
+    reference = try ImageReference(sample + "/x")
+  } catch {
+    throw InvalidName("the \(role) \(quoted(name)) is not host[:port][/path]: \(error.rawValue)")
+  }
+  let host = firstComponent(name)
+  guard let domain = reference.domain, canonicalRegistry(domain) == canonicalRegistry(host) else {
+    let remedy = role == "source" ? "docker.io/" + name : host + ":443" + Substring(name.utf8.dropFirst(host.utf8.count))
+    throw InvalidName(
+      "the \(role) \(quoted(name)) does not begin with a registry's host (one with a dot or a port, or localhost): "
+        + "write for instance \(quoted(remedy))")
+  }
+}
+
+/// The text without one trailing slash.
+private func trimmed(_ text: String) -> String {
+  text.utf8.last == slash ? String(Substring(text.utf8.dropLast())) : text
+}
+
+/// What stands before and after the first occurrence of a separator; `nil` without one.
+private func split(_ text: String, at separator: String) -> (before: String, after: String)? {
+  var start = text.utf8.startIndex
+  while let found = text.utf8[start...].firstIndex(of: separator.utf8.first!) {
+    if text.utf8[found...].starts(with: separator.utf8) {
+      let after = text.utf8[found...].dropFirst(separator.utf8.count)
+      return (String(text[..<found]), String(Substring(after)))
+    }
+    start = text.utf8.index(after: found)
+  }
+  return nil
+}

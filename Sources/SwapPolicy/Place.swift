@@ -1,0 +1,16 @@
+// Where a setting was written, for messages: a file's line, a variable or an option.
+
+/// Where a setting was written.
+public enum Place: Equatable, Sendable {
+  case file(String, line: Int, column: Int)
+  case variable(String)
+  case option(String)
+
+  /// `config.yaml:2:3`, `REGISTRY_URL` or `--mirror`.
+  public var description: String {
+    switch self {
+    case .file(let name, let line, let column): "\(name):\(line):\(column)"
+    case .variable(let name), .option(let name): name
+    }
+  }
+}

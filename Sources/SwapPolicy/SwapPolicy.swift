@@ -1,0 +1,70 @@
+// The rules: what becomes of one image name, and why.
+
+import ImageReference
+
+/// A whole configuration, checked: the rules for image names and for pods.
+public struct SwapPolicy: Equatable, Sendable {
+  public internal(set) var mirrors: [Mirror] = []
+  public internal(set) var ignored: [IgnoreRule] = []
+  public internal(set) var exclusions = Exclusions()
+  /// Whether the original names are kept in an annotation.
+  public internal(set) var annotatesOriginals = false
+  /// Names of secrets that a redirected pod gets to pull with.
+  public internal(set) var imagePullSecrets: [String] = []
+}
+
+/// What becomes of one image name.
+public enum Decision: Equatable, Sendable {
+  /// The image is pulled as `image`, because of the mirror.
+  case redirected(image: String, by: Mirror)
+  /// The image name is empty.
+  case empty
+  /// The image name is `auto`, which a service mesh replaces when it injects its sidecar.
+  case placeholder
+  /// The image name is not valid.
+  case invalid(ImageReferenceError)
+  /// The image name is valid, and no registry can be told from it.
+  case noRegistry
+  /// The image already lies under the mirror's target.
+  case alreadyRedirected(Mirror)
+  /// The rule says to leave the image alone.
+  case ignored(IgnoreRule)
+  /// No mirror's source matches.
+  case noMirror
+  /// The mirror's result, `image`, would be no valid name.
+  case invalidResult(image: String, by: Mirror)
+}
+
+extension SwapPolicy {
+  /// Decides about one image name.
+  ///
+  /// The order is fixed: names that cannot be read, images already redirected (so that deciding twice changes
+  /// nothing), ignored images, and last the mirror with the longest matching source.
+  ///
+  /// - Parameter image: the name as the pod has it.
+  public func decide(_ image: String) -> Decision {
+    if image.isEmpty { return .empty }
+    if image == "auto" { return .placeholder }
+    let reference: ImageReference
+    do throws(ImageReferenceError) {
+      reference = try ImageReference(image)
+    } catch {
+      return .invalid(error)
+    }
+    guard let name = reference.canonicalName else { return .noRegistry }
+    if let mirror = mirrors.first(where: { $0.holds(name) }) { return .alreadyRedirected(mirror) }
+    if let rule = ignored.first(where: { $0.matches(name, reference) }) { return .ignored(rule) }
+
+    var best: (mirror: Mirror, specificity: Int)?
+    for mirror in mirrors {
+      guard let specificity = mirror.specificity(for: name) else { continue }
+      if best == nil || best!.specificity < specificity { best = (mirror, specificity) }
+    }
+    guard let mirror = best?.mirror else { return .noMirror }
+    let image = mirror.rewritten(name) + reference.suffix
+    // A result that parses to something outside the target (a host without a path, say) is as bad as an invalid one.
+    guard let result = try? ImageReference(image), let resultName = result.canonicalName, mirror.holds(resultName)
+    else { return .invalidResult(image: image, by: mirror) }
+    return .redirected(image: image, by: mirror)
+  }
+}

@@ -1,0 +1,75 @@
+// The options of pisw-mutate, read by getopt_long, and its help.
+
+import CPOSIX
+import OneShot
+
+struct Options {
+  var configuration = ConfigurationOptions()
+  var isHTTP = false
+  var explains = false
+  /// A review may carry a pod twice, each as large as the API server takes it (3 MiB).
+  var maxBytes = 8 << 20
+  var file: String?
+
+  enum Parsed {
+    case run(Options)
+    /// There is nothing more to do.
+    case end(ExitStatus)
+  }
+
+  static func parse(_ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Parsed {
+    var options = Options()
+    // getopt_long wants names that outlive it, as those of StaticString do, and an entry of zeros at the end.
+    let table = unsafe [
+      entry("config", "c", hasArgument: true), entry("mirror", "m", hasArgument: true), entry("http", "H"),
+      entry("explain", "e"), entry("max-bytes", "b", hasArgument: true), entry("version", "V"), entry("help", "h"),
+      option(),
+    ]
+    while true {
+      let found = unsafe posix_next_option(count, arguments, "h", table)
+      let argument = unsafe found.argument.map { unsafe String(cString: $0) } ?? ""
+      switch unsafe found.code {
+      case code("c"): options.configuration.file = argument
+      case code("m"):
+        guard argument.utf8.contains(UInt8(ascii: "=")) else {
+          return misuse("--mirror \(argument): expected UPSTREAM=TARGET, as docker.io=proxy.example.com")
+        }
+        options.configuration.mirrors.append(argument)
+      case code("H"): options.isHTTP = true
+      case code("e"): options.explains = true
+      case code("b"):
+        guard let number = Int(argument), number > 0, number < Int(Int32.max) else {
+          return misuse("--max-bytes \(argument): expected a number of bytes")
+        }
+        options.maxBytes = number
+      case code("V"): return .end(writeOutput(Array("pisw-mutate \(version)\n".utf8), .standard))
+      case code("h"): return .end(writeOutput(Array(help.utf8), .standard))
+      case -1:
+        let operands = unsafe (Int(found.next)..<Int(count)).compactMap { index in
+          unsafe arguments[index].map { unsafe String(cString: $0) }
+        }
+        if operands.count > 1 { return misuse("expected one FILE, not \(operands.count)") }
+        if options.isHTTP, !operands.isEmpty { return misuse("--http reads standard input, and takes no FILE") }
+        options.file = operands.first
+        return .run(options)
+      default:
+        // getopt_long has said what is wrong.
+        Messages.standard.write([synopsis])
+        return .end(.usage)
+      }
+    }
+  }
+
+  private static func entry(_ name: StaticString, _ code: Unicode.Scalar, hasArgument: Bool = false) -> option {
+    unsafe option(
+      name: UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self),
+      has_arg: hasArgument ? required_argument : no_argument, flag: nil, val: self.code(code))
+  }
+
+  private static func code(_ letter: Unicode.Scalar) -> Int32 { Int32(letter.value) }
+
+  private static func misuse(_ problem: String) -> Parsed {
+    Messages.standard.write([problem, synopsis])
+    return .end(.usage)
+  }
+}

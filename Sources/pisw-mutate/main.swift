@@ -1,0 +1,34 @@
+// pisw-mutate: one AdmissionReview in, one answer out. Picks the way in and runs it.
+
+import Glibc
+import OneShot
+
+func run() -> ExitStatus {
+  ignoreBrokenPipes()
+  var options = Options()
+  // RFC 3875 section 4.4: the arguments of a CGI program come from whoever wrote the URL.
+  if !isCGI {
+    switch unsafe Options.parse(CommandLine.argc, CommandLine.unsafeArgv) {
+    case .run(let parsed): options = parsed
+    case .end(let status): return status
+    }
+  }
+  if !options.isHTTP, !isCGI, options.file == nil, isatty(0) == 1 {
+    Messages.standard.write(["standard input is a terminal: expected a review from a pipe or a file", synopsis])
+    return .usage
+  }
+
+  let policy = Result { () throws(ConfigurationFailure) in try loadPolicy(options.configuration) }
+  let explains = options.explains || environment("LOGLEVEL") == "DEBUG"
+  if isCGI { return serveCGI(policy: policy, limit: options.maxBytes, explains: explains) }
+  if options.isHTTP { return serveInetd(policy: policy, limit: options.maxBytes, explains: explains) }
+  switch policy {
+  case .success(let policy):
+    return answerRaw(file: options.file, limit: options.maxBytes, policy: policy, explains: explains)
+  case .failure(let failure):
+    Messages.standard.write(failure.problems)
+    return .configuration
+  }
+}
+
+exit(run().rawValue)
