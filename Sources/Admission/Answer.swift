@@ -18,8 +18,8 @@ public struct Answer: Sendable {
 /// What was decided about one image of a pod.
 public struct ImageOutcome: Sendable {
   public enum Verdict: Equatable, Sendable {
-    /// The pod is left alone as a whole.
-    case outOfScope(OutOfScope)
+    /// The pod is left alone as a whole, for a reason other than `inScope`.
+    case outOfScope(Scope)
     /// The image cannot be changed by this operation.
     case notChangeable
     /// The image is the one of the old object.

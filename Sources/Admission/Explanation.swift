@@ -63,17 +63,18 @@ extension ImageOutcome.Verdict {
   }
 }
 
-extension OutOfScope {
+extension Scope {
   fileprivate var words: (decision: String, rule: String?) {
     switch self {
+    case .inScope: ("in scope", nil)
     case .mirrorPod: ("the mirror of a static pod", nil)
     case .optedOut: ("opted out", skipKey)
-    case .excludedNamespace(let entry):
-      ("excluded namespace", "exclude.namespaces " + asciiEscaped(entry.pattern) + at(entry.place))
-    case .excludedLabel(let label):
-      ("excluded label", "exclude.labels " + asciiEscaped(label.key) + at(label.value.place))
-    case .excludedOwner(let entry):
-      ("excluded owner", "exclude.owners " + asciiEscaped(entry.pattern) + at(entry.place))
+    case .excluded(let rule):
+      (
+        "excluded",
+        "exclude." + rule.subject.rawValue + " " + asciiEscaped(rule.labelKey.isEmpty ? rule.pattern : rule.labelKey)
+          + at(rule.place)
+      )
     }
   }
 }

@@ -14,9 +14,9 @@ import SwapPolicy
 /// - Throws: `JSONError` when the text is not JSON or no AdmissionReview: then there is nothing to answer.
 public func answer(_ text: [UInt8], under policy: SwapPolicy) throws(JSONError) -> Answer {
   let review = try readReview(text)
-  var mutation = Mutation(text: text, review: review, policy: policy)
+  var mutation = Mutation(text: text, review: review)
   do throws(JSONError) {
-    try mutation.run()
+    try mutation.run(policy)
   } catch {
     mutation.leaveAlone(error)
   }
@@ -28,38 +28,33 @@ public func answer(_ text: [UInt8], under policy: SwapPolicy) throws(JSONError) 
 private struct Mutation {
   let text: [UInt8]
   let review: Review
-  let policy: SwapPolicy
   var answer = Answer()
   var patch = Patch()
   var warnings = Warnings()
 
   private var json: JSONReader { JSONReader(text) }
 
-  init(text: [UInt8], review: Review, policy: SwapPolicy) {
+  init(text: [UInt8], review: Review) {
     self.text = text
     self.review = review
-    self.policy = policy
   }
 
   /// - Throws: `JSONError` for a wrong type or a duplicate inside the pod.
-  mutating func run() throws(JSONError) {
+  mutating func run(_ policy: SwapPolicy) throws(JSONError) {
     answer.notReviewed = try review.notReviewed()
-    guard answer.notReviewed == nil, let pod = review.object else { return }
-
-    let scope = ScopeReader(text: text, policy: policy)
-    var scopeWarnings: [String] = []
-    let outOfScope = try scope.outOfScope(pod, namespace: review.namespace) { scopeWarnings.append($0) }
-    for warning in scopeWarnings { warnings.add(warning) }
-
+    if answer.notReviewed != nil { return }
+    let pod = review.object
+    let scopeReader = ScopeReader(text: text)
+    let scope = try scopeReader.scope(
+      of: pod, namespace: review.namespace, exclusions: policy.exclusions, warnings: &warnings)
     let old = OldImages(review, json)
     for field in pod.images {
-      let verdict = outOfScope.map { .outOfScope($0) } ?? verdict(field, old)
-      record(field, verdict)
+      record(field, scope == .inScope ? verdict(field, old, policy) : .outOfScope(scope))
     }
     guard !patch.isEmpty, review.subresource == .none else { return }
-    try addLabel(pod, scope)
-    if policy.annotatesOriginals { try annotateOriginals(pod, scope) }
-    if review.operation == .create { try addPullSecrets(pod) }
+    try addLabel(pod, scopeReader)
+    if policy.annotatesOriginals { try annotateOriginals(pod, scopeReader) }
+    if review.operation == .create { try addPullSecrets(pod, policy.imagePullSecrets) }
   }
 
   /// Drops whatever was to change; the pod is allowed as it is.
@@ -74,7 +69,7 @@ private struct Mutation {
 
 // Images.
 extension Mutation {
-  private func verdict(_ field: ImageField, _ old: OldImages) -> ImageOutcome.Verdict {
+  private func verdict(_ field: ImageField, _ old: OldImages, _ policy: SwapPolicy) -> ImageOutcome.Verdict {
     switch (review.subresource, field.list) {
     case (.ephemeralContainers, .ephemeralContainers):
       if old.contains(field, json) { return .notChangeable }
@@ -120,9 +115,9 @@ extension Mutation {
   private mutating func addLabel(_ pod: Pod, _ scope: ScopeReader) throws(JSONError) {
     if try scope.values(of: [Mutation.label], in: pod.labels)[0] == Mutation.labelValue { return }
     let value = jsonString(Mutation.labelValue)
-    let labels = jsonObject([(Mutation.label, value)])
+    let labels = jsonObject(Mutation.label, value)
     if pod.metadata.isAbsent {
-      patch.add("/metadata", jsonObject([("labels", labels)]))
+      patch.add("/metadata", jsonObject("labels", labels))
     } else if pod.labels.isAbsent {
       patch.add("/metadata/labels", labels)
     } else {
@@ -153,7 +148,7 @@ extension Mutation {
     }
     let text = jsonString(String(decoding: value, as: UTF8.self))
     if pod.annotations.isAbsent {
-      patch.add("/metadata/annotations", jsonObject([(Mutation.originalsKey, text)]))
+      patch.add("/metadata/annotations", jsonObject(Mutation.originalsKey, text))
     } else {
       patch.add("/metadata/annotations/k8s-proxy-image-swapper~1original-images", text)
     }
@@ -197,7 +192,7 @@ extension Mutation {
   }
 
   /// Appends the configured pull secrets that the pod does not name.
-  private mutating func addPullSecrets(_ pod: Pod) throws(JSONError) {
+  private mutating func addPullSecrets(_ pod: Pod, _ secrets: [String]) throws(JSONError) {
     var present: [String] = []
     if case .at(let offset) = pod.imagePullSecrets {
       var json = JSONReader(text, at: offset)
@@ -206,7 +201,7 @@ extension Mutation {
         if let name = try json.values(of: ["name"])[0] { present.append(name) }
       }
     }
-    let missing = policy.imagePullSecrets.filter { !present.contains($0) }.map { jsonObject([("name", jsonString($0))]) }
+    let missing = secrets.filter { !present.contains($0) }.map { jsonObject("name", jsonString($0)) }
     if missing.isEmpty { return }
     if pod.imagePullSecrets.isAbsent {
       patch.add("/spec/imagePullSecrets", jsonArray(missing))
@@ -221,12 +216,8 @@ private struct OldImages {
   private let images: [String: String?]
 
   init(_ review: Review, _ json: JSONReader) {
-    guard review.operation == .update, let old = review.oldObject else {
-      images = [:]
-      return
-    }
     var images: [String: String?] = [:]
-    for field in old.images {
+    for field in review.operation == .update ? review.oldObject.images : [] {
       guard let key = OldImages.key(field, json) else { continue }
       images.updateValue(field.image.map { json.decode($0) }, forKey: key)
     }
@@ -261,6 +252,10 @@ private func jsonObject(_ members: [(String, [UInt8])]) -> [UInt8] {
     out += value
   }
   return out + [UInt8(ascii: "}")]
+}
+
+private func jsonObject(_ name: String, _ value: [UInt8]) -> [UInt8] {
+  [UInt8(ascii: "{")] + jsonString(name) + [UInt8(ascii: ":")] + value + [UInt8(ascii: "}")]
 }
 
 private func jsonArray(_ elements: [[UInt8]]) -> [UInt8] {

@@ -11,17 +11,17 @@ struct Review {
   }
 
   var version = Version.v1
-  let uid: JSONString
+  var uid = JSONString.none
   /// Whether `resource` says pods, and `kind` Pod, of the core group; `nil` where the request does not say.
   var resourceIsPods: Bool?
   var kindIsPod: Bool?
   var subresource = Subresource.none
   var operation = Operation.create
   var namespace: JSONString?
-  /// The object under review; `nil` when absent or null, as on DELETE.
-  var object: Pod?
+  /// The object under review; absent or null on DELETE.
+  var object = Pod()
   /// The object before an UPDATE.
-  var oldObject: Pod?
+  var oldObject = Pod()
   /// The first wrong type or duplicate inside either object: a fault only if the object is a pod.
   var podFault: JSONError?
 
@@ -31,8 +31,7 @@ struct Review {
 
 /// What a review holds of a pod. Other objects are read the same way; of most, nothing is found.
 struct Pod {
-  /// Where it begins in the text.
-  let offset: Int
+  var presence = Presence.absent
   /// Whether the object itself says to be a Pod; `nil` where it does not say.
   var kindIsPod: Bool?
   var namespace: JSONString?
@@ -49,7 +48,7 @@ struct Pod {
 /// Whether a member is there; `null` counts as absent.
 enum Presence {
   case absent
-  /// Present, and an object or array as it should be, at this offset in the text.
+  /// Present, and the object or array that it should be, at this offset in the text.
   case at(Int)
 
   var isAbsent: Bool {

@@ -13,17 +13,18 @@ let maximumImages = 10_000
 /// - Throws: `JSONError` when the text is not JSON or no AdmissionReview.
 func readReview(_ text: [UInt8]) throws(JSONError) -> Review {
   var reader = ReviewReader(json: JSONReader(text))
-  return try reader.readReview()
+  try reader.readReview()
+  return reader.review
 }
 
 private struct ReviewReader {
   var json: JSONReader
-  var podFault: JSONError?
+  var review = Review()
 
-  mutating func readReview() throws(JSONError) -> Review {
-    var version: Review.Version?
+  mutating func readReview() throws(JSONError) {
+    var hasVersion = false
     var isReview = false
-    var request: Review?
+    var hasRequest = false
     var seen = Seen()
     _ = try json.peek()
     let start = json.offset
@@ -32,13 +33,13 @@ private struct ReviewReader {
       if json.key(key, is: "apiVersion") {
         try once(key, 0, &seen)
         guard let text = try optionalString() else { continue }
-        version =
-          json.isEqual(text, "admission.k8s.io/v1")
-          ? .v1 : json.isEqual(text, "admission.k8s.io/v1beta1") ? .v1beta1 : nil
-        guard version != nil else {
+        if json.isEqual(text, "admission.k8s.io/v1beta1") {
+          review.version = .v1beta1
+        } else if !json.isEqual(text, "admission.k8s.io/v1") {
           throw JSONError(
             "an unknown version; expected admission.k8s.io/v1 or admission.k8s.io/v1beta1", at: text.range.lowerBound)
         }
+        hasVersion = true
       } else if json.key(key, is: "kind") {
         try once(key, 1, &seen)
         guard let text = try optionalString() else { continue }
@@ -46,68 +47,55 @@ private struct ReviewReader {
         guard isReview else { throw JSONError("another kind; expected AdmissionReview", at: text.range.lowerBound) }
       } else if json.key(key, is: "request") {
         try once(key, 2, &seen)
-        request = try readRequest()
+        if try passNull() { continue }
+        hasRequest = true
+        try readRequest()
       } else {
         try json.skip()
       }
     }
     try json.finish()
     guard isReview else { throw JSONError("not an AdmissionReview: it has no kind", at: start) }
-    guard let version else { throw JSONError("not an AdmissionReview: it has no apiVersion", at: start) }
-    guard var request else { throw JSONError("no request; expected an AdmissionReview with one", at: start) }
-    request.version = version
-    request.podFault = podFault
-    return request
+    guard hasVersion else { throw JSONError("not an AdmissionReview: it has no apiVersion", at: start) }
+    guard hasRequest else { throw JSONError("no request; expected an AdmissionReview with one", at: start) }
   }
 
-  private mutating func readRequest() throws(JSONError) -> Review? {
-    if try passNull() { return nil }
+  private mutating func readRequest() throws(JSONError) {
     let start = json.offset
-    var uid: JSONString?
-    var resourceIsPods: Bool?
-    var kindIsPod: Bool?
-    var subresource = Review.Subresource.none
-    var operation = Review.Operation.create
-    var namespace: JSONString?
-    var object: Pod?
-    var oldObject: Pod?
     var seen = Seen()
     try json.openObject()
     while let key = try json.nextKey() {
       if json.key(key, is: "uid") {
         try once(key, 0, &seen)
-        uid = try optionalString()
+        if let uid = try optionalString() { review.uid = uid }
       } else if json.key(key, is: "resource") {
         try once(key, 1, &seen)
-        resourceIsPods = try readCoreIdentity("resource", is: "pods")
+        review.resourceIsPods = try readCoreIdentity("resource", is: "pods")
       } else if json.key(key, is: "kind") {
         try once(key, 2, &seen)
-        kindIsPod = try readCoreIdentity("kind", is: "Pod")
+        review.kindIsPod = try readCoreIdentity("kind", is: "Pod")
       } else if json.key(key, is: "subResource") {
         try once(key, 3, &seen)
         guard let text = try optionalString(), !text.range.isEmpty else { continue }
-        subresource = json.isEqual(text, "ephemeralcontainers") ? .ephemeralContainers : .other
+        review.subresource = json.isEqual(text, "ephemeralcontainers") ? .ephemeralContainers : .other
       } else if json.key(key, is: "operation") {
         try once(key, 4, &seen)
         guard let text = try optionalString() else { continue }
-        operation = json.isEqual(text, "CREATE") ? .create : json.isEqual(text, "UPDATE") ? .update : .other
+        review.operation = json.isEqual(text, "CREATE") ? .create : json.isEqual(text, "UPDATE") ? .update : .other
       } else if json.key(key, is: "namespace") {
         try once(key, 5, &seen)
-        namespace = try optionalString()
+        review.namespace = try optionalString()
       } else if json.key(key, is: "object") {
         try once(key, 6, &seen)
-        object = try readPod()
+        review.object = try readPod()
       } else if json.key(key, is: "oldObject") {
         try once(key, 7, &seen)
-        oldObject = try readPod()
+        review.oldObject = try readPod()
       } else {
         try json.skip()
       }
     }
-    guard let uid, !uid.range.isEmpty else { throw JSONError("no uid; expected a request with one", at: start) }
-    return Review(
-      uid: uid, resourceIsPods: resourceIsPods, kindIsPod: kindIsPod, subresource: subresource, operation: operation,
-      namespace: namespace, object: object, oldObject: oldObject)
+    if review.uid.range.isEmpty { throw JSONError("no uid; expected a request with one", at: start) }
   }
 
   /// Reads `{group, version, NAME}`: whether it is of the core group's v1 and has this name.
@@ -151,10 +139,10 @@ private struct ReviewReader {
 
 // Inside the pod: `expect...` notes a wrong type, passes the value, and says whether there is something to read.
 extension ReviewReader {
-  private mutating func readPod() throws(JSONError) -> Pod? {
-    if try passNull() { return nil }
-    var pod = Pod(offset: json.offset)
+  private mutating func readPod() throws(JSONError) -> Pod {
+    var pod = Pod()
     guard try expect(.object) else { return pod }
+    pod.presence = .at(json.offset)
     var seen = Seen()
     try json.openObject()
     while let key = try json.nextKey() {
@@ -203,23 +191,25 @@ extension ReviewReader {
 
   private mutating func readSpec(_ pod: inout Pod) throws(JSONError) {
     guard try expect(.object) else { return }
-    var lists: (containers: [ImageField], initContainers: [ImageField], ephemeral: [ImageField], volumes: [ImageField])
-    lists = ([], [], [], [])
+    var containers: [ImageField] = []
+    var initContainers: [ImageField] = []
+    var ephemeralContainers: [ImageField] = []
+    var volumes: [ImageField] = []
     var seen = Seen()
     try json.openObject()
     while let key = try json.nextKey() {
       if json.key(key, is: "containers") {
         guard try isFirst(key, 0, &seen) else { continue }
-        try readList(.containers, &lists.containers)
+        try readList(.containers, &containers)
       } else if json.key(key, is: "initContainers") {
         guard try isFirst(key, 1, &seen) else { continue }
-        try readList(.initContainers, &lists.initContainers)
+        try readList(.initContainers, &initContainers)
       } else if json.key(key, is: "ephemeralContainers") {
         guard try isFirst(key, 2, &seen) else { continue }
-        try readList(.ephemeralContainers, &lists.ephemeral)
+        try readList(.ephemeralContainers, &ephemeralContainers)
       } else if json.key(key, is: "volumes") {
         guard try isFirst(key, 3, &seen) else { continue }
-        try readList(.volumes, &lists.volumes)
+        try readList(.volumes, &volumes)
       } else if json.key(key, is: "imagePullSecrets") {
         guard try isFirst(key, 4, &seen) else { continue }
         pod.imagePullSecrets = try passed(.array)
@@ -227,7 +217,8 @@ extension ReviewReader {
         try json.skip()
       }
     }
-    pod.images = lists.containers + lists.initContainers + lists.ephemeral + lists.volumes
+    // The pod's own order of these members does not matter.
+    pod.images = containers + initContainers + ephemeralContainers + volumes
   }
 
   private mutating func readList(_ list: ImageList, _ fields: inout [ImageField]) throws(JSONError) {
@@ -315,7 +306,7 @@ extension ReviewReader {
   }
 
   private mutating func note(_ fault: JSONError) {
-    if podFault == nil { podFault = fault }
+    if review.podFault == nil { review.podFault = fault }
   }
 }
 

@@ -12,15 +12,14 @@ public enum NotReviewed: String, Sendable {
   case beingDeleted = "a pod that is being deleted"
 }
 
-/// Why a pod is left alone as a whole.
-public enum OutOfScope: Equatable, Sendable {
+/// Whether a pod's images are looked at, or why the pod is left alone as a whole.
+public enum Scope: Equatable, Sendable {
+  case inScope
   /// A static pod's mirror, which must show what already runs.
   case mirrorPod
   /// The label or annotation `k8s-proxy-image-swapper/skip` is `true`.
   case optedOut
-  case excludedNamespace(Exclusions.Entry)
-  case excludedLabel(Exclusions.Label)
-  case excludedOwner(Exclusions.Entry)
+  case excluded(Exclusion)
 }
 
 let skipKey = "k8s-proxy-image-swapper/skip"
@@ -32,12 +31,14 @@ extension Review {
   /// - Throws: `JSONError` when the request says that it is about a pod and its object is none.
   func notReviewed() throws(JSONError) -> NotReviewed? {
     if resourceIsPods == false || kindIsPod == false { return .notAPod }
-    guard let object else { return .noObject }
+    if object.presence.isAbsent, podFault == nil { return .noObject }
     if resourceIsPods == nil, kindIsPod == nil, object.kindIsPod != true { return .notAPod }
     if subresource == .other { return .subresource }
     if operation == .other { return .operation }
     if let podFault { throw podFault }
-    if object.kindIsPod == false { throw JSONError("another kind of object; expected a Pod", at: object.offset) }
+    if object.kindIsPod == false, case .at(let offset) = object.presence {
+      throw JSONError("another kind of object; expected a Pod", at: offset)
+    }
     return object.isBeingDeleted ? .beingDeleted : nil
   }
 }
@@ -45,48 +46,48 @@ extension Review {
 /// A pod's labels and annotations, as far as they decide about scope.
 struct ScopeReader {
   let text: [UInt8]
-  let policy: SwapPolicy
 
-  /// Why the pod is left alone; `nil` when its images are looked at.
+  /// The pod's scope.
   ///
-  /// - Parameter warn: called with what a person should know.
+  /// - Parameter warnings: gets what a person should know about the opt-out.
   /// - Throws: `JSONError` for a wrong type or a duplicate among what is read.
-  func outOfScope(
-    _ pod: Pod, namespace: JSONString?, warn: (String) -> Void
-  ) throws(JSONError) -> OutOfScope? {
-    let exclusions = policy.exclusions
-    let labels = try values(of: [skipKey] + exclusions.labels.map(\.key), in: pod.labels)
+  func scope(
+    of pod: Pod, namespace: JSONString?, exclusions: [Exclusion], warnings: inout Warnings
+  ) throws(JSONError) -> Scope {
+    let labels = try values(of: [skipKey] + exclusions.map(\.labelKey), in: pod.labels)
     let annotations = try values(of: [mirrorAnnotation, skipKey], in: pod.annotations)
     if annotations[0] != nil { return .mirrorPod }
-    for (value, kind) in [(labels[0], "label"), (annotations[1], "annotation")] {
-      guard let value else { continue }
-      if value == "true" { return .optedOut }
-      warn("the \(kind) \(skipKey) does nothing: its only value is \"true\"")
+    if labels[0] == "true" || annotations[1] == "true" { return .optedOut }
+    if labels[0] != nil { warnings.add("the label " + skipKey + " does nothing: its only value is \"true\"") }
+    if annotations[1] != nil { warnings.add("the annotation " + skipKey + " does nothing: its only value is \"true\"") }
+    if exclusions.isEmpty { return .inScope }
+    let namespace = (namespace ?? pod.namespace).map { JSONReader(text).decode($0) }
+    let owners = try owners(of: pod)
+    for (i, exclusion) in exclusions.enumerated() {
+      let isExcluded =
+        switch exclusion.subject {
+        case .namespace: namespace.map { exclusion.matches($0) } ?? false
+        case .label: labels[i + 1].map { exclusion.matches($0) } ?? false
+        case .owner: owners.contains { exclusion.matches($0) }
+        }
+      if isExcluded { return .excluded(exclusion) }
     }
-    if let namespace = namespace ?? pod.namespace {
-      let name = JSONReader(text).decode(namespace)
-      if let entry = exclusions.namespaces.first(where: { $0.matches(name) }) { return .excludedNamespace(entry) }
-    }
-    for (label, value) in zip(exclusions.labels, labels.dropFirst()) {
-      if let value, label.value.matches(value) { return .excludedLabel(label) }
-    }
-    if !exclusions.owners.isEmpty, let entry = try excludedOwner(of: pod) { return .excludedOwner(entry) }
-    return nil
+    return .inScope
   }
 
-  private func excludedOwner(of pod: Pod) throws(JSONError) -> Exclusions.Entry? {
-    guard case .at(let offset) = pod.ownerReferences else { return nil }
+  /// The pod's owners, as `group/Kind`.
+  private func owners(of pod: Pod) throws(JSONError) -> [String] {
+    guard case .at(let offset) = pod.ownerReferences else { return [] }
     var json = JSONReader(text, at: offset)
-    var excluded: Exclusions.Entry?
+    var owners: [String] = []
     try json.openArray()
     while try json.nextElement() {
       let members = try json.values(of: ["apiVersion", "kind"])
       guard let version = members[0], let kind = members[1] else { continue }
-      let group = version.utf8.lastIndex(of: UInt8(ascii: "/")).map { version[...$0] } ?? ""
-      let owner = group + kind
-      excluded = excluded ?? policy.exclusions.owners.first { $0.matches(String(owner)) }
+      let group = version.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(version[...$0]) } ?? ""
+      owners.append(group + kind)
     }
-    return excluded
+    return owners
   }
 
   /// The texts of some members of an object; `nil` for those that are absent or null.

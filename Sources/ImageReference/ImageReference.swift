@@ -20,42 +20,58 @@
 ///
 /// `nginx` parses to domain `docker.io`, path `library/nginx`, with neither tag nor digest. Every part is ASCII.
 public struct ImageReference: Equatable, Sendable {
+  /// Domain and path: `docker.io/library/nginx`.
+  public let name: String
+  /// What follows the name as written: `:tag`, `@digest`, both or nothing.
+  public let suffix: String
+  /// How many bytes of the name are the domain; 0 without one.
+  private let domainCount: Int
+  /// How many bytes of the suffix are `:tag`.
+  private let tagCount: Int
+
+  init(name: String, domainCount: Int, suffix: String, tagCount: Int) {
+    self.name = name
+    self.domainCount = domainCount
+    self.suffix = suffix
+    self.tagCount = tagCount
+  }
+
+  /// Whether a registry can be told from the name.
+  public var hasDomain: Bool { domainCount > 0 }
+
   /// The registry, `host[:port]`, as written, except that `index.docker.io` becomes `docker.io`; `nil` for the rare
   /// valid name whose first component looks like a domain and is none (`a_b.com/x`).
-  public let domain: String?
+  public var domain: String? {
+    domainCount == 0 ? nil : String(Substring(name.utf8.prefix(domainCount)))
+  }
+
   /// The repository within the registry, such as `library/nginx`.
-  public let path: String
+  public var path: String {
+    domainCount == 0 ? name : String(Substring(name.utf8.dropFirst(domainCount + 1)))
+  }
+
   /// The tag as written; `nil` when there is none.
-  public let tag: String?
+  public var tag: String? {
+    tagCount == 0 ? nil : String(Substring(suffix.utf8.prefix(tagCount).dropFirst()))
+  }
+
   /// The digest as written, `algorithm:hexadecimal`; `nil` when there is none.
-  public let digest: String?
-
-  init(domain: String?, path: String, tag: String?, digest: String?) {
-    self.domain = domain
-    self.path = path
-    self.tag = tag
-    self.digest = digest
+  public var digest: String? {
+    tagCount == suffix.utf8.count ? nil : String(Substring(suffix.utf8.dropFirst(tagCount + 1)))
   }
 
-  /// Domain and path: `docker.io/library/nginx`.
-  public var name: String {
-    if let domain { domain + "/" + path } else { path }
-  }
+  /// The suffix, and `:latest` where the reference has neither tag nor digest.
+  public var fullSuffix: String { suffix.isEmpty ? ":latest" : suffix }
 
-  /// The whole reference, with `:latest` where it has neither tag nor digest.
-  public var full: String {
-    name + suffix
-  }
+  /// The whole reference: name and full suffix.
+  public var full: String { name + fullSuffix }
+}
 
-  /// What follows the name: `:tag`, `@digest` or both, `:latest` where the reference has neither.
-  public var suffix: String {
-    switch (tag, digest) {
-    case (nil, nil): ":latest"
-    case (let tag?, nil): ":" + tag
-    case (nil, let digest?): "@" + digest
-    case (let tag?, let digest?): ":" + tag + "@" + digest
-    }
-  }
+/// Whether the first component of a name is meant as a registry: it is `localhost`, or contains `.`, `:` or an
+/// upper-case letter.
+public func namesDomain(_ component: Substring) -> Bool {
+  component == "localhost"
+    || component.utf8.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") || ($0 >= 0x41 && $0 <= 0x5A) }
 }
 
 /// Why a text is no image reference.

@@ -1,142 +1,136 @@
-// The parser of the grammar in ImageReference.swift: one pass of small functions over the bytes of the name.
+// The parser of the grammar in ImageReference.swift: a few loops over the bytes of the name.
 
 extension ImageReference {
   /// Parses and normalises an image name, as `ParseNormalizedNamed` of distribution/reference does.
   ///
   /// - Parameter written: an image name as a user writes it, such as `nginx:1.27` or `quay.io/org/app@sha256:...`.
-  /// - Throws: `ImageReferenceError` when the text does not follow the grammar.
+  /// - Throws: `ImageReferenceError` when the name does not follow the grammar.
   public init(_ written: String) throws(ImageReferenceError) {
     let bytes = Array(written.utf8)
     if bytes.isEmpty { throw .empty }
     if bytes.count == 64, bytes.allSatisfy(isLowerHexadecimal) { throw .identifier }
 
-    let (domain, remainder) = splitDomain(bytes)
-    let repositoryEnd = remainder.firstIndex(of: UInt8(ascii: ":")) ?? remainder.endIndex
-    if remainder[..<repositoryEnd].contains(where: isUpper) { throw .uppercase }
-
-    let name = remainder.prefix { $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "@") }
-    let (tag, digest) = try splitSuffix(remainder[name.endIndex...])
-    guard isPath(name) else { throw .format }
-
-    if isDomain(domain) {
-      self.init(domain: text(of: domain), path: text(of: name), tag: tag.map(text(of:)), digest: digest.map(text(of:)))
-    } else if isPath(domain) {
-      // The first component looks like a domain and is none: no registry can be told from such a name.
-      let path = text(of: domain) + "/" + text(of: name)
-      self.init(domain: nil, path: path, tag: tag.map(text(of:)), digest: digest.map(text(of:)))
-    } else {
-      throw .format
+    let domainEnd = endOfDomain(written)
+    let start = domainEnd.map { $0 + 1 } ?? 0
+    var end = start
+    while end < bytes.count, bytes[end] != UInt8(ascii: ":"), bytes[end] != UInt8(ascii: "@") {
+      if isUpper(bytes[end]) { throw .uppercase }
+      end += 1
     }
-    if path.utf8.count > 255 { throw .tooLong }
-    if let digest { try checkDigest(digest) }
+    guard isPath(bytes, start..<end) else { throw .format }
+
+    var name = text(bytes, 0..<end)
+    var domainCount = 0
+    if let domainEnd {
+      if isDomain(bytes, domainEnd) {
+        domainCount = domainEnd
+      } else if !isPath(bytes, 0..<domainEnd) {
+        throw .format
+      }
+      // What remains looks like a domain and is none: no registry can be told from such a name.
+    } else {
+      name = "docker.io/" + name
+      domainCount = 9
+    }
+    if name.utf8.starts(with: "index.docker.io/".utf8) {
+      name = "docker.io/" + text(bytes, start..<end)
+      domainCount = 9
+    }
+    if name.utf8.starts(with: "docker.io/".utf8), !name.utf8.dropFirst(10).contains(UInt8(ascii: "/")) {
+      name = "docker.io/library/" + text(bytes, start..<end)
+    }
+    if name.utf8.count - (domainCount == 0 ? 0 : domainCount + 1) > 255 { throw .tooLong }
+
+    let tagEnd = try endOfTag(bytes, end)
+    guard try endOfDigest(bytes, tagEnd) == bytes.count else { throw .format }
+    self.init(
+      name: name, domainCount: domainCount, suffix: text(bytes, end..<bytes.count), tagCount: tagEnd - end)
   }
 }
 
-private let dockerHub = Array("docker.io".utf8)
-private let dockerHubLegacy = Array("index.docker.io".utf8)
-private let localhost = Array("localhost".utf8)
-private let officialPrefix = Array("library/".utf8)
-
-/// The domain and what follows its slash; short names get `docker.io` and `library/`.
-private func splitDomain(_ bytes: [UInt8]) -> (domain: ArraySlice<UInt8>, remainder: ArraySlice<UInt8>) {
-  guard let slash = bytes.firstIndex(of: UInt8(ascii: "/")) else { return (dockerHub[...], officialPrefix + bytes[...]) }
-  let first = bytes[..<slash]
-  let rest = bytes[(slash + 1)...]
-  let namesDomain =
-    first.elementsEqual(localhost)
-    || first.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") || isUpper($0) }
-  guard namesDomain else { return (dockerHub[...], bytes[...]) }
-  guard first.elementsEqual(dockerHub) || first.elementsEqual(dockerHubLegacy) else { return (first, rest) }
-  return (dockerHub[...], rest.contains(UInt8(ascii: "/")) ? rest : officialPrefix + rest)
+/// Where the first component ends if it names a domain; `nil` for a short name.
+private func endOfDomain(_ written: String) -> Int? {
+  guard let slash = written.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
+  let first = written[..<slash]
+  return namesDomain(first) ? first.utf8.count : nil
 }
 
-/// The tag and digest in `[:tag][@digest]`. Throws `.format` for anything else.
-private func splitSuffix(
-  _ suffix: ArraySlice<UInt8>
-) throws(ImageReferenceError) -> (tag: ArraySlice<UInt8>?, digest: ArraySlice<UInt8>?) {
-  var rest = suffix
-  var tag: ArraySlice<UInt8>?
-  if rest.first == UInt8(ascii: ":") {
-    let written = rest.dropFirst().prefix { $0 != UInt8(ascii: "@") }
-    guard isTag(written) else { throw .format }
-    tag = written
-    rest = rest[written.endIndex...]
+/// Whether the bytes up to an offset are `host[:port]`.
+private func isDomain(_ bytes: [UInt8], _ end: Int) -> Bool {
+  var i = 0
+  if end > 0, bytes[0] == UInt8(ascii: "[") {
+    i = 1
+    while i < end, isHexadecimal(bytes[i]) || bytes[i] == UInt8(ascii: ":") { i += 1 }
+    guard i > 1, i < end, bytes[i] == UInt8(ascii: "]") else { return false }
+    i += 1
+  } else {
+    while true {
+      let start = i
+      while i < end, isAlphanumeric(bytes[i]) || bytes[i] == UInt8(ascii: "-") { i += 1 }
+      guard i > start, bytes[start] != UInt8(ascii: "-"), bytes[i - 1] != UInt8(ascii: "-") else { return false }
+      guard i < end, bytes[i] == UInt8(ascii: ".") else { break }
+      i += 1
+    }
   }
-  guard rest.first == UInt8(ascii: "@") else {
-    guard rest.isEmpty else { throw .format }
-    return (tag, nil)
-  }
-  return (tag, rest.dropFirst())
+  if i == end { return true }
+  let port = i + 1
+  guard bytes[i] == UInt8(ascii: ":"), port < end else { return false }
+  for i in port..<end where !isDigit(bytes[i]) { return false }
+  return true
 }
 
-private func isDomain(_ text: ArraySlice<UInt8>) -> Bool {
-  var host = text
-  if text.first == UInt8(ascii: "[") {
-    guard let close = text.firstIndex(of: UInt8(ascii: "]")) else { return false }
-    let address = text[(text.startIndex + 1)..<close]
-    guard !address.isEmpty, address.allSatisfy({ isHexadecimal($0) || $0 == UInt8(ascii: ":") }) else { return false }
-    host = text[(close + 1)...]
-    return host.isEmpty || isPort(host)
-  }
-  if let colon = text.firstIndex(of: UInt8(ascii: ":")) {
-    guard isPort(text[colon...]) else { return false }
-    host = text[..<colon]
-  }
-  return host.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { component in
-    guard let first = component.first, let last = component.last else { return false }
-    return isAlphanumeric(first) && isAlphanumeric(last)
-      && component.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
-  }
-}
-
-/// Whether the text is `:` and at least one digit.
-private func isPort(_ text: ArraySlice<UInt8>) -> Bool {
-  text.first == UInt8(ascii: ":") && text.count > 1 && text.dropFirst().allSatisfy(isDigit)
-}
-
-private func isPath(_ text: ArraySlice<UInt8>) -> Bool {
-  text.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy(isPathComponent)
-}
-
-private func isPathComponent(_ text: ArraySlice<UInt8>) -> Bool {
-  var rest = text
+/// Whether a range is a path: words of lower-case letters and digits with one separator between each two.
+private func isPath(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+  var i = range.lowerBound
   while true {
-    let word = rest.prefix { isLower($0) || isDigit($0) }
-    if word.isEmpty { return false }
-    rest = rest[word.endIndex...]
-    guard let separator = rest.first else { return true }
-    let run = rest.prefix { $0 == separator }
+    let word = i
+    while i < range.upperBound, isLower(bytes[i]) || isDigit(bytes[i]) { i += 1 }
+    if i == word { return false }
+    if i == range.upperBound { return true }
+    let separator = bytes[i]
+    let run = i
+    while i < range.upperBound, bytes[i] == separator { i += 1 }
     switch separator {
-    case UInt8(ascii: "."): if run.count > 1 { return false }
-    case UInt8(ascii: "_"): if run.count > 2 { return false }
+    case UInt8(ascii: "/"), UInt8(ascii: "."): if i - run > 1 { return false }
+    case UInt8(ascii: "_"): if i - run > 2 { return false }
     case UInt8(ascii: "-"): break
     default: return false
     }
-    rest = rest[run.endIndex...]
   }
 }
 
-private func isTag(_ text: ArraySlice<UInt8>) -> Bool {
-  guard let first = text.first, text.count <= 128, isAlphanumeric(first) || first == UInt8(ascii: "_") else { return false }
-  return text.allSatisfy { byte in
-    isAlphanumeric(byte) || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
-  }
+/// Where `:tag` ends; where it would begin, if there is none.
+private func endOfTag(_ bytes: [UInt8], _ start: Int) throws(ImageReferenceError) -> Int {
+  guard start < bytes.count, bytes[start] == UInt8(ascii: ":") else { return start }
+  var i = start + 1
+  while i < bytes.count, isTagByte(bytes[i], isFirst: i == start + 1) { i += 1 }
+  guard (1...128).contains(i - start - 1) else { throw .format }
+  return i
 }
 
-private func checkDigest(_ digest: ArraySlice<UInt8>) throws(ImageReferenceError) {
-  guard let colon = digest.firstIndex(of: UInt8(ascii: ":")) else { throw .format }
+/// Where `@digest` ends; where it would begin, if there is none.
+private func endOfDigest(_ bytes: [UInt8], _ start: Int) throws(ImageReferenceError) -> Int {
+  guard start < bytes.count, bytes[start] == UInt8(ascii: "@") else { return start }
+  var colon = start + 1
+  while colon < bytes.count, bytes[colon] != UInt8(ascii: ":") { colon += 1 }
   let length =
-    switch text(of: digest[..<colon]) {
+    switch text(bytes, (start + 1)..<colon) {
     case "sha256": 64
     case "sha384": 96
     case "sha512": 128
     default: throw .digestAlgorithm
     }
-  let hexadecimal = digest[(colon + 1)...]
-  guard hexadecimal.count == length, hexadecimal.allSatisfy(isLowerHexadecimal) else { throw .digestFormat }
+  guard bytes.count - colon - 1 == length else { throw .digestFormat }
+  for i in (colon + 1)..<bytes.count where !isLowerHexadecimal(bytes[i]) { throw .digestFormat }
+  return bytes.count
 }
 
-private func text(of bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+private func text(_ bytes: [UInt8], _ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+
+private func isTagByte(_ byte: UInt8, isFirst: Bool) -> Bool {
+  isAlphanumeric(byte) || byte == UInt8(ascii: "_")
+    || (!isFirst && (byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")))
+}
 
 private func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
 private func isLower(_ byte: UInt8) -> Bool { byte >= 0x61 && byte <= 0x7A }

@@ -26,6 +26,9 @@ public struct JSONString: Sendable {
   public let range: Range<Int>
   public let escaped: Bool
 
+  /// The empty string, of no text.
+  public static let none = JSONString(0..<0, escaped: false)
+
   init(_ range: Range<Int>, escaped: Bool) {
     self.range = range
     self.escaped = escaped

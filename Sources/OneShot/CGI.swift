@@ -13,7 +13,7 @@ public var isCGI: Bool { environment("GATEWAY_INTERFACE") != nil }
 ///
 /// - Parameter limit: the most bytes a body may have.
 /// - Returns: `done` for every answer written, whatever its status, but `configuration` without a policy.
-public func serveCGI(policy: Result<SwapPolicy, ConfigurationFailure>, limit: Int, explains: Bool) -> ExitStatus {
+public func serveCGI(policy: LoadedPolicy, limit: Int, explains: Bool) -> ExitStatus {
   let messages = Messages.besideExchange
   let service = Service(policy: policy, explains: explains, messages: messages)
   let request: Result<Request, RequestError>

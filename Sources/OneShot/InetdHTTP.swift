@@ -9,7 +9,7 @@ import SwapPolicy
 ///
 /// - Parameter limit: the most bytes a body may have.
 /// - Returns: `done` for every answer written, whatever its status, but `configuration` without a policy.
-public func serveInetd(policy: Result<SwapPolicy, ConfigurationFailure>, limit: Int, explains: Bool) -> ExitStatus {
+public func serveInetd(policy: LoadedPolicy, limit: Int, explains: Bool) -> ExitStatus {
   let messages = Messages.besideExchange
   let service = Service(policy: policy, explains: explains, messages: messages)
   var parser = RequestParser(limits: RequestLimits(body: limit))

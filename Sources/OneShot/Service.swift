@@ -7,22 +7,22 @@ import SwapPolicy
 
 /// The routes over one configuration.
 struct Service {
-  let policy: Result<SwapPolicy, ConfigurationFailure>
+  let policy: LoadedPolicy
   let explains: Bool
   let messages: Messages
 
   /// The status of a run that got its answer out.
   var status: ExitStatus {
-    if case .failure = policy { .configuration } else { .done }
+    if case .failed = policy { .configuration } else { .done }
   }
 
   /// Answers a request. What is not 200 is told on standard error too.
   func respond(to request: Result<Request, RequestError>) -> Response {
     switch policy {
-    case .failure(let failure):
+    case .failed(let failure):
       messages.write(failure.problems)
       return errorResponse(.internalServerError, "the configuration is not valid: " + failure.place)
-    case .success(let policy):
+    case .ready(let policy):
       let response: Response
       do throws(RequestError) {
         return try route(try request.get(), policy)

@@ -43,11 +43,8 @@ public struct Configuration: Sendable {
       policy = reader.policy
       errors = reader.errors
     }
-    let overrides = [mirrors(fromVariables: &errors), mirrors(fromOptions: &errors)]
-    for override in overrides {
-      policy.mirrors.removeAll { mirror in override.contains { $0.source == mirror.source } }
-      policy.mirrors += override
-    }
+    policy.override(mirrors(fromVariables: &errors))
+    policy.override(mirrors(fromOptions: &errors))
     if !errors.isEmpty { throw ConfigurationErrors(entries: errors) }
     return policy
   }
@@ -87,6 +84,14 @@ public struct Configuration: Sendable {
       }
     }
     return mirrors
+  }
+}
+
+extension SwapPolicy {
+  /// Adds mirrors, in place of those with the same sources.
+  fileprivate mutating func override(_ mirrors: [Mirror]) {
+    self.mirrors.removeAll { mirror in mirrors.contains { $0.source == mirror.source } }
+    self.mirrors += mirrors
   }
 }
 

@@ -94,21 +94,29 @@ struct ConfigurationFile: ~Copyable {
       switch key {
       case "namespaces":
         try file.readList(value, of: key, "a namespace") { file, text, place in
-          file.policy.exclusions.namespaces.append(.init(pattern: text, place: file.place(place)))
+          file.exclude(.namespace, text, at: place)
         }
       case "labels":
         try file.readMapping(value, of: key) { file, label, place, value throws(YAMLError) in
           guard let pattern = try file.scalar(value, "a label's value, or \"*\" for any") else { return }
-          let entry = Exclusions.Entry(pattern: pattern, place: file.place(place))
-          file.policy.exclusions.labels.append(.init(key: label, value: entry))
+          file.exclude(.label, pattern, at: place, labelKey: label)
         }
       case "owners":
         try file.readList(value, of: key, "an owner, group/Kind") { file, text, place in
-          file.policy.exclusions.owners.append(.init(pattern: text, place: file.place(place)))
+          file.exclude(.owner, text, at: place)
         }
       default: try file.unknown(key, place, value, known: "namespaces, labels, owners")
       }
     }
+  }
+}
+
+extension ConfigurationFile {
+  private mutating func exclude(
+    _ subject: Exclusion.Subject, _ pattern: String, at mark: YAMLMark, labelKey: String = ""
+  ) {
+    policy.exclusions.append(
+      Exclusion(subject: subject, labelKey: labelKey, pattern: pattern, place: place(mark)))
   }
 }
 

@@ -26,10 +26,7 @@ public struct IgnoreRule: Equatable, Sendable {
       match = .pattern(try canonicalPattern(text))
     } else {
       let reference = try parsed(text)
-      guard let name = reference.canonicalName else {
-        throw InvalidName("\(quoted(text)) names no registry: \"a_b.com\" is no host")
-      }
-      match = .image(name: name, tag: reference.tag, digest: reference.digest)
+      match = .image(name: canonicalName(reference.name), tag: reference.tag, digest: reference.digest)
     }
   }
 
@@ -39,26 +36,28 @@ public struct IgnoreRule: Equatable, Sendable {
   ///   - name: the image's canonical name.
   ///   - reference: the image; without tag and digest its tag counts as `latest`.
   func matches(_ name: String, _ reference: ImageReference) -> Bool {
-    let tag = reference.tag ?? (reference.digest == nil ? "latest" : nil)
     switch match {
-    case .image(name, let wantedTag, let wantedDigest):
+    case .image(let wanted, let wantedTag, let wantedDigest):
+      guard wanted == name else { return false }
+      let tag = reference.suffix.isEmpty ? "latest" : reference.tag
       return (wantedTag == nil || wantedTag == tag) && (wantedDigest == nil || wantedDigest == reference.digest)
-    case .image: return false
     case .pattern(let pattern):
       // A pattern without a tag or a digest holds for every one, so each part may be left out.
-      let tags = tag.map { ["", ":" + $0] } ?? [""]
-      let digests = reference.digest.map { ["", "@" + $0] } ?? [""]
-      return tags.contains { tag in digests.contains { isMatch(name + tag + $0, glob: pattern) } }
+      if isMatch(name, glob: pattern) || isMatch(name + reference.fullSuffix, glob: pattern) { return true }
+      guard let tag = reference.tag, let digest = reference.digest else { return false }
+      return isMatch(name + ":" + tag, glob: pattern) || isMatch(name + "@" + digest, glob: pattern)
     }
   }
 }
 
 private func parsed(_ text: String) throws(InvalidName) -> ImageReference {
   do throws(ImageReferenceError) {
-    return try ImageReference(text)
+    let reference = try ImageReference(text)
+    if reference.hasDomain { return reference }
   } catch {
     throw InvalidName("\(quoted(text)) is not a valid image name: \(error.rawValue)")
   }
+  throw InvalidName("\(quoted(text)) names no registry: its first component is no host")
 }
 
 /// The pattern over canonical names: `docker.io/` is put before it unless its first component is a host or has a `*`,
@@ -71,17 +70,10 @@ private func canonicalPattern(_ text: String) throws(InvalidName) -> String {
   let nameEnd =
     text.utf8[lastComponent...].firstIndex { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "@") } ?? text.utf8.endIndex
   let name = String(text[..<nameEnd])
-  let suffix = String(text[nameEnd...])
   guard name.utf8.contains(UInt8(ascii: "*")) else {
-    guard let canonical = try parsed(name).canonicalName else {
-      throw InvalidName("\(quoted(text)) names no registry")
-    }
-    return canonical + suffix
+    return canonicalName(try parsed(name).name) + String(text[nameEnd...])
   }
-  let first = Substring(name.utf8.prefix { $0 != UInt8(ascii: "/") })
+  let first = firstComponent(name)
   if first.utf8.contains(UInt8(ascii: "*")) { return text }
-  guard let reference = try? ImageReference(String(first) + "/x"), let domain = reference.domain,
-    reference.path == "x"
-  else { return "docker.io/" + text }
-  return canonicalRegistry(domain) + String(text[first.endIndex...])
+  return namesDomain(first) ? canonicalPrefix(text) : "docker.io/" + text
 }

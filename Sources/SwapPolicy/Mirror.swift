@@ -5,7 +5,7 @@ import JSON
 
 /// A mirror: images that lie under its source are pulled from under its target.
 public struct Mirror: Equatable, Sendable {
-  /// `host[:port][/path]` in its one form (see `canonicalRegistry`), or `*` for every other registry.
+  /// `host[:port][/path]` in its one form (see `canonicalPrefix`), or `*` for every other registry.
   public let source: String
   /// `host[:port][/path]` as written, without a trailing slash; `{registry}` in it stands for the image's registry.
   public let target: String
@@ -15,24 +15,32 @@ public struct Mirror: Equatable, Sendable {
   /// The target up to its placeholder, as written, and the same with the registry in its one form.
   private let head: String
   private let canonicalHead: String
-  /// What follows the placeholder; `nil` without one.
-  private let tail: String?
+  /// What follows the placeholder; empty without one.
+  private let tail: String
+  private let hasPlaceholder: Bool
 
   /// - Throws: `InvalidName` with what is wrong about source or target, and the remedy.
   init(source: String, target: String, place: Place) throws(InvalidName) {
     self.source = try source == "*" ? source : canonicalSource(source)
     self.place = place
-    let (text, parts) = try parseTarget(target)
-    self.target = text
-    head = parts.head
-    canonicalHead = canonicalName(parts.head)
-    tail = parts.tail
+    self.target = trimmed(target)
+    if let (before, after) = split(self.target, at: placeholder) {
+      if split(after, at: placeholder) != nil {
+        throw InvalidName("the target \(quoted(target)) is not valid: {registry} may stand in it once")
+      }
+      try checkHostAndPath(self.target, "target", as: before + "registry.example" + after)
+      (head, tail, hasPlaceholder) = (before, after, true)
+    } else {
+      try checkHostAndPath(self.target, "target", as: self.target)
+      (head, tail, hasPlaceholder) = (self.target, "", false)
+    }
+    canonicalHead = canonicalPrefix(head)
   }
 
   /// How many components of a name the source fixes; `nil` when it does not match.
   func specificity(for name: String) -> Int? {
-    if source == "*" { return isLocal(registry: String(firstComponent(name))) ? nil : 0 }
-    guard lies(name.utf8, under: source) else { return nil }
+    if source == "*" { return isLocal(registry: firstComponent(name)) ? nil : 0 }
+    guard lies(name.utf8[...], under: source.utf8[...]) else { return nil }
     return 1 + source.utf8.count { $0 == slash }
   }
 
@@ -40,46 +48,35 @@ public struct Mirror: Equatable, Sendable {
   func rewritten(_ name: String) -> String {
     let registry = firstComponent(name)
     let matched = source == "*" ? registry.utf8.count : source.utf8.count
-    let filled = tail.map { head + registry + $0 } ?? head
-    return filled + String(Substring(name.utf8.dropFirst(matched)))
+    let rest = Substring(name.utf8.dropFirst(matched))
+    return hasPlaceholder ? head + registry + tail + rest : head + rest
   }
 
   /// Whether a name already lies under the target.
   func holds(_ name: String) -> Bool {
-    guard let tail else { return lies(name.utf8, under: canonicalHead) }
+    guard hasPlaceholder else { return lies(name.utf8[...], under: canonicalHead.utf8[...]) }
     guard name.utf8.starts(with: canonicalHead.utf8) else { return false }
     // The placeholder stands for a part of one component; what follows it must follow here too.
     let component = name.utf8.dropFirst(canonicalHead.utf8.count).prefix { $0 != slash }
     let ending = tail.utf8.prefix { $0 != slash }
     guard component.count > ending.count, component.suffix(ending.count).elementsEqual(ending) else { return false }
-    return lies(name.utf8[component.endIndex...], under: Substring(tail.utf8[ending.endIndex...]))
+    return lies(name.utf8[component.endIndex...], under: tail.utf8[ending.endIndex...])
   }
 }
 
-/// A source or target of a mirror that is none: what is wrong, and the remedy.
+/// A source or target of a mirror, or an ignored image, that is none: what is wrong, and the remedy.
 struct InvalidName: Error {
   let problem: String
   init(_ problem: String) { self.problem = problem }
 }
 
-private let slash = UInt8(ascii: "/")
 private let placeholder = "{registry}"
 
-private func firstComponent(_ name: String) -> Substring { Substring(name.utf8.prefix { $0 != slash }) }
-
 /// Whether a name is a prefix or lies below it: `docker.io/bit` holds `docker.io/bit/x`, not `docker.io/bitnami/x`.
-private func lies(_ name: Substring.UTF8View, under prefix: some StringProtocol) -> Bool {
-  guard name.starts(with: prefix.utf8) else { return false }
-  let rest = name.dropFirst(prefix.utf8.count)
+private func lies(_ name: Substring.UTF8View, under prefix: Substring.UTF8View) -> Bool {
+  guard name.starts(with: prefix) else { return false }
+  let rest = name.dropFirst(prefix.count)
   return rest.isEmpty || rest.first == slash
-}
-
-private func lies(_ name: String.UTF8View, under prefix: String) -> Bool { lies(name[...], under: prefix) }
-
-/// `host[/path]` with the host in its one form.
-private func canonicalName(_ name: String) -> String {
-  let host = firstComponent(name)
-  return canonicalRegistry(host) + String(Substring(name.utf8.dropFirst(host.utf8.count)))
 }
 
 private func canonicalSource(_ text: String) throws(InvalidName) -> String {
@@ -88,22 +85,7 @@ private func canonicalSource(_ text: String) throws(InvalidName) -> String {
     throw InvalidName("the source \(quoted(text)) is not valid: * stands alone, for every other registry")
   }
   try checkHostAndPath(source, "source", as: source)
-  return canonicalName(source)
-}
-
-private func parseTarget(
-  _ text: String
-) throws(InvalidName) -> (text: String, parts: (head: String, tail: String?)) {
-  let target = trimmed(text)
-  guard let (head, tail) = split(target, at: placeholder) else {
-    try checkHostAndPath(target, "target", as: target)
-    return (target, (target, nil))
-  }
-  if split(tail, at: placeholder) != nil {
-    throw InvalidName("the target \(quoted(target)) is not valid: {registry} may stand in it once")
-  }
-  try checkHostAndPath(target, "target", as: head + "registry.example" + tail)
-  return (target, (head, tail))
+  return canonicalPrefix(source)
 }
 
 /// Throws unless the name is `host[:port][/path]`.
@@ -114,19 +96,19 @@ private func checkHostAndPath(_ name: String, _ role: String, as sample: String)
   if let (_, rest) = split(name, at: "://") {
     throw InvalidName("the \(role) \(quoted(name)) has a scheme: write \(quoted(trimmed(rest)))")
   }
-  let reference: ImageReference
-  do throws(ImageReferenceError) {
-    reference = try ImageReference(sample + "/x")
-  } catch {
-    throw InvalidName("the \(role) \(quoted(name)) is not host[:port][/path]: \(error.rawValue)")
-  }
   let host = firstComponent(name)
-  guard let domain = reference.domain, canonicalRegistry(domain) == canonicalRegistry(host) else {
+  guard namesDomain(host) else {
     let remedy = role == "source" ? "docker.io/" + name : host + ":443" + Substring(name.utf8.dropFirst(host.utf8.count))
     throw InvalidName(
       "the \(role) \(quoted(name)) does not begin with a registry's host (one with a dot or a port, or localhost): "
         + "write for instance \(quoted(remedy))")
   }
+  do throws(ImageReferenceError) {
+    if try ImageReference(sample + "/x").hasDomain { return }
+  } catch {
+    throw InvalidName("the \(role) \(quoted(name)) is not host[:port][/path]: \(error.rawValue)")
+  }
+  throw InvalidName("the \(role) \(quoted(name)) is not host[:port][/path]: its host has bytes that no host has")
 }
 
 /// The text without one trailing slash.

@@ -6,30 +6,41 @@ import ImageReference
 /// for a name that is not valid.
 public func normalizedName(of image: String) -> String? {
   guard let reference = try? ImageReference(image) else { return nil }
-  return (reference.canonicalName ?? reference.name) + reference.suffix
+  return (reference.hasDomain ? canonicalName(reference.name) : reference.name) + reference.fullSuffix
 }
 
-/// The one name of a registry: lower-case, without `:443`, `docker.io` for each name of Docker Hub.
-func canonicalRegistry(_ domain: some StringProtocol) -> String {
-  var bytes = domain.utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }
-  if bytes.suffix(4).elementsEqual(":443".utf8) { bytes.removeLast(4) }
-  switch String(decoding: bytes, as: UTF8.self) {
-  case "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com": return "docker.io"
-  case let registry: return registry
+/// The one form of an image's `domain/path`, so that equal images have equal names.
+func canonicalName(_ name: String) -> String {
+  let canonical = canonicalPrefix(name)
+  let hub = "docker.io/"
+  guard canonical.utf8.starts(with: hub.utf8), !canonical.utf8.dropFirst(hub.utf8.count).contains(slash) else {
+    return canonical
   }
+  return "docker.io/library/" + Substring(canonical.utf8.dropFirst(hub.utf8.count))
+}
+
+/// The one form of `domain[/path]`: the domain in lower case, without `:443`, `docker.io` for each of its names.
+func canonicalPrefix(_ name: String) -> String {
+  let domain = firstComponent(name)
+  var registry = String(domain)
+  if registry.utf8.contains(where: isUpper) {
+    registry = String(decoding: registry.utf8.map { isUpper($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
+  }
+  if registry.utf8.suffix(4).elementsEqual(":443".utf8) { registry = String(Substring(registry.utf8.dropLast(4))) }
+  if registry == "index.docker.io" || registry == "registry-1.docker.io" || registry == "registry.hub.docker.com" {
+    registry = "docker.io"
+  }
+  return registry == domain ? name : registry + Substring(name.utf8.dropFirst(domain.utf8.count))
 }
 
 /// Whether the source `*` leaves this registry alone: localhost, and those with a port.
-func isLocal(registry: String) -> Bool {
+func isLocal(registry: Substring) -> Bool {
   registry == "localhost" || (registry.utf8.last != UInt8(ascii: "]") && registry.utf8.contains(UInt8(ascii: ":")))
 }
 
-extension ImageReference {
-  /// Registry and path with the registry's one name, so that equal images have equal names; `nil` without a domain.
-  var canonicalName: String? {
-    guard let domain else { return nil }
-    let registry = canonicalRegistry(domain)
-    if registry == "docker.io", !path.utf8.contains(UInt8(ascii: "/")) { return "docker.io/library/" + path }
-    return registry + "/" + path
-  }
-}
+/// What stands before the first slash.
+func firstComponent(_ name: String) -> Substring { Substring(name.utf8.prefix { $0 != slash }) }
+
+let slash = UInt8(ascii: "/")
+
+private func isUpper(_ byte: UInt8) -> Bool { byte >= 0x41 && byte <= 0x5A }

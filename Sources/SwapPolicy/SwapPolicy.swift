@@ -6,7 +6,7 @@ import ImageReference
 public struct SwapPolicy: Equatable, Sendable {
   public internal(set) var mirrors: [Mirror] = []
   public internal(set) var ignored: [IgnoreRule] = []
-  public internal(set) var exclusions = Exclusions()
+  public internal(set) var exclusions: [Exclusion] = []
   /// Whether the original names are kept in an annotation.
   public internal(set) var annotatesOriginals = false
   /// Names of secrets that a redirected pod gets to pull with.
@@ -51,20 +51,25 @@ extension SwapPolicy {
     } catch {
       return .invalid(error)
     }
-    guard let name = reference.canonicalName else { return .noRegistry }
+    guard reference.hasDomain else { return .noRegistry }
+    let name = canonicalName(reference.name)
     if let mirror = mirrors.first(where: { $0.holds(name) }) { return .alreadyRedirected(mirror) }
     if let rule = ignored.first(where: { $0.matches(name, reference) }) { return .ignored(rule) }
 
-    var best: (mirror: Mirror, specificity: Int)?
-    for mirror in mirrors {
-      guard let specificity = mirror.specificity(for: name) else { continue }
-      if best == nil || best!.specificity < specificity { best = (mirror, specificity) }
+    var best = -1
+    var bestSpecificity = -1
+    for i in mirrors.indices {
+      guard let specificity = mirrors[i].specificity(for: name), specificity > bestSpecificity else { continue }
+      best = i
+      bestSpecificity = specificity
     }
-    guard let mirror = best?.mirror else { return .noMirror }
-    let image = mirror.rewritten(name) + reference.suffix
+    if best < 0 { return .noMirror }
+    let mirror = mirrors[best]
+    let image = mirror.rewritten(name) + reference.fullSuffix
     // A result that parses to something outside the target (a host without a path, say) is as bad as an invalid one.
-    guard let result = try? ImageReference(image), let resultName = result.canonicalName, mirror.holds(resultName)
-    else { return .invalidResult(image: image, by: mirror) }
+    guard let result = try? ImageReference(image), result.hasDomain, mirror.holds(canonicalName(result.name)) else {
+      return .invalidResult(image: image, by: mirror)
+    }
     return .redirected(image: image, by: mirror)
   }
 }

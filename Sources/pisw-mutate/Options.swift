@@ -17,7 +17,7 @@ struct Options {
     case end(ExitStatus)
   }
 
-  static func parse(_ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Parsed {
+  static func parse() -> Parsed {
     var options = Options()
     // getopt_long wants names that outlive it, as those of StaticString do, and an entry of zeros at the end.
     let table = unsafe [
@@ -26,7 +26,7 @@ struct Options {
       option(),
     ]
     while true {
-      let found = unsafe posix_next_option(count, arguments, "h", table)
+      let found = unsafe posix_next_option(CommandLine.argc, CommandLine.unsafeArgv, "h", table)
       let argument = unsafe found.argument.map { unsafe String(cString: $0) } ?? ""
       switch unsafe found.code {
       case code("c"): options.configuration.file = argument
@@ -45,9 +45,7 @@ struct Options {
       case code("V"): return .end(writeOutput(Array("pisw-mutate \(version)\n".utf8), .standard))
       case code("h"): return .end(writeOutput(Array(help.utf8), .standard))
       case -1:
-        let operands = unsafe (Int(found.next)..<Int(count)).compactMap { index in
-          unsafe arguments[index].map { unsafe String(cString: $0) }
-        }
+        let operands = unsafe CommandLine.arguments[Int(found.next)...]
         if operands.count > 1 { return misuse("expected one FILE, not \(operands.count)") }
         if options.isHTTP, !operands.isEmpty { return misuse("--http reads standard input, and takes no FILE") }
         options.file = operands.first

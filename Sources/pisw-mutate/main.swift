@@ -8,7 +8,7 @@ func run() -> ExitStatus {
   var options = Options()
   // RFC 3875 section 4.4: the arguments of a CGI program come from whoever wrote the URL.
   if !isCGI {
-    switch unsafe Options.parse(CommandLine.argc, CommandLine.unsafeArgv) {
+    switch Options.parse() {
     case .run(let parsed): options = parsed
     case .end(let status): return status
     }
@@ -18,14 +18,14 @@ func run() -> ExitStatus {
     return .usage
   }
 
-  let policy = Result { () throws(ConfigurationFailure) in try loadPolicy(options.configuration) }
+  let policy = LoadedPolicy(options.configuration)
   let explains = options.explains || environment("LOGLEVEL") == "DEBUG"
   if isCGI { return serveCGI(policy: policy, limit: options.maxBytes, explains: explains) }
   if options.isHTTP { return serveInetd(policy: policy, limit: options.maxBytes, explains: explains) }
   switch policy {
-  case .success(let policy):
+  case .ready(let policy):
     return answerRaw(file: options.file, limit: options.maxBytes, policy: policy, explains: explains)
-  case .failure(let failure):
+  case .failed(let failure):
     Messages.standard.write(failure.problems)
     return .configuration
   }

@@ -4,10 +4,10 @@
 
 // getopt_long's answer for one option, with the globals it leaves behind.
 struct posix_option {
-  int code;          // as getopt_long returns it; -1 at the end
-  char *argument;    // optarg
-  int next;          // optind
+  int code;        // as getopt_long returns it; -1 at the end
+  char *argument;  // optarg
+  int next;        // optind
 };
 
-struct posix_option posix_next_option(int argc, char *const argv[], const char *short_options,
+struct posix_option posix_next_option(int count, char *const arguments[], const char *short_options,
                                       const struct option *long_options);
