@@ -1,0 +1,93 @@
+# shellcheck shell=bash
+# What the test groups share: installing what is missing, building, counting, and ending what was started.
+# A group is a folder with a test.sh that sources this file, calls `check` for each thing it tests, and ends with
+# `summary`.
+
+set -uo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# The static release; build_static makes it.
+pisw_mutate=$top/.build/static/release/pisw-mutate
+reviews=$top/examples/reviews
+work=$(mktemp -d)
+passed=0
+failed=0
+started=()
+
+# Ends every process that `start` began, and forgets the scratch folder.
+clean_up() {
+  local pid
+  for pid in "${started[@]}"; do
+    kill "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+  done
+  rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+# need COMMAND-OR-FILE PACKAGE...: installs Debian packages if the command is not found, or the file not there.
+need() {
+  local thing=$1
+  shift
+  [ -e "$thing" ] || command -v "$thing" >/dev/null || PATH=$PATH:/usr/sbin command -v "$thing" >/dev/null && return
+  "$top/Tests/install.sh" "$@" || exit 71
+}
+
+# Builds the static release of pisw-mutate, unless this run of the tests did so before.
+build_static() {
+  [ -n "${PISW_BUILT:-}" ] && [ -x "$pisw_mutate" ] && return
+  "$top/Tests/build.sh" || exit 70
+}
+
+# check NAME COMMAND...: runs a command, whose output is shown only when it fails; a `false` is a failure.
+check() {
+  local name=$1 status
+  shift
+  "$@" >"$work/check.log" 2>&1
+  status=$?
+  if [ "$status" -eq 0 ]; then
+    passed=$((passed + 1))
+    echo "ok      $name"
+  else
+    failed=$((failed + 1))
+    echo "FAILED  $name (status $status)"
+    tail -n 40 "$work/check.log" | sed 's/^/        /'
+  fi
+}
+
+# start COMMAND...: runs a server in the background until the group ends; its output goes to $work/server.log.
+start() {
+  "$@" >>"$work/server.log" 2>&1 &
+  started+=($!)
+}
+
+# stop_last: ends the server started last.
+stop_last() {
+  local last=$((${#started[@]} - 1))
+  kill "${started[$last]}" 2>/dev/null
+  wait "${started[$last]}" 2>/dev/null
+  unset "started[$last]"
+}
+
+# A port of 127.0.0.1 that nobody listens on.
+free_port() {
+  /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# wait_for_port PORT: returns when someone listens on 127.0.0.1:PORT, or fails after 10 seconds.
+wait_for_port() {
+  local i
+  for ((i = 0; i < 200; i++)); do
+    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
+    sleep 0.05
+  done
+  echo "nobody listens on port $1" >&2
+  return 1
+}
+
+# Prints the counts in the form that run.sh adds up, and ends the group.
+summary() {
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ]
+  exit
+}
