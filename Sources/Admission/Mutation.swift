@@ -44,16 +44,15 @@ private struct Mutation {
     answer.notReviewed = try review.notReviewed()
     if answer.notReviewed != nil { return }
     let pod = review.object
-    let scopeReader = ScopeReader(text: text)
-    let scope = try scopeReader.scope(
+    let scope = try json.scope(
       of: pod, namespace: review.namespace, exclusions: policy.exclusions, warnings: &warnings)
     let old = OldImages(review, json)
     for field in pod.images {
       record(field, scope == .inScope ? verdict(field, old, policy) : .outOfScope(scope))
     }
     guard !patch.isEmpty, review.subresource == .none else { return }
-    try addLabel(pod, scopeReader)
-    if policy.annotatesOriginals { try annotateOriginals(pod, scopeReader) }
+    try addLabel(pod)
+    if policy.annotatesOriginals { try annotateOriginals(pod) }
     if review.operation == .create { try addPullSecrets(pod, policy.imagePullSecrets) }
   }
 
@@ -112,8 +111,10 @@ extension Mutation {
   private static let annotationRoom = 256 * 1024
 
   /// Adds the label that tells redirected pods, with the parents it lacks.
-  private mutating func addLabel(_ pod: Pod, _ scope: ScopeReader) throws(JSONError) {
-    if try scope.values(of: [Mutation.label], in: pod.labels)[0] == Mutation.labelValue { return }
+  private mutating func addLabel(_ pod: Pod) throws(JSONError) {
+    var isThere = false
+    try json.eachText(in: pod.labels, of: [Mutation.label]) { isThere = json.isEqual($1, Mutation.labelValue) }
+    if isThere { return }
     let value = jsonString(Mutation.labelValue)
     let labels = jsonObject(Mutation.label, value)
     if pod.metadata.isAbsent {
@@ -126,7 +127,7 @@ extension Mutation {
   }
 
   /// Keeps the original names of what changed in an annotation, beside those that it already holds.
-  private mutating func annotateOriginals(_ pod: Pod, _ scope: ScopeReader) throws(JSONError) {
+  private mutating func annotateOriginals(_ pod: Pod) throws(JSONError) {
     var originals: [(String, [UInt8])] = []
     for image in answer.images {
       guard case .decided(.redirected) = image.verdict, let name = image.name,
@@ -136,7 +137,9 @@ extension Mutation {
     }
     if originals.isEmpty { return }
     var members = originals
-    if let existing = try scope.values(of: [Mutation.originalsKey], in: pod.annotations)[0] {
+    var existing: String?
+    try json.eachText(in: pod.annotations, of: [Mutation.originalsKey]) { existing = json.decode($1) }
+    if let existing {
       guard let kept = membersOfObject(existing, except: originals.map(\.0)) else {
         return warnings.add("the annotation " + Mutation.originalsKey + " is no JSON object, left as it is")
       }
@@ -194,12 +197,8 @@ extension Mutation {
   /// Appends the configured pull secrets that the pod does not name.
   private mutating func addPullSecrets(_ pod: Pod, _ secrets: [String]) throws(JSONError) {
     var present: [String] = []
-    if case .at(let offset) = pod.imagePullSecrets {
-      var json = JSONReader(text, at: offset)
-      try json.openArray()
-      while try json.nextElement() {
-        if let name = try json.values(of: ["name"])[0] { present.append(name) }
-      }
+    try json.eachElement(in: pod.imagePullSecrets) { element throws(JSONError) in
+      try element.eachText(of: ["name"]) { present.append(json.decode($1)) }
     }
     let missing = secrets.filter { !present.contains($0) }.map { jsonObject("name", jsonString($0)) }
     if missing.isEmpty { return }

@@ -43,80 +43,105 @@ extension Review {
   }
 }
 
-/// A pod's labels and annotations, as far as they decide about scope.
-struct ScopeReader {
-  let text: [UInt8]
-
-  /// The pod's scope.
+extension JSONReader {
+  /// Whether a pod is left alone as a whole.
   ///
   /// - Parameter warnings: gets what a person should know about the opt-out.
   /// - Throws: `JSONError` for a wrong type or a duplicate among what is read.
   func scope(
     of pod: Pod, namespace: JSONString?, exclusions: [Exclusion], warnings: inout Warnings
   ) throws(JSONError) -> Scope {
-    let labels = try values(of: [skipKey] + exclusions.map(\.labelKey), in: pod.labels)
-    let annotations = try values(of: [mirrorAnnotation, skipKey], in: pod.annotations)
-    if annotations[0] != nil { return .mirrorPod }
-    if labels[0] == "true" || annotations[1] == "true" { return .optedOut }
-    if labels[0] != nil { warnings.add("the label " + skipKey + " does nothing: its only value is \"true\"") }
-    if annotations[1] != nil { warnings.add("the annotation " + skipKey + " does nothing: its only value is \"true\"") }
-    if exclusions.isEmpty { return .inScope }
-    let namespace = (namespace ?? pod.namespace).map { JSONReader(text).decode($0) }
-    let owners = try owners(of: pod)
-    for (i, exclusion) in exclusions.enumerated() {
-      let isExcluded =
-        switch exclusion.subject {
-        case .namespace: namespace.map { exclusion.matches($0) } ?? false
-        case .label: labels[i + 1].map { exclusion.matches($0) } ?? false
-        case .owner: owners.contains { exclusion.matches($0) }
-        }
-      if isExcluded { return .excluded(exclusion) }
+    var isMirror = false
+    var isOptedOut = false
+    var badSkip: String?
+    var excluded: Int?
+    try eachText(in: pod.annotations, of: [mirrorAnnotation, skipKey]) { index, text in
+      if index == 0 {
+        isMirror = true
+      } else if isEqual(text, "true") {
+        isOptedOut = true
+      } else {
+        badSkip = "annotation"
+      }
     }
-    return .inScope
-  }
-
-  /// The pod's owners, as `group/Kind`.
-  private func owners(of pod: Pod) throws(JSONError) -> [String] {
-    guard case .at(let offset) = pod.ownerReferences else { return [] }
-    var json = JSONReader(text, at: offset)
-    var owners: [String] = []
-    try json.openArray()
-    while try json.nextElement() {
-      let members = try json.values(of: ["apiVersion", "kind"])
-      guard let version = members[0], let kind = members[1] else { continue }
-      let group = version.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(version[...$0]) } ?? ""
-      owners.append(group + kind)
+    try eachText(in: pod.labels, of: [skipKey] + exclusions.map(\.labelKey)) { index, text in
+      if index > 0 {
+        if exclusions[index - 1].matches(decode(text)) { excluded = index - 1 }
+      } else if isEqual(text, "true") {
+        isOptedOut = true
+      } else {
+        badSkip = "label"
+      }
     }
-    return owners
+    if isMirror { return .mirrorPod }
+    if isOptedOut { return .optedOut }
+    if let badSkip { warnings.add("the " + badSkip + " " + skipKey + " does nothing: its only value is \"true\"") }
+    if excluded == nil, !exclusions.isEmpty {
+      excluded = try exclusion(of: pod, namespace: namespace ?? pod.namespace, among: exclusions)
+    }
+    return excluded.map { .excluded(exclusions[$0]) } ?? .inScope
   }
 
-  /// The texts of some members of an object; `nil` for those that are absent or null.
-  func values(of names: [String], in presence: Presence) throws(JSONError) -> [String?] {
-    guard case .at(let offset) = presence else { return Array(repeating: nil, count: names.count) }
-    var json = JSONReader(text, at: offset)
-    return try json.values(of: names)
+  /// The position of an exclusion that holds for the pod's namespace or one of its owners.
+  private func exclusion(
+    of pod: Pod, namespace: JSONString?, among exclusions: [Exclusion]
+  ) throws(JSONError) -> Int? {
+    if let namespace {
+      let name = decode(namespace)
+      let found = exclusions.firstIndex { $0.subject == .namespace && $0.matches(name) }
+      if found != nil { return found }
+    }
+    var found: Int?
+    try eachElement(in: pod.ownerReferences) { element throws(JSONError) in
+      var version = JSONString.none
+      var kind = JSONString.none
+      try element.eachText(of: ["apiVersion", "kind"]) { index, text in
+        if index == 0 { version = text } else { kind = text }
+      }
+      // `apps/v1` is of the group `apps`, `v1` of the core group.
+      let apiVersion = decode(version)
+      let group = apiVersion.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(apiVersion[...$0]) } ?? ""
+      let owner = group + decode(kind)
+      found = found ?? exclusions.firstIndex { $0.subject == .owner && $0.matches(owner) }
+    }
+    return found
   }
-}
 
-extension JSONReader {
-  /// Reads the object ahead: the texts of some of its members, `nil` for those that are absent or null.
-  mutating func values(of names: [String]) throws(JSONError) -> [String?] {
-    var values = [String?](repeating: nil, count: names.count)
-    var seen = [Bool](repeating: false, count: names.count)
+  /// Hands out the texts of some members of an object, each with the position of its name; those that are absent or
+  /// null are left out.
+  func eachText(
+    in presence: Presence, of names: [String], _ body: (Int, JSONString) -> Void
+  ) throws(JSONError) {
+    guard case .at(let offset) = presence else { return }
+    var reader = JSONReader(bytes, at: offset)
+    try reader.eachText(of: names, body)
+  }
+
+  /// The same for the object ahead, which is passed.
+  mutating func eachText(of names: [String], _ body: (Int, JSONString) -> Void) throws(JSONError) {
+    var seen = Seen()
     try openObject()
     while let key = try nextKey() {
       guard let index = names.firstIndex(where: { self.key(key, is: $0) }) else {
         try skip()
         continue
       }
-      if seen[index] { throw twice(key) }
-      seen[index] = true
+      if !seen.insert(index) { throw twice(key) }
       if try peek() == .null {
         try skip()
       } else {
-        values[index] = decode(try string())
+        body(index, try string())
       }
     }
-    return values
+  }
+
+  /// Hands out a reader before each element of an array, which the body must pass.
+  func eachElement(
+    in presence: Presence, _ body: (inout JSONReader) throws(JSONError) -> Void
+  ) throws(JSONError) {
+    guard case .at(let offset) = presence else { return }
+    var reader = JSONReader(bytes, at: offset)
+    try reader.openArray()
+    while try reader.nextElement() { try body(&reader) }
   }
 }

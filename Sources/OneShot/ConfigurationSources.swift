@@ -21,7 +21,7 @@ public struct ConfigurationFailure: Error, Sendable {
   public let place: String
 }
 
-/// What came of reading the configuration. (A generic `Result` would cost 20 us at the start of every run.)
+/// What came of reading the configuration, for those who answer requests even without one.
 public enum LoadedPolicy: Sendable {
   case ready(SwapPolicy)
   case failed(ConfigurationFailure)
@@ -41,7 +41,7 @@ private let defaultFile = "/etc/pisw/config.yaml"
 
 /// Reads the configuration: `--config`, else `PISW_CONFIG`, else /etc/pisw/config.yaml if it exists; then the
 /// environment; then `--mirror`.
-private func loadPolicy(_ options: ConfigurationOptions) throws(ConfigurationFailure) -> SwapPolicy {
+public func loadPolicy(_ options: ConfigurationOptions) throws(ConfigurationFailure) -> SwapPolicy {
   var configuration = Configuration()
   if let path = options.file ?? environment("PISW_CONFIG").flatMap({ $0.isEmpty ? nil : $0 }) {
     configuration.file = (path, try readFile(path))

@@ -46,9 +46,9 @@ public struct Mirror: Equatable, Sendable {
 
   /// The name of an image at the target: the target, and what remains of the image's name after the source.
   func rewritten(_ name: String) -> String {
-    let registry = firstComponent(name)
+    let registry = String(firstComponent(name))
     let matched = source == "*" ? registry.utf8.count : source.utf8.count
-    let rest = Substring(name.utf8.dropFirst(matched))
+    let rest = String(Substring(name.utf8.dropFirst(matched)))
     return hasPlaceholder ? head + registry + tail + rest : head + rest
   }
 

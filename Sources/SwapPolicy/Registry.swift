@@ -16,7 +16,7 @@ func canonicalName(_ name: String) -> String {
   guard canonical.utf8.starts(with: hub.utf8), !canonical.utf8.dropFirst(hub.utf8.count).contains(slash) else {
     return canonical
   }
-  return "docker.io/library/" + Substring(canonical.utf8.dropFirst(hub.utf8.count))
+  return "docker.io/library/" + String(Substring(canonical.utf8.dropFirst(hub.utf8.count)))
 }
 
 /// The one form of `domain[/path]`: the domain in lower case, without `:443`, `docker.io` for each of its names.
@@ -30,7 +30,7 @@ func canonicalPrefix(_ name: String) -> String {
   if registry == "index.docker.io" || registry == "registry-1.docker.io" || registry == "registry.hub.docker.com" {
     registry = "docker.io"
   }
-  return registry == domain ? name : registry + Substring(name.utf8.dropFirst(domain.utf8.count))
+  return registry == domain ? name : registry + String(Substring(name.utf8.dropFirst(domain.utf8.count)))
 }
 
 /// Whether the source `*` leaves this registry alone: localhost, and those with a port.

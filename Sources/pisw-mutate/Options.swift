@@ -45,10 +45,10 @@ struct Options {
       case code("V"): return .end(writeOutput(Array("pisw-mutate \(version)\n".utf8), .standard))
       case code("h"): return .end(writeOutput(Array(help.utf8), .standard))
       case -1:
-        let operands = unsafe CommandLine.arguments[Int(found.next)...]
-        if operands.count > 1 { return misuse("expected one FILE, not \(operands.count)") }
-        if options.isHTTP, !operands.isEmpty { return misuse("--http reads standard input, and takes no FILE") }
-        options.file = operands.first
+        let operands = unsafe CommandLine.argc - found.next
+        if operands > 1 { return misuse("expected one FILE, not \(operands)") }
+        if options.isHTTP, operands > 0 { return misuse("--http reads standard input, and takes no FILE") }
+        if operands > 0 { options.file = unsafe CommandLine.arguments[Int(found.next)] }
         return .run(options)
       default:
         // getopt_long has said what is wrong.

@@ -18,15 +18,18 @@ func run() -> ExitStatus {
     return .usage
   }
 
-  let policy = LoadedPolicy(options.configuration)
   let explains = options.explains || environment("LOGLEVEL") == "DEBUG"
-  if isCGI { return serveCGI(policy: policy, limit: options.maxBytes, explains: explains) }
-  if options.isHTTP { return serveInetd(policy: policy, limit: options.maxBytes, explains: explains) }
-  switch policy {
-  case .ready(let policy):
+  if isCGI {
+    return serveCGI(policy: LoadedPolicy(options.configuration), limit: options.maxBytes, explains: explains)
+  }
+  if options.isHTTP {
+    return serveInetd(policy: LoadedPolicy(options.configuration), limit: options.maxBytes, explains: explains)
+  }
+  do throws(ConfigurationFailure) {
+    let policy = try loadPolicy(options.configuration)
     return answerRaw(file: options.file, limit: options.maxBytes, policy: policy, explains: explains)
-  case .failed(let failure):
-    Messages.standard.write(failure.problems)
+  } catch {
+    Messages.standard.write(error.problems)
     return .configuration
   }
 }
