@@ -1,0 +1,105 @@
+# Slow clients: 10 seconds for the head, 10 for the body, whatever arrives meanwhile. Everything waits at once.
+
+import subprocess
+import threading
+import time
+
+from oneshot import Exchange, Response, answer, check, expect, finish, os, post, program, review
+
+HEAD = post()[:-len(review)]
+
+
+def drip(exchange, data, every=0.5):
+    """Sends a byte now and then, until the program has ended the connection or all is sent."""
+    def run():
+        for byte in data:
+            try:
+                exchange.client.send(bytes([byte]))
+            except OSError:
+                return
+            time.sleep(every)
+    threading.Thread(target=run, daemon=True).start()
+
+
+def times_out(part, first=b"", rest=b""):
+    start = time.monotonic()
+    exchange = Exchange()
+    exchange.send(first)
+    drip(exchange, rest)
+    body = Response(exchange.receive()).expect(408).body
+    seconds = time.monotonic() - start
+    exchange.end()
+    if part not in body:
+        raise AssertionError(body)
+    if not 9.5 < seconds < 12:
+        raise AssertionError(f"after {seconds} s, not 10")
+
+
+def patient():
+    """The head in 6 seconds and the body in 6 more are within both deadlines."""
+    exchange = Exchange()
+    for part in [HEAD[:20], HEAD[20:] + review[:100], review[100:]]:
+        exchange.send(part)
+        time.sleep(6 if part[-1:] != review[-1:] else 0)
+    expect("answer", Response(exchange.receive()).expect(200).body, answer)
+    exchange.end()
+
+
+def endless_sender():
+    """A refused client that never stops sending does not keep the process."""
+    start = time.monotonic()
+    exchange = Exchange()
+    exchange.send(b"POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n")
+    drip(exchange, b" " * 100)
+    exchange.process.wait(timeout=30)
+    if not time.monotonic() - start < 13:
+        raise AssertionError(f"kept for {time.monotonic() - start} s")
+    exchange.end()
+
+
+def refused_and_silent():
+    """A refused client that neither sends nor closes keeps the process for a second only."""
+    start = time.monotonic()
+    exchange = Exchange()
+    exchange.send(b"POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n")
+    Response(exchange.receive()).expect(413)
+    exchange.process.wait(timeout=30)
+    if time.monotonic() - start > 3:
+        raise AssertionError(f"kept for {time.monotonic() - start} s")
+    exchange.end()
+
+
+def cgi():
+    start = time.monotonic()
+    variables = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "POST", "CONTENT_LENGTH": str(len(review))}
+    process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=os.environ | variables)
+    process.stdin.write(review[:-1])
+    process.stdin.flush()
+    output = process.stdout.read()
+    seconds = time.monotonic() - start
+    expect("exit status", process.wait(timeout=30), 0)
+    expect("status", output.split(b"\r\n")[0], b"Status: 408 Request Timeout")
+    if not 9.5 < seconds < 12:
+        raise AssertionError(f"after {seconds} s, not 10")
+
+
+CHUNKED = b"POST /mutate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+tests = [
+    ("nothing sent is a 408 after 10 s", lambda: times_out(b"head")),
+    ("half a head is a 408 after 10 s", lambda: times_out(b"head", HEAD[:30])),
+    ("a head byte by byte is a 408 after 10 s", lambda: times_out(b"head", b"", HEAD)),
+    ("half a body is a 408 after 10 s", lambda: times_out(b"body", HEAD + review[:100])),
+    ("a body byte by byte is a 408 after 10 s", lambda: times_out(b"body", HEAD, review)),
+    ("a body in chunks that never ends is a 408 after 10 s", lambda: times_out(b"body", CHUNKED, b"1\r\nx\r\n" * 50)),
+    ("a client within both deadlines is answered", patient),
+    ("a refused client that goes on sending is left after 10 s", endless_sender),
+    ("a refused client that is silent is left after a second", refused_and_silent),
+    ("CGI: a body that does not come is a 408 after 10 s", cgi),
+]
+threads = [threading.Thread(target=check, args=("deadlines: " + name, test)) for name, test in tests]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+finish()

@@ -1,0 +1,147 @@
+# What the tables share: running pisw-mutate on a TCP connection of its own or as a CGI program, and telling results
+# in the form of Tests/lib.sh. test.sh sets PISW_MUTATE and WORK.
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+program = os.environ["PISW_MUTATE"]
+work = os.environ["WORK"]
+review = open(f"{work}/small.json", "rb").read()
+answer = open(f"{work}/small.answer", "rb").read()
+large_review = open(f"{work}/large.json", "rb").read()
+large_answer = open(f"{work}/large.answer", "rb").read()
+# A pod whose containers are no list: it is allowed as it is, with a message to the people.
+odd_review = json.dumps(
+    {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+     "request": {"uid": "1", "resource": {"group": "", "version": "v1", "resource": "pods"}, "operation": "CREATE",
+                 "object": {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": {}}}}}).encode()
+
+_failures = 0
+_telling = threading.Lock()
+
+
+def check(name, test):
+    """Runs a test, which raises when something is not as it should be, and tells."""
+    global _failures
+    try:
+        test()
+        line = f"ok      {name}"
+    except Exception as error:  # Whatever it is, the table goes on.
+        line = f"FAILED  {name}: {type(error).__name__}: {str(error)[:600]}"
+        _failures += 1
+    with _telling:
+        print(line, flush=True)
+
+
+def finish():
+    sys.exit(1 if _failures else 0)
+
+
+def expect(what, got, wanted):
+    if got != wanted:
+        raise AssertionError(f"{what}: {got!r}, expected {wanted!r}")
+
+
+class Exchange:
+    """pisw-mutate --http with one end of a TCP connection as descriptors 0 and 1, as inetd gives it.
+
+    errors: what descriptor 2 is: "pipe", "connection" (as inetd and stunnel do), or "socket" (another one).
+    """
+
+    def __init__(self, options=("--explain",), errors="pipe", environment=None):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.client = socket.create_connection(listener.getsockname())
+            self.client.settimeout(30)
+            self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection, _ = listener.accept()
+        near = far = None
+        if errors == "socket":
+            near, far = socket.socketpair()
+        descriptor = {"pipe": subprocess.PIPE, "connection": connection, "socket": far}[errors]
+        self.process = subprocess.Popen(
+            [program, "--http", *options], stdin=connection, stdout=connection, stderr=descriptor,
+            env=os.environ | (environment or {}))
+        connection.close()
+        self._near = near
+        if far:
+            far.close()
+
+    def send(self, data):
+        """Sends; a program that has ended may have reset the connection, which is for `receive` to judge."""
+        try:
+            self.client.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+    def send_aside(self, data):
+        """Sends while something else is done."""
+        thread = threading.Thread(target=self.send, args=(data,), daemon=True)
+        thread.start()
+        return thread
+
+    def end_sending(self):
+        self.client.shutdown(socket.SHUT_WR)
+
+    def receive(self, may_be_reset=False):
+        """Everything until the program ends the connection, which it must do without a reset."""
+        data = b""
+        try:
+            while part := self.client.recv(65536):
+                data += part
+        except ConnectionResetError:
+            if not may_be_reset:
+                raise AssertionError(f"the connection was reset after {len(data)} bytes") from None
+        return data
+
+    def end(self, status=0):
+        """Closes, and waits for the program; returns what it wrote to standard error."""
+        self.client.close()
+        try:
+            errors = self.process.stderr.read() if self.process.stderr else b""
+            if self._near:
+                errors = b"".join(iter(lambda: self._near.recv(65536), b""))
+            got = self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        expect("exit status", got, status)
+        return errors
+
+
+class Response:
+    """A whole HTTP response: the bytes must be exactly one, well formed."""
+
+    def __init__(self, data, to_head=False):
+        head, blank, self.body = data.partition(b"\r\n\r\n")
+        if not blank:
+            raise AssertionError(f"no response: {data[:300]!r}")
+        first, *lines = head.decode("ascii").split("\r\n")
+        version, status, _ = first.split(" ", 2)
+        expect("version", version, "HTTP/1.1")
+        self.status = int(status)
+        self.fields = dict(line.split(": ", 1) for line in lines)
+        expect("number of fields", len(self.fields), len(lines))
+        expect("Connection", self.fields.get("Connection"), "close")
+        if to_head:
+            expect("body", self.body, b"")
+        else:
+            expect("length of the body", len(self.body), int(self.fields["Content-Length"]))
+
+    def expect(self, status):
+        expect("status", (self.status, self.body if self.status != status else b""), (status, b""))
+        if status != 200:
+            expect("Content-Type", self.fields["Content-Type"], "application/json")
+            expect("members", list(json.loads(self.body)), ["error"])
+        return self
+
+
+def post(body=review, *fields, target="/mutate", version="HTTP/1.1"):
+    """A request as a client would send it, with more fields."""
+    lines = [f"POST {target} {version}", "Host: localhost", "Content-Type: application/json",
+             f"Content-Length: {len(body)}", *fields]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

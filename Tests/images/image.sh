@@ -1,0 +1,175 @@
+# shellcheck shell=bash
+# Builds the socat image, runs it, and asks it. test.sh sources this file after lib.sh.
+
+# lib.sh sets these.
+: "${work:?}" "${pisw_mutate:?}" "${reviews:?}" "${top:?}"
+
+base=docker.io/library/debian:bookworm-slim
+image=localhost/pisw-socat-test:$$
+containers=pisw-socat-test-$$
+review=$reviews/bare-pod-without-labels.json
+
+# Ends the containers and forgets the image; the base stays in podman's storage for the next run.
+clean_up_images() {
+  {
+    podman ps --all --quiet --filter "name=$containers" | xargs -r podman --runtime runc rm --force --time 2
+    podman rmi "$image"
+  } >/dev/null 2>&1
+  clean_up
+}
+
+# The base that the Dockerfile names, made from Debian's packages because a registry may be out of reach.
+make_base() {
+  podman image exists "$base" && return
+  mmdebstrap --quiet --variant=minbase bookworm "$work/base.tar" && podman import --quiet "$work/base.tar" "$base"
+}
+
+# The files that the Dockerfile takes, apart from the checkout: others may be building there.
+make_context() {
+  mkdir -p "$work/context/.build/static/release"
+  cp -r "$top/socat" "$work/context/"
+  cp "$pisw_mutate" "$work/context/.build/static/release/"
+  pisw_mutate=$work/context/.build/static/release/pisw-mutate
+}
+
+# build ID-FILE: the whole image anew.
+build() {
+  buildah bud --isolation chroot --timestamp 0 --identity-label=false --no-cache --pull-never \
+    --ignorefile "$work/context/socat/Dockerfile.dockerignore" --file "$work/context/socat/Dockerfile" \
+    --iidfile "$1" --tag "$image" "$work/context"
+}
+
+build_again() { build "$work/second" && cmp "$work/first" "$work/second"; }
+
+# image_has TEMPLATE VALUE
+image_has() {
+  local got
+  got=$(podman image inspect --format "$1" "$image")
+  echo "got '$got', expected '$2'"
+  [ "$got" = "$2" ]
+}
+
+# A certificate for localhost, in the files of the original's secret; and folders that lack something.
+make_certificates() {
+  local ec=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
+  cd "$work" && mkdir tls keyless unreadable \
+    && openssl req -x509 "${ec[@]}" -keyout ca.key -out ca.pem -subj "/CN=a CA of the tests" -days 2 \
+    && openssl req "${ec[@]}" -keyout tls/key.pem -out request.pem -subj /CN=localhost \
+    && openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out tls/cert.pem \
+      -extfile <(echo subjectAltName=DNS:localhost) \
+    && cp tls/cert.pem keyless && cp tls/* unreadable && chmod 644 tls/key.pem && chmod 600 unreadable/key.pem
+}
+
+# The reviews, and what standard input gives for them. The large one goes in and out in many parts.
+make_reviews() {
+  echo 'mirrors: {docker.io: proxy.example.com}' >"$work/config.yaml"
+  chmod 644 "$work/config.yaml"
+  /usr/bin/python3 - "$review" "$work/large.json" <<'END' || return
+import json, sys
+
+review = json.load(open(sys.argv[1]))
+review["request"]["object"]["spec"]["containers"][0]["env"] = [
+    {"name": f"V{i}", "value": "x" * 200} for i in range(5000)]
+json.dump(review, open(sys.argv[2], "w"))
+END
+  PISW_CONFIG=$work/config.yaml "$pisw_mutate" <"$review" >"$work/answer" \
+    && PISW_CONFIG=$work/config.yaml "$pisw_mutate" <"$work/large.json" >"$work/large.answer"
+}
+
+# run SUFFIX OPTION...: the image as a cluster with a strict policy runs it; crun never works where the tests run.
+run() {
+  local suffix=$1
+  shift
+  podman --runtime runc run --name "$containers-$suffix" --network host --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
+    --read-only --read-only-tmpfs=false --cap-drop=all --security-opt=no-new-privileges "$@" "$image"
+}
+
+client() { curl --http1.1 --silent --show-error --max-time 30 --cacert "$work/ca.pem" "$@"; }
+
+# answers PORT REVIEW ANSWER
+answers() {
+  client --header 'Content-Type: application/json' --data-binary "@$2" "https://localhost:$1/mutate" >"$work/got" \
+    && cmp "$work/got" "$3"
+}
+
+is_ready() { [ "$(client "https://localhost:$1/readyz")" = ok ]; }
+
+# The fastest of 20, so that a busy machine does not matter: 40 ms is what the kernel waits without `nodelay`.
+is_fast() {
+  local _ times
+  times=$(for _ in {1..20}; do
+    client --fail --output /dev/null --write-out '%{http_code} %{time_total}\n' --data-binary "@$review" \
+      --header 'Content-Type: application/json' "https://localhost:$1/mutate"
+  done | sort)
+  echo "$times"
+  # All are answered, and the first line is the fastest.
+  [ "$(grep -c '^200 ' <<<"$times")" -eq 20 ] && [[ $times =~ ^200\ 0\.0[0-2] ]]
+}
+
+# A client that closes its side as soon as it has sent, while the program is at work for longer than the half second
+# that socat waits by itself: a configuration that is a pipe makes it wait.
+starts_slow() {
+  mkdir "$work/pipe" && mkfifo "$work/pipe/config.yaml" && chmod 644 "$work/pipe/config.yaml" || return
+  # The entry point reads the configuration once.
+  feed_configuration 0 &
+  starts slow "$1" "${@:2}" --volume "$work/pipe:/config:ro" --env PISW_CONFIG=/config/config.yaml
+}
+
+# feed_configuration SECONDS: to the next that reads it, after a while; nobody waits for more than 20 seconds.
+feed_configuration() {
+  sleep "$1"
+  timeout 20 dd if="$work/config.yaml" of="$work/pipe/config.yaml" status=none
+}
+
+half_closes() {
+  {
+    printf 'POST /mutate HTTP/1.0\r\nContent-Length: %d\r\n\r\n' "$(wc -c <"$review")"
+    cat "$review"
+  } >"$work/request"
+  feed_configuration 2 &
+  socat -t 10 - "OPENSSL:localhost:$1,cafile=$work/ca.pem" <"$work/request" | tail -n 1 | cmp - "$work/answer"
+}
+
+# speaks MINOR PORT: TLS 1.MINOR and no other; a client that would take the old ones, which need a lower level.
+speaks() {
+  client "--tlsv1.$1" --tls-max "1.$1" --ciphers DEFAULT@SECLEVEL=0 --output /dev/null "https://localhost:$2/healthz"
+}
+
+refuses_tls11() {
+  speaks 1 "$1"
+  # 35: no handshake.
+  [ $? -eq 35 ]
+}
+
+# Process 1 of the container is socat itself, as a user that has no rights at all.
+is_socat_and_no_root() {
+  local process
+  process=/proc/$(podman inspect --format '{{.State.Pid}}' "$containers-served")
+  cat "$process/status"
+  grep -P '^Uid:\t65532\t65532\t65532\t65532$' "$process/status" && grep -P '^CapEff:\t0+$' "$process/status" \
+    && [ "$(readlink "$process/exe")" = /usr/bin/socat ]
+}
+
+# A signal reaches it: podman would use SIGKILL only after 20 seconds.
+stops() {
+  local start=$SECONDS
+  podman --runtime runc stop --time 20 "$containers-served" && [ $((SECONDS - start)) -lt 10 ]
+}
+
+# starts SUFFIX PORT OPTION...
+starts() {
+  local suffix=$1 port=$2
+  shift 2
+  run "$suffix" --detach --env "PISW_PORT=$port" "$@" && wait_for_port "$port"
+}
+
+# fails_with STATUS TEXT SUFFIX OPTION...: the container ends by itself, with that one message.
+fails_with() {
+  local status=$1 text=$2 got
+  shift 2
+  # podman ends what takes longer than --timeout, with 137 or so.
+  run "$@" --rm --timeout 20 >"$work/run.log" 2>&1
+  got=$?
+  cat "$work/run.log"
+  [ "$got" -eq "$status" ] && grep -F -- "$text" "$work/run.log" && [ "$(wc -l <"$work/run.log")" -eq 1 ]
+}
