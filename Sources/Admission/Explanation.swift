@@ -1,27 +1,24 @@
-// The answer in words: a line for each image, for people and for `cut -f`.
+// Decisions in words: a line for each image, for people and for `cut -f`.
 
 import JSON
 import SwapPolicy
 
-extension Answer {
-  /// A line for each image, or one for a review without images to look at.
+extension ImageOutcome {
+  /// One line of six columns with tabs between: where the image is, the image as written, its normalised name, the
+  /// decision, the rule with its place in the configuration, the result. What does not apply is `-`.
   ///
-  /// Six columns with tabs between: where the image is, the image as written, its normalised name, the decision, the
-  /// rule with its place in the configuration, the result. What does not apply is `-`. Of the pod, lines hold only
-  /// image names and names of containers, in printable ASCII.
-  public var explanation: [String] {
-    if let notReviewed {
-      return [["review", "-", "-", "left alone: " + notReviewed.rawValue, "-", "-"].joined(separator: "\t")]
-    }
-    return images.map { image in
-      let written = image.image.map(asciiEscaped)
-      let (decision, rule, result) = image.verdict.words
-      let columns = [
-        image.place, written, image.image.flatMap(normalizedName), decision, rule, result ?? written,
-      ]
-      return columns.map { $0 ?? "-" }.joined(separator: "\t")
-    }
+  /// Of the pod, the line holds only image names and names of containers, in printable ASCII.
+  public var explanation: String {
+    let written = image.map(asciiEscaped)
+    let (decision, rule, result) = verdict.words
+    let columns = [place, written, image.flatMap(normalizedName), decision, rule, result ?? written]
+    return columns.map { $0 ?? "-" }.joined(separator: "\t")
   }
+}
+
+extension NotReviewed {
+  /// The line for a review without images to look at, in the columns of `ImageOutcome.explanation`.
+  public var explanation: String { "review\t-\t-\tleft alone: " + rawValue + "\t-\t-" }
 }
 
 extension ImageOutcome {

@@ -11,12 +11,16 @@ import SwapPolicy
 /// - Parameters:
 ///   - text: the review as JSON.
 ///   - policy: the rules.
+///   - observe: called with what was decided about each image, in the order of the pod; of no worth if the answer has
+///     a `podFault`.
 /// - Throws: `JSONError` when the text is not JSON or no AdmissionReview: then there is nothing to answer.
-public func answer(_ text: [UInt8], under policy: SwapPolicy) throws(JSONError) -> Answer {
+public func answer(
+  _ text: [UInt8], under policy: SwapPolicy, observe: (ImageOutcome) -> Void = { _ in }
+) throws(JSONError) -> Answer {
   let review = try readReview(text)
   var mutation = Mutation(text: text, review: review)
   do throws(JSONError) {
-    try mutation.run(policy)
+    try mutation.run(policy, observe)
   } catch {
     mutation.leaveAlone(error)
   }
@@ -31,6 +35,8 @@ private struct Mutation {
   var answer = Answer()
   var patch = Patch()
   var warnings = Warnings()
+  /// What the annotation of original names is to hold: `containers/web` and the name as JSON.
+  var originals: [(String, [UInt8])] = []
 
   private var json: JSONReader { JSONReader(text) }
 
@@ -40,7 +46,7 @@ private struct Mutation {
   }
 
   /// - Throws: `JSONError` for a wrong type or a duplicate inside the pod.
-  mutating func run(_ policy: SwapPolicy) throws(JSONError) {
+  mutating func run(_ policy: SwapPolicy, _ observe: (ImageOutcome) -> Void) throws(JSONError) {
     answer.notReviewed = try review.notReviewed()
     if answer.notReviewed != nil { return }
     let pod = review.object
@@ -48,17 +54,26 @@ private struct Mutation {
       of: pod, namespace: review.namespace, exclusions: policy.exclusions, warnings: &warnings)
     let old = OldImages(review, json)
     for field in pod.images {
-      record(field, scope == .inScope ? verdict(field, old, policy) : .outOfScope(scope))
+      let outcome = ImageOutcome(
+        list: field.list, index: field.index, name: field.name.map { json.decode($0) },
+        image: field.image.map { json.decode($0) },
+        verdict: scope == .inScope ? verdict(field, old, policy) : .outOfScope(scope))
+      observe(outcome)
+      if case .decided(let decision) = outcome.verdict, let image = outcome.image {
+        apply(decision, to: field, image)
+        if case .redirected = decision, policy.annotatesOriginals, let name = outcome.name {
+          originals.append((field.list.rawValue + "/" + name, jsonString(image)))
+        }
+      }
     }
     guard !patch.isEmpty, review.subresource == .none else { return }
     try addLabel(pod)
-    if policy.annotatesOriginals { try annotateOriginals(pod) }
+    if !originals.isEmpty { try annotateOriginals(pod) }
     if review.operation == .create { try addPullSecrets(pod, policy.imagePullSecrets) }
   }
 
   /// Drops whatever was to change; the pod is allowed as it is.
   mutating func leaveAlone(_ fault: JSONError) {
-    answer.images = []
     answer.podFault = fault
     patch = Patch()
     warnings = Warnings()
@@ -83,22 +98,20 @@ extension Mutation {
     return .decided(policy.decide(json.decode(image)))
   }
 
-  /// Keeps what was decided; adds to the patch and the warnings what it asks for.
-  private mutating func record(_ field: ImageField, _ verdict: ImageOutcome.Verdict) {
-    let image = field.image.map { json.decode($0) }
-    let outcome = ImageOutcome(
-      list: field.list, index: field.index, name: field.name.map { json.decode($0) }, image: image, verdict: verdict)
-    answer.images.append(outcome)
-    guard case .decided(let decision) = verdict, let image else { return }
-    let place = field.list.rawValue + "[" + String(field.index) + "]"
+  /// Adds to the patch and the warnings what a decision asks for.
+  private mutating func apply(_ decision: Decision, to field: ImageField, _ image: String) {
     switch decision {
     case .redirected(let target, _): patch.replace(field.pointer, with: target)
-    case .invalid: warnings.add(place + ": not a valid image name, left as it is: " + quoted(image))
-    case .noRegistry: warnings.add(place + ": no registry can be told from the image name: " + quoted(image))
+    case .invalid: warn(field, "not a valid image name, left as it is: " + quoted(image))
+    case .noRegistry: warn(field, "no registry can be told from the image name: " + quoted(image))
     case .invalidResult(_, let mirror):
-      warnings.add(place + ": left as it is, no valid name under " + mirror.target + ": " + quoted(image))
+      warn(field, "left as it is, no valid name under " + mirror.target + ": " + quoted(image))
     case .empty, .placeholder, .alreadyRedirected, .ignored, .noMirror: break
     }
+  }
+
+  private mutating func warn(_ field: ImageField, _ text: String) {
+    warnings.add(field.list.rawValue + "[" + String(field.index) + "]: " + text)
   }
 }
 
@@ -128,14 +141,6 @@ extension Mutation {
 
   /// Keeps the original names of what changed in an annotation, beside those that it already holds.
   private mutating func annotateOriginals(_ pod: Pod) throws(JSONError) {
-    var originals: [(String, [UInt8])] = []
-    for image in answer.images {
-      guard case .decided(.redirected) = image.verdict, let name = image.name,
-        let original = image.image
-      else { continue }
-      originals.append((image.list.rawValue + "/" + name, jsonString(original)))
-    }
-    if originals.isEmpty { return }
     var members = originals
     var existing: String?
     try json.eachText(in: pod.annotations, of: [Mutation.originalsKey]) { existing = json.decode($1) }

@@ -43,14 +43,14 @@ private let defaultFile = "/etc/pisw/config.yaml"
 /// environment; then `--mirror`.
 public func loadPolicy(_ options: ConfigurationOptions) throws(ConfigurationFailure) -> SwapPolicy {
   var configuration = Configuration()
-  if let path = options.file ?? environment("PISW_CONFIG").flatMap({ $0.isEmpty ? nil : $0 }) {
-    configuration.file = (path, try readFile(path))
+  if let path = options.file ?? environment("PISW_CONFIG"), !path.isEmpty {
+    configuration.fileName = path
   } else if unsafe access(defaultFile, F_OK) == 0 {
-    configuration.file = (defaultFile, try readFile(defaultFile))
+    configuration.fileName = defaultFile
   }
-  for name in Configuration.mirrorVariables {
-    if let value = environment(name) { configuration.variables.append(.init(name: name, value: value)) }
-  }
+  if !configuration.fileName.isEmpty { configuration.fileText = try readFile(configuration.fileName) }
+  configuration.registryURL = environment("REGISTRY_URL")
+  configuration.proxyURL = environment("PROXY_URL")
   configuration.mirrorOptions = options.mirrors
   if configuration.isEmpty {
     throw ConfigurationFailure(

@@ -56,9 +56,10 @@ struct Descriptor {
   /// Reads to the end, or until more than so many bytes came.
   func readAll(limit: Int) throws(SystemError) -> [UInt8] {
     let size = status.map { $0.st_mode & S_IFMT == S_IFREG ? Int($0.st_size) : 0 } ?? 0
-    // One byte more than the file has, so that its end shows at once.
-    var bytes = try read(atMost: min(max(size + 1, 64 * 1024), limit + 1))
-    if bytes.isEmpty { return bytes }
+    // One byte more than a file has, so that its end shows at once.
+    let first = min(size > 0 ? size + 1 : 64 * 1024, limit + 1)
+    var bytes = try read(atMost: first)
+    if size > 0, bytes.count < first { return bytes }
     while bytes.count <= limit {
       let more = try read(atMost: min(64 * 1024, limit + 1 - bytes.count))
       if more.isEmpty { break }

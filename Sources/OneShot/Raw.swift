@@ -21,8 +21,7 @@ public func answerRaw(file: String?, limit: Int, policy: SwapPolicy, explains: B
   let messages = Messages.standard
   do throws(Failure) {
     let (name, text) = try readReview(file, limit: limit)
-    let answer = try answer(text, named: name, policy)
-    if explains { messages.writePlain(answer.explanation) }
+    let answer = try answer(text, named: name, policy, explains, messages)
     return writeOutput(answer.body, messages)
   } catch {
     messages.write([error.message])
@@ -30,9 +29,11 @@ public func answerRaw(file: String?, limit: Int, policy: SwapPolicy, explains: B
   }
 }
 
-private func answer(_ text: [UInt8], named name: String, _ policy: SwapPolicy) throws(Failure) -> Answer {
+private func answer(
+  _ text: [UInt8], named name: String, _ policy: SwapPolicy, _ explains: Bool, _ messages: Messages
+) throws(Failure) -> Answer {
   do throws(JSONError) {
-    let answer = try Admission.answer(text, under: policy)
+    let answer = try answer(text, under: policy, explains: explains, messages)
     // A server allows such a pod as it is; a person wants to know what is wrong with it.
     if let fault = answer.podFault { throw fault }
     return answer

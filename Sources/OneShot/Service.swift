@@ -49,9 +49,8 @@ struct Service {
 
   private func mutate(_ body: [UInt8], _ policy: SwapPolicy) throws(RequestError) -> Response {
     do throws(JSONError) {
-      let answer = try answer(body, under: policy)
+      let answer = try answer(body, under: policy, explains: explains, messages)
       if let fault = answer.podFault { messages.write([fault.message(name: "body", in: body) + "; left alone"]) }
-      if explains { messages.writePlain(answer.explanation) }
       return Response(.ok, contentType: "application/json", body: answer.body)
     } catch {
       throw RequestError(.badRequest, error.message(name: "body", in: body))

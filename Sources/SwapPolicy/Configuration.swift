@@ -5,31 +5,19 @@ import JSON
 
 /// Everything that an operator wrote, unread.
 public struct Configuration: Sendable {
-  /// A value and the name of the variable that holds it.
-  public struct Variable: Sendable {
-    public let name: String
-    public let value: String
-
-    public init(name: String, value: String) {
-      self.name = name
-      self.value = value
-    }
-  }
-
-  /// The environment variables that name the mirror of `docker.io`; they must agree.
-  public static let mirrorVariables = ["REGISTRY_URL", "PROXY_URL"]
-
-  /// The configuration file's name, for messages, and its text.
-  public var file: (name: String, text: [UInt8])?
-  /// The variables among `mirrorVariables` that are set.
-  public var variables: [Variable] = []
+  /// The configuration file's name, for messages, and its text; the name is empty without a file.
+  public var fileName = ""
+  public var fileText: [UInt8] = []
+  /// The environment's REGISTRY_URL and PROXY_URL, either of them the target for `docker.io`; both must agree.
+  public var registryURL: String?
+  public var proxyURL: String?
   /// The values of `--mirror`, each `UPSTREAM=TARGET`.
   public var mirrorOptions: [String] = []
 
   public init() {}
 
   /// Whether nothing at all was configured.
-  public var isEmpty: Bool { file == nil && variables.isEmpty && mirrorOptions.isEmpty }
+  public var isEmpty: Bool { fileName.isEmpty && registryURL == nil && proxyURL == nil && mirrorOptions.isEmpty }
 
   /// The rules.
   ///
@@ -37,8 +25,8 @@ public struct Configuration: Sendable {
   public func policy() throws(ConfigurationErrors) -> SwapPolicy {
     var policy = SwapPolicy()
     var errors: [ConfigurationErrors.Entry] = []
-    if let file {
-      var reader = ConfigurationFile(name: file.name, text: file.text)
+    if !fileName.isEmpty {
+      var reader = ConfigurationFile(name: fileName, text: fileText)
       reader.read()
       policy = reader.policy
       errors = reader.errors
@@ -50,21 +38,24 @@ public struct Configuration: Sendable {
   }
 
   private func mirrors(fromVariables errors: inout [ConfigurationErrors.Entry]) -> [Mirror] {
-    var mirrors: [Mirror] = []
-    for variable in variables {
-      let place = Place.variable(variable.name)
-      do throws(InvalidName) {
-        let mirror = try Mirror(source: "docker.io", target: variable.value, place: place)
-        if let other = mirrors.first, other.target != mirror.target {
-          errors.append(.init(place: place, problem: "differs from \(other.place.description): set one of them"))
-        } else if mirrors.isEmpty {
-          mirrors.append(mirror)
-        }
-      } catch {
-        errors.append(.init(place: place, problem: error.problem))
-      }
+    let registry = registryURL.flatMap { mirror($0, from: "REGISTRY_URL", &errors) }
+    let proxy = proxyURL.flatMap { mirror($0, from: "PROXY_URL", &errors) }
+    if let registry, let proxy, registry.target != proxy.target {
+      errors.append(.init(place: proxy.place, problem: "differs from REGISTRY_URL: set one of them"))
     }
-    return mirrors
+    return (registry ?? proxy).map { [$0] } ?? []
+  }
+
+  private func mirror(
+    _ target: String, from variable: String, _ errors: inout [ConfigurationErrors.Entry]
+  ) -> Mirror? {
+    let place = Place.variable(variable)
+    do throws(InvalidName) {
+      return try Mirror(source: "docker.io", target: target, place: place)
+    } catch {
+      errors.append(.init(place: place, problem: error.problem))
+      return nil
+    }
   }
 
   private func mirrors(fromOptions errors: inout [ConfigurationErrors.Entry]) -> [Mirror] {
