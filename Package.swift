@@ -10,6 +10,9 @@ let package = Package(
   products: [.executable(name: "pisw-mutate", targets: ["pisw-mutate"])],
   targets: [
     .executableTarget(name: "pisw-mutate", dependencies: ["OneShot", "CPOSIX"], swiftSettings: strict),
+    .executableTarget(
+      name: "bench-review", dependencies: ["Admission", "SwapPolicy"], path: "Tests/bench/review", swiftSettings: strict
+    ),
     .target(
       name: "OneShot", dependencies: ["Admission", "HTTP1", "SwapPolicy", "JSON"], swiftSettings: strict),
     .target(name: "HTTP1", swiftSettings: strict),
@@ -20,5 +23,32 @@ let package = Package(
     .target(name: "ImageReference", swiftSettings: strict),
     .target(name: "CPOSIX"),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    unitTests(of: "ImageReference", exclude: ["references.jsonl"]),
+    unitTests(of: "JSON"),
+    unitTests(of: "YAML"),
+    unitTests(of: "SwapPolicy"),
+    unitTests(of: "Admission"),
+    unitTests(of: "HTTP1"),
   ]
 )
+
+// The fuzz targets of Tests/fuzz, instead of programs and tests: libFuzzer brings its own `main`.
+if Context.environment["PISW_FUZZ"] != nil {
+  let modules: [Target.Dependency] = ["Admission", "HTTP1", "SwapPolicy", "JSON", "ImageReference"]
+  package.products = []
+  package.targets.removeAll { $0.type == .executable || $0.type == .test }
+  package.targets.append(.target(name: "FuzzSupport", dependencies: modules, path: "Tests/fuzz/targets/support"))
+  for name in ["configuration", "http", "json", "pod", "reference", "review"] {
+    package.targets.append(
+      .executableTarget(
+        name: "fuzz-" + name, dependencies: ["FuzzSupport"] + modules, path: "Tests/fuzz/targets/" + name,
+        swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+  }
+}
+
+/// The unit tests of a module, in Tests/unit.
+func unitTests(of module: String, exclude: [String] = []) -> Target {
+  .testTarget(
+    name: module + "Tests", dependencies: [.byName(name: module)], path: "Tests/unit/" + module + "Tests",
+    exclude: exclude, swiftSettings: strict)
+}
