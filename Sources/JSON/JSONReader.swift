@@ -155,8 +155,14 @@ extension JSONReader {
 
   /// Whether a string has these contents, byte for byte, escapes decoded.
   public func isEqual(_ string: JSONString, _ text: String) -> Bool {
-    string.escaped
-      ? decode(string).utf8.elementsEqual(text.utf8) : bytes[string.range].elementsEqual(text.utf8)
+    if string.escaped { return decode(string).utf8.elementsEqual(text.utf8) }
+    guard string.range.count == text.utf8.count else { return false }
+    var i = string.range.lowerBound
+    for byte in text.utf8 {
+      if bytes[i] != byte { return false }
+      i += 1
+    }
+    return true
   }
 
   /// The contents of a string, escapes decoded.

@@ -40,7 +40,7 @@ public struct Mirror: Equatable, Sendable {
   /// How many components of a name the source fixes; `nil` when it does not match.
   func specificity(for name: String) -> Int? {
     if source == "*" { return isLocal(registry: firstComponent(name)) ? nil : 0 }
-    guard lies(name.utf8[...], under: source.utf8[...]) else { return nil }
+    guard lies(name.utf8.span, under: source.utf8.span) else { return nil }
     return 1 + source.utf8.count { $0 == slash }
   }
 
@@ -54,13 +54,14 @@ public struct Mirror: Equatable, Sendable {
 
   /// Whether a name already lies under the target.
   func holds(_ name: String) -> Bool {
-    guard hasPlaceholder else { return lies(name.utf8[...], under: canonicalHead.utf8[...]) }
-    guard name.utf8.starts(with: canonicalHead.utf8) else { return false }
+    guard hasPlaceholder else { return lies(name.utf8.span, under: canonicalHead.utf8.span) }
+    guard starts(name.utf8.span, with: canonicalHead.utf8.span) else { return false }
     // The placeholder stands for a part of one component; what follows it must follow here too.
     let component = name.utf8.dropFirst(canonicalHead.utf8.count).prefix { $0 != slash }
     let ending = tail.utf8.prefix { $0 != slash }
     guard component.count > ending.count, component.suffix(ending.count).elementsEqual(ending) else { return false }
-    return lies(name.utf8[component.endIndex...], under: tail.utf8[ending.endIndex...])
+    let rest = Substring(name.utf8[component.endIndex...])
+    return lies(rest.utf8.span, under: Substring(tail.utf8[ending.endIndex...]).utf8.span)
   }
 }
 
@@ -71,13 +72,6 @@ struct InvalidName: Error {
 }
 
 private let placeholder = "{registry}"
-
-/// Whether a name is a prefix or lies below it: `docker.io/bit` holds `docker.io/bit/x`, not `docker.io/bitnami/x`.
-private func lies(_ name: Substring.UTF8View, under prefix: Substring.UTF8View) -> Bool {
-  guard name.starts(with: prefix) else { return false }
-  let rest = name.dropFirst(prefix.count)
-  return rest.isEmpty || rest.first == slash
-}
 
 private func canonicalSource(_ text: String) throws(InvalidName) -> String {
   let source = trimmed(text)

@@ -21,21 +21,41 @@ func canonicalName(_ name: String) -> String {
 
 /// The one form of `domain[/path]`: the domain in lower case, without `:443`, `docker.io` for each of its names.
 func canonicalPrefix(_ name: String) -> String {
+  if isCanonical(name.utf8.span) { return name }
   let domain = firstComponent(name)
-  var registry = String(domain)
-  if registry.utf8.contains(where: isUpper) {
-    registry = String(decoding: registry.utf8.map { isUpper($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
-  }
+  var registry = String(decoding: domain.utf8.map { isUpper($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
   if registry.utf8.suffix(4).elementsEqual(":443".utf8) { registry = String(Substring(registry.utf8.dropLast(4))) }
   if registry == "index.docker.io" || registry == "registry-1.docker.io" || registry == "registry.hub.docker.com" {
     registry = "docker.io"
   }
-  return registry == domain ? name : registry + String(Substring(name.utf8.dropFirst(domain.utf8.count)))
+  return registry + String(Substring(name.utf8.dropFirst(domain.utf8.count)))
+}
+
+/// Whether a name surely is in its one form already, as most are: no upper case, no port, not as long as an alias.
+private func isCanonical(_ name: Span<UInt8>) -> Bool {
+  var end = 0
+  while end < name.count, name[end] != slash {
+    if isUpper(name[end]) || name[end] == UInt8(ascii: ":") { return false }
+    end += 1
+  }
+  return end != 15 && end != 20 && end != 23
 }
 
 /// Whether the source `*` leaves this registry alone: localhost, and those with a port.
 func isLocal(registry: Substring) -> Bool {
   registry == "localhost" || (registry.utf8.last != UInt8(ascii: "]") && registry.utf8.contains(UInt8(ascii: ":")))
+}
+
+/// Whether a name is a prefix or lies below it: `docker.io/bit` holds `docker.io/bit/x`, not `docker.io/bitnami/x`.
+func lies(_ name: Span<UInt8>, under prefix: Span<UInt8>) -> Bool {
+  starts(name, with: prefix) && (name.count == prefix.count || name[prefix.count] == slash)
+}
+
+/// Whether bytes begin with others.
+func starts(_ bytes: Span<UInt8>, with prefix: Span<UInt8>) -> Bool {
+  guard bytes.count >= prefix.count else { return false }
+  for i in 0..<prefix.count where bytes[i] != prefix[i] { return false }
+  return true
 }
 
 /// What stands before the first slash.

@@ -53,8 +53,8 @@ extension SwapPolicy {
     }
     guard reference.hasDomain else { return .noRegistry }
     let name = canonicalName(reference.name)
-    if let mirror = mirrors.first(where: { $0.holds(name) }) { return .alreadyRedirected(mirror) }
-    if let rule = ignored.first(where: { $0.matches(name, reference) }) { return .ignored(rule) }
+    for i in mirrors.indices where mirrors[i].holds(name) { return .alreadyRedirected(mirrors[i]) }
+    for i in ignored.indices where ignored[i].matches(name, reference) { return .ignored(ignored[i]) }
 
     var best = -1
     var bestSpecificity = -1
