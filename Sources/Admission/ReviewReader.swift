@@ -37,14 +37,14 @@ private struct ReviewReader {
           review.version = .v1beta1
         } else if !json.isEqual(text, "admission.k8s.io/v1") {
           throw JSONError(
-            "an unknown version; expected admission.k8s.io/v1 or admission.k8s.io/v1beta1", at: text.range.lowerBound)
+            "an unknown version; expected admission.k8s.io/v1 or admission.k8s.io/v1beta1", at: text.range.lowerBound - 1)
         }
         hasVersion = true
       } else if json.key(key, is: "kind") {
         try once(key, 1, &seen)
         guard let text = try optionalString() else { continue }
         isReview = json.isEqual(text, "AdmissionReview")
-        guard isReview else { throw JSONError("another kind; expected AdmissionReview", at: text.range.lowerBound) }
+        guard isReview else { throw JSONError("another kind; expected AdmissionReview", at: text.range.lowerBound - 1) }
       } else if json.key(key, is: "request") {
         try once(key, 2, &seen)
         if try passNull() { continue }
@@ -323,5 +323,5 @@ struct Seen {
 }
 
 func twice(_ key: JSONString) -> JSONError {
-  JSONError("a member that stands here twice; expected it once", at: key.range.lowerBound)
+  JSONError("a member that stands here twice; expected it once", at: key.range.lowerBound - 1)
 }
