@@ -7,6 +7,7 @@ set -uo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # The static release; build_static makes it.
 pisw_mutate=$top/.build/static/release/pisw-mutate
+# shellcheck disable=SC2034 # for the groups
 reviews=$top/examples/reviews
 work=$(mktemp -d)
 passed=0

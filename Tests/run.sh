@@ -2,7 +2,7 @@
 # Runs the tests: every group, or those named. Each group is a folder here with a test.sh; it prints what it covered.
 # The last line is `N passed, N failed`; the status is 0 only if none failed.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 71
 
 all=(lint unit cli reviews hosts fuzz images)
 groups=("$@")

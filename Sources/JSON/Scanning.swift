@@ -1,5 +1,5 @@
 // The rules of RFC 8259 over bytes: each function takes the offset at which a thing begins and returns the offset at
-// which it ends, or throws. Nothing is built, and nothing here is unsafe.
+// which it ends, or throws. Nothing is built.
 
 /// The offset of the first byte that is no white space.
 @inline(__always)

@@ -31,7 +31,8 @@ func enlarged(_ review: [UInt8], to size: Int) -> [UInt8] {
   var large = String(text[..<spec.upperBound]) + "\"env\":["
   var i = 0
   while large.utf8.count + review.count < size {
-    large += (i == 0 ? "" : ",") + "{\"name\":\"SETTING_\(i)\",\"value\":\"https://service-\(i).example.com:8443/path\"}"
+    large +=
+      (i == 0 ? "" : ",") + "{\"name\":\"SETTING_\(i)\",\"value\":\"https://service-\(i).example.com:8443/path\"}"
     i += 1
   }
   return Array((large + "]," + text[spec.upperBound...]).utf8)
