@@ -1,0 +1,68 @@
+// Fuzzes the reading of configurations: a file, and after each NUL byte a variable (two) or an option (the rest). What
+// is refused says where; what is accepted decides about images without ever redirecting its own results.
+
+import FuzzSupport
+import ImageReference
+import SwapPolicy
+
+@_cdecl("LLVMFuzzerTestOneInput")
+public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  let parts = bytes(data, count).split(separator: 0, omittingEmptySubsequences: false)
+  var configuration = Configuration()
+  (configuration.fileName, configuration.fileText) = ("config.yaml", Array(parts[0]))
+  let texts = parts.dropFirst().map { String(decoding: $0, as: UTF8.self) }
+  (configuration.registryURL, configuration.proxyURL) = (texts.first, texts.dropFirst().first)
+  configuration.mirrorOptions = Array(texts.dropFirst(2))
+  do throws(ConfigurationErrors) {
+    check(try configuration.policy())
+  } catch {
+    // NEL and the like end a line too, and libyaml puts the end of a text without a newline on a line of its own.
+    let lines = parts[0].count { $0 == 0x0A || $0 == 0x0D || $0 >= 0x80 } + 2
+    check(error, lines: lines, columns: parts[0].count + 1, configuration)
+  }
+  return 0
+}
+
+private let images = [
+  "nginx", "nginx:1.27", "bitnami/redis", "quay.io/org/app:dev", "gcr.io/a/b/c", "localhost/x", "localhost:5000/x",
+  "proxy.example.com/library/nginx", "[::1]:5000/x", "UPPER.example/x", "index.docker.io/x", "docker.io:443/a/b",
+  "auto", "registry.k8s.io/pause@sha256:" + String(repeating: "0a", count: 32), "Not/Valid", "a_b.com/x",
+]
+
+private let pod =
+  #"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","namespace":"default","#
+  + #""object":{"kind":"Pod","metadata":{"labels":{"app":"a"}},"spec":{"containers":["#
+  + images.map { #"{"name":"c","image":"\#($0)"}"# }.joined(separator: ",") + "]}}}}"
+
+private func check(_ policy: SwapPolicy) {
+  // Images where the rules themselves point are the ones that could go in circles.
+  let own = policy.mirrors.flatMap { mirror in
+    ["", "/x", "/x/y:1"].flatMap { [mirror.source + $0, mirror.target + $0] }
+  }
+  for image in images + own {
+    guard case .redirected(let result, let mirror) = policy.decide(image) else { continue }
+    require((try? ImageReference(result)) != nil, "\(result) is a valid name")
+    if case .redirected(let again, _) = policy.decide(result) {
+      fatalError("broken: \(image) goes to \(result), which goes to \(again)")
+    }
+    require(policy.mirrors.contains(mirror), "the rule is one of the policy")
+  }
+  checkReview(Array(pod.utf8), under: policy)
+}
+
+private func check(_ errors: ConfigurationErrors, lines: Int, columns: Int, _ configuration: Configuration) {
+  require(!errors.entries.isEmpty, "an error says what it is")
+  for entry in errors.entries {
+    require(!entry.problem.isEmpty && isPrintable(entry.description), "an error can be shown")
+    switch entry.place {
+    case .file(let name, let line, let column):
+      require(name == "config.yaml" && (1...lines).contains(line), "line \(line) lies in the file")
+      require((1...columns).contains(column), "column \(column) lies in the file")
+    case .variable(let name):
+      let value = name == "REGISTRY_URL" ? configuration.registryURL : configuration.proxyURL
+      require((name == "REGISTRY_URL" || name == "PROXY_URL") && value != nil, "\(name) was set")
+    case .option(let name):
+      require(name == "--mirror" && !configuration.mirrorOptions.isEmpty, "\(name) was given")
+    }
+  }
+}
