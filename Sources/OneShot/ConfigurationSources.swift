@@ -43,12 +43,12 @@ private let defaultFile = "/etc/pisw/config.yaml"
 /// environment; then `--mirror`.
 public func loadPolicy(_ options: ConfigurationOptions) throws(ConfigurationFailure) -> SwapPolicy {
   var configuration = Configuration()
-  if let path = options.file ?? environment("PISW_CONFIG"), !path.isEmpty {
-    configuration.fileName = path
-  } else if unsafe access(defaultFile, F_OK) == 0 {
-    configuration.fileName = defaultFile
+  var path = options.file ?? environment("PISW_CONFIG") ?? ""
+  if path.isEmpty, unsafe access(defaultFile, F_OK) == 0 { path = defaultFile }
+  if !path.isEmpty {
+    configuration.fileName = asciiEscaped(path)
+    configuration.fileText = try readFile(path)
   }
-  if !configuration.fileName.isEmpty { configuration.fileText = try readFile(configuration.fileName) }
   configuration.registryURL = environment("REGISTRY_URL")
   configuration.proxyURL = environment("PROXY_URL")
   configuration.mirrorOptions = options.mirrors

@@ -52,8 +52,8 @@ private func readReview(_ file: String?, limit: Int) throws(Failure) -> (name: S
     throw Failure(status: .operatingSystem, message: "standard input: " + error.description)
   }
   if let path = fileName(in: text) {
-    // `echo review.json | pisw-mutate`: what is no file may still be meant as JSON, and is then told as such.
-    if unsafe access(path, F_OK) == 0 || !looksLikeJSON(text) { return try readFile(path, limit: limit) }
+    // `echo review.json | pisw-mutate`. What names no file and may be meant as JSON is told as such, and not shown.
+    if unsafe access(path, F_OK) == 0 || !mayBeJSON(text) { return try readFile(path, limit: limit) }
   }
   return try checkSize("<stdin>", text, limit: limit)
 }
@@ -90,8 +90,7 @@ private func fileName(in text: [UInt8]) -> String? {
   return String(decoding: line, as: UTF8.self)
 }
 
-/// Whether a text begins as a JSON array or string.
-private func looksLikeJSON(_ text: [UInt8]) -> Bool {
-  guard let first = text.first(where: { $0 > 0x20 }) else { return false }
-  return first == UInt8(ascii: "[") || first == UInt8(ascii: "\"")
+/// Whether a text has what every JSON object, array or string has.
+private func mayBeJSON(_ text: [UInt8]) -> Bool {
+  text.contains { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "\"") }
 }

@@ -129,16 +129,14 @@ extension ConfigurationFile {
   ) throws(YAMLError) {
     if isNull(event) { return }
     guard event.kind == .mappingStart, !event.hasTag else {
-      report("\(setting) must be a mapping (key: value)", at: event.start)
-      return try skip(event)
+      return try reject(event, "\(setting) must be a mapping (key: value)")
     }
     var seen: [String] = []
     while true {
       let keyEvent = try parser.next()
       if keyEvent.kind == .mappingEnd { return }
       guard case .scalar(let key, _) = keyEvent.kind, !keyEvent.hasTag else {
-        report("a key of \(setting) must be a text", at: keyEvent.start)
-        try skip(keyEvent)
+        try reject(keyEvent, "a key of \(setting) must be a text")
         try skip(try parser.next())
         continue
       }
@@ -155,8 +153,7 @@ extension ConfigurationFile {
   ) throws(YAMLError) {
     if isNull(event) { return }
     guard event.kind == .sequenceStart, !event.hasTag else {
-      report("\(setting) must be a list", at: event.start)
-      return try skip(event)
+      return try reject(event, "\(setting) must be a list")
     }
     while true {
       let element = try parser.next()
@@ -173,9 +170,18 @@ extension ConfigurationFile {
   /// The text of a scalar; reports anything else, `null` included, and returns `nil`.
   private mutating func scalar(_ event: YAMLEvent, _ expected: String) throws(YAMLError) -> String? {
     if case .scalar(let text, _) = event.kind, !event.hasTag, !isNull(event) { return text }
-    report("expected \(expected)", at: event.start)
-    try skip(event)
+    try reject(event, "expected \(expected)")
     return nil
+  }
+
+  /// Reports a node of a wrong shape, and passes it.
+  private mutating func reject(_ event: YAMLEvent, _ problem: String) throws(YAMLError) {
+    if event.kind == .alias {
+      report("an alias; write the value itself", at: event.start)
+    } else {
+      report(event.hasTag ? "a tag; leave it out" : problem, at: event.start)
+    }
+    try skip(event)
   }
 
   private func isNull(_ event: YAMLEvent) -> Bool {

@@ -64,7 +64,6 @@ check "a name that is no file: 66" \
   fails 66 'nowhere\.json: No such file' bash -c 'echo nowhere.json | "$@"' - "$pisw_mutate" "${mirror[@]}"
 check "no such FILE: 66" fails 66 'nowhere\.json: No such file' "$pisw_mutate" "${mirror[@]}" nowhere.json
 check "a folder as FILE: 66" fails 66 'Is a directory' "$pisw_mutate" "${mirror[@]}" .
-# shellcheck disable=SC2016 # expanded by the inner shell
 check "a terminal on standard input: usage, 64" \
   bash -c 'script -qec "$0 --mirror docker.io=p.example.com" /dev/null >out; [ $? = 64 ] && grep usage out' "$pisw_mutate"
 
@@ -106,9 +105,10 @@ check "invalid UTF-8: 65" fails_on '{"a":"\377"}' 65 ':7: bytes that are not UTF
 check "a NUL byte: 65" fails_on '{"a":"\0"}' 65 'control byte' "${mirror[@]}"
 check "a lone NUL byte: 65" fails_on '\0' 65 'no JSON value' "${mirror[@]}"
 check "a JSON list is no file's name: 65" fails_on '[1, 2]' 65 'expected an object, found an array' "${mirror[@]}"
+check "a byte order mark, and the text is not taken for a name and shown: 65" \
+  fails_on '\357\273\277{"SECRET":1}' 65 '^pisw-mutate: <stdin>:1:1: no JSON value; expected one, at the root$' "${mirror[@]}"
 check "something after the review: 65" fails_on '{"a":1} x' 65 'expected nothing after' "${mirror[@]}"
 secret='{"containers":[{"name":"SECRET","image":"nginx","env":[{"name":"SECRET","value":"SECRET"}]},{"image":{"SECRET":1}}]}'
-# shellcheck disable=SC2016
 check "no message carries a value of the pod" bash -c '
   "$1" --mirror docker.io=p.example.com --explain 2>err; [ $? = 65 ] && ! grep SECRET err' - "$pisw_mutate" \
   < <(pod "$secret" '{"labels":{"SECRET":"SECRET"},"annotations":{"k8s-proxy-image-swapper/skip":"SECRET"}}')
@@ -116,7 +116,6 @@ check "no message carries a value of the pod" bash -c '
 # --- what needs no patch
 for change in 's/"pods"/"deployments"/' 's/"pods"/"pods"},"subResource":"status","x":{/' 's/CREATE/DELETE/' 's/CREATE/CONNECT/' \
   's/"object":{.*/"object":null}}/' 's/"group":""/"group":"metrics.k8s.io"/'; do
-  # shellcheck disable=SC2016
   check "allowed without a patch after $change" bash -c '
     sed "$2" | "$1" --mirror docker.io=p.example.com >out && grep "\"allowed\":true}}" out' - "$pisw_mutate" "$change" \
     < <(pod '{"containers":[{"image":"nginx"}]}')
@@ -173,12 +172,10 @@ check "the example configuration" explains "$(printf '\tredirected\tmirror docke
   "$pisw_mutate" --config "$top/examples/config.yaml" --explain "$review"
 
 # --- writing
-# shellcheck disable=SC2016
 for target in '>/dev/full' '>&-'; do
   check "standard output $target: 71" bash -c '"$0" --mirror docker.io=p.example.com "$1" '"$target"' 2>err; [ $? = 71 ] && grep "standard output" err' \
     "$pisw_mutate" "$review"
 done
-# shellcheck disable=SC2016
 check "a reader that is gone: 71, not a signal" bash -c '
   { sleep 0.2; "$0" --mirror docker.io=p.example.com "$1" 2>err; echo $? >status; } | true; [ "$(cat status)" = 71 ]' \
   "$pisw_mutate" "$review"
