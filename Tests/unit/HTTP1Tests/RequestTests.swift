@@ -1,0 +1,450 @@
+// Requests in, byte for byte: what is read out of the good ones, and the status that each bad one gets (RFC 9110 and
+// 9112). Every row is fed at once, byte by byte, and cut in two at every place: the outcome must be the same.
+
+import HTTP1
+import Testing
+
+/// What became of bytes that were fed to a parser.
+enum Outcome: Equatable, CustomStringConvertible {
+  case whole(Request)
+  case unfinished
+  case refused(Int)
+
+  var description: String {
+    switch self {
+    case .whole(let request): "\(request.method) \(request.path) with \(request.body.count) bytes"
+    case .unfinished: "unfinished"
+    case .refused(let status): "refused with \(status)"
+    }
+  }
+
+  /// Feeds a parser part by part, until the request is whole or refused.
+  init(_ parts: [ArraySlice<UInt8>], _ limits: RequestLimits) {
+    var parser = RequestParser(limits: limits)
+    do throws(RequestError) {
+      for part in parts where try parser.feed(part) {
+        self = .whole(parser.request)
+        return
+      }
+      self = .unfinished
+    } catch {
+      self = .refused(error.status.rawValue)
+    }
+  }
+}
+
+/// The outcome of a text however it arrives; records an issue if that depends on where it is cut.
+func outcome(
+  of text: String, limits: RequestLimits = RequestLimits(body: 100), _ location: SourceLocation = #_sourceLocation
+) -> Outcome {
+  let bytes = Array(text.utf8)
+  let whole = Outcome([bytes[...]], limits)
+  let single = Outcome(bytes.indices.map { bytes[$0...$0] }, limits)
+  #expect(single == whole, "byte by byte", sourceLocation: location)
+  if bytes.count < 1000 {
+    for cut in bytes.indices {
+      let halves = Outcome([bytes[..<cut], bytes[cut...]], limits)
+      #expect(halves == whole, "cut at \(cut)", sourceLocation: location)
+    }
+  }
+  return whole
+}
+
+private let head = "POST /mutate HTTP/1.1\r\nHost: h\r\n"
+
+/// A POST with more fields, and what follows the head.
+private func post(_ fields: String..., body: String = "") -> String {
+  head + fields.map { $0 + "\r\n" }.joined() + "\r\n" + body
+}
+
+private func chunked(_ body: String) -> String { post("Transfer-Encoding: chunked", body: body) }
+
+/// What a good request must be read as.
+struct Expected: Sendable {
+  var method = "POST"
+  var path = "/mutate"
+  var body = ""
+  var isHTTP11 = true
+  var keepsAlive = true
+  var contentType: String?
+  var contentEncoding: String?
+}
+
+private func expect(_ text: String, _ expected: Expected, _ location: SourceLocation = #_sourceLocation) {
+  let outcome = outcome(of: text, location)
+  guard case .whole(let request) = outcome else {
+    Issue.record("\(outcome)", sourceLocation: location)
+    return
+  }
+  #expect(request.method == expected.method, sourceLocation: location)
+  #expect(request.path == expected.path, sourceLocation: location)
+  #expect(request.body == Array(expected.body.utf8), sourceLocation: location)
+  #expect(request.isHTTP11 == expected.isHTTP11, sourceLocation: location)
+  #expect(request.keepsAlive == expected.keepsAlive, sourceLocation: location)
+  #expect(request.contentType == expected.contentType, sourceLocation: location)
+  #expect(request.contentEncoding == expected.contentEncoding, sourceLocation: location)
+}
+
+@Suite("Requests that are read")
+struct GoodRequestTests {
+  @Test("What a kube-apiserver sends is read")
+  func apiServer() {
+    expect(
+      "POST /mutate?timeout=5s HTTP/1.1\r\nHost: pisw.kube-system.svc:8443\r\nUser-Agent: kube-apiserver-admission\r\n"
+        + "Content-Length: 2\r\nAccept: application/json, */*\r\nContent-Type: application/json\r\n"
+        + "Accept-Encoding: gzip\r\n\r\n{}",
+      Expected(body: "{}", contentType: "application/json"))
+  }
+
+  @Test(
+    "The path is told from the target, without query, scheme and host",
+    arguments: [
+      ("/", "/"), ("/mutate", "/mutate"), ("/mutate?", "/mutate"), ("/mutate?timeout=5s", "/mutate"), ("/a?b?c", "/a"),
+      ("/mutate/", "/mutate/"), ("//mutate", "//mutate"), ("/%6dutate", "/%6dutate"), ("/a;b", "/a;b"),
+      ("http://h/mutate", "/mutate"), ("https://h:8443/mutate?x", "/mutate"), ("HTTP://H/mutate", "/mutate"),
+      ("http://h", "/"), ("http://h?x", "/"), ("http://[::1]:80/a", "/a"), ("/http://h/", "/http://h/"),
+    ])
+  func targets(_ target: String, _ path: String) {
+    expect("GET \(target) HTTP/1.1\r\nHost: h\r\n\r\n", Expected(method: "GET", path: path))
+  }
+
+  @Test("OPTIONS has its asterisk and CONNECT its authority, and neither is a path of ours")
+  func otherTargets() {
+    expect("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", Expected(method: "OPTIONS", path: "*"))
+    expect("CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", Expected(method: "CONNECT", path: "h:443"))
+  }
+
+  @Test(
+    "A method is any token, and case matters", arguments: ["GET", "HEAD", "PUT", "get", "M-SEARCH", "!#$%&'*+.^_`|~9"])
+  func methods(_ method: String) {
+    expect("\(method) / HTTP/1.1\r\nHost: h\r\n\r\n", Expected(method: method, path: "/"))
+  }
+
+  @Test(
+    "A body is as long as Content-Length says, and what follows it belongs to the next request",
+    arguments: [
+      (["Content-Length: 5"], "hello", "hello"), (["Content-Length: 5"], "helloGET / HTTP/1.1\r\n", "hello"),
+      (["Content-Length: 0"], "", ""), (["Content-Length: 0"], "x", ""), (["content-LENGTH:3"], "abc", "abc"),
+      (["Content-Length:  \t3 \t"], "abc", "abc"), (["Content-Length: 003"], "abc", "abc"),
+      (["Content-Length: 2, 2"], "ab", "ab"), (["Content-Length: 2", "Content-Length: 2"], "ab", "ab"),
+      (["Content-Length: 5"], "a\r\n\0b", "a\r\n\0b"),
+    ])
+  func lengths(_ fields: [String], _ sent: String, _ body: String) {
+    expect(head + fields.map { $0 + "\r\n" }.joined() + "\r\n" + sent, Expected(body: body))
+  }
+
+  @Test(
+    "Chunks are put together; extensions and trailers are passed over",
+    arguments: [
+      ("0\r\n\r\n", ""), ("5\r\nhello\r\n0\r\n\r\n", "hello"), ("2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", "hello"),
+      ("00005\r\nhello\r\n000\r\n\r\n", "hello"), ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
+      ("a\r\n0123456789\r\n0\r\n\r\n", "0123456789"), ("10\r\n0123456789abcdef\r\n0\r\n\r\n", "0123456789abcdef"),
+      ("5;name=value\r\nhello\r\n0;last\r\n\r\n", "hello"), ("5 ;a=\"b c\"\r\nhello\r\n0\r\n\r\n", "hello"),
+      ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n"), ("1\r\na\r\n0\r\nChecksum: abc\r\nOther: d\r\n\r\n", "a"),
+      ("1\r\na\r\n0\r\n\r\nGET / HTTP/1.1\r\n", "a"),
+    ])
+  func chunks(_ sent: String, _ body: String) {
+    expect(chunked(sent), Expected(body: body))
+  }
+
+  @Test(
+    "The coding's name ignores case and blanks around it",
+    arguments: ["chunked", "Chunked", "CHUNKED", " \tchunked \t"])
+  func coding(_ coding: String) {
+    expect(post("Transfer-Encoding:" + coding, body: "1\r\na\r\n0\r\n\r\n"), Expected(body: "a"))
+  }
+
+  @Test("Without a length, a request other than POST has no body", arguments: ["GET", "HEAD", "PUT", "DELETE"])
+  func noBody(_ method: String) {
+    expect("\(method) / HTTP/1.1\r\nHost: h\r\n\r\nrest", Expected(method: method, path: "/"))
+  }
+
+  @Test("Empty lines before the request are passed over", arguments: [1, 2, 10])
+  func emptyLines(_ count: Int) {
+    expect(
+      String(repeating: "\r\n", count: count) + "GET / HTTP/1.1\r\nHost: h\r\n\r\n", Expected(method: "GET", path: "/"))
+  }
+
+  @Test(
+    "The connection is kept in 1.1 unless the client closes it, and in 1.0 only if it asks",
+    arguments: [
+      ("1.1", nil, true), ("1.1", "close", false), ("1.1", "Close", false), ("1.1", "keep-alive", true),
+      ("1.1", "x, close , y", false), ("1.1", "closed", true), ("1.0", nil, false), ("1.0", "keep-alive", true),
+      ("1.0", "Keep-Alive", true), ("1.0", "keep-alive, close", false), ("1.0", "close", false), ("1.2", nil, true),
+    ] as [(String, String?, Bool)])
+  func keepAlive(_ version: String, _ connection: String?, _ keepsAlive: Bool) {
+    let field = connection.map { "Connection: \($0)\r\n" } ?? ""
+    expect(
+      "GET / HTTP/\(version)\r\nHost: h\r\n\(field)\r\n",
+      Expected(method: "GET", path: "/", isHTTP11: version != "1.0", keepsAlive: keepsAlive))
+  }
+
+  @Test("HTTP/1.0 needs no Host")
+  func http10() {
+    expect("GET / HTTP/1.0\r\n\r\n", Expected(method: "GET", path: "/", isHTTP11: false, keepsAlive: false))
+  }
+
+  @Test(
+    "Host may be empty, a name, an address, with and without a port",
+    arguments: ["", "h", "h:8443", "10.0.0.1", "[::1]:8443"])
+  func hosts(_ host: String) {
+    expect("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n", Expected(method: "GET", path: "/"))
+  }
+
+  @Test("Content-Type and Content-Encoding are kept, in any case of the name, several joined by commas")
+  func media() {
+    expect(
+      "GET / HTTP/1.1\r\nHOST: h\r\nCONTENT-type:text/json; charset=utf-8 \r\nContent-Encoding: gzip\r\n"
+        + "content-encoding: br\r\n\r\n",
+      Expected(
+        method: "GET", path: "/", contentType: "text/json; charset=utf-8", contentEncoding: "gzip,br"))
+  }
+
+  @Test("A value may be empty, and hold tabs, colons and bytes beyond ASCII")
+  func values() {
+    expect("GET / HTTP/1.1\r\nHost: h\r\nA:\r\nB: x:y\tz é\r\n\r\n", Expected(method: "GET", path: "/"))
+  }
+}
+
+@Suite("Requests that are refused")
+struct RefusedRequestTests {
+  @Test(
+    "Two readings of where the body ends are 400: nothing can be smuggled",
+    arguments: [
+      post("Content-Length: 5", "Transfer-Encoding: chunked", body: "0\r\n\r\n"),
+      post("Transfer-Encoding: chunked", "Content-Length: 5", body: "0\r\n\r\n"),
+      post("Content-Length: 0", "Transfer-Encoding: chunked", body: "0\r\n\r\n"),
+      post("Content-Length: 5", "Transfer-Encoding: identity", body: "hello"),
+      post("Content-Length: 5", "Content-Length: 6", body: "hello!"), post("Content-Length: 5, 6", body: "hello!"),
+      post("Content-Length: 5,", body: "hello"), post("Content-Length: ,5", body: "hello"),
+      post("Content-Length:", body: ""),
+      post("Content-Length: +5", body: "hello"), post("Content-Length: -5", body: "hello"),
+      post("Content-Length: 5a", body: "hello"), post("Content-Length: 0x5", body: "hello"),
+      post("Content-Length: 5 5", body: "hello"), post("Content-Length: 5.0", body: "hello"),
+      post("Content-Length: \"5\"", body: "hello"), post("Content-Length: 1e1", body: "hello"),
+      post("Transfer-Encoding: identity", body: ""), post("Transfer-Encoding: gzip", body: ""),
+      post("Transfer-Encoding:", body: "0\r\n\r\n"), post("Transfer-Encoding: chunked, gzip", body: "0\r\n\r\n"),
+      post("Transfer-Encoding: chunked, chunked", body: "0\r\n\r\n"),
+      post("Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body: "0\r\n\r\n"),
+      post("Transfer-Encoding: chunked", "Transfer-Encoding: identity", body: "0\r\n\r\n"),
+      post("Transfer-Encoding: xchunked", body: "0\r\n\r\n"), post("Transfer-Encoding: chunkedx", body: "0\r\n\r\n"),
+      post("Transfer-Encoding: \"chunked\"", body: "0\r\n\r\n"),
+      post("Transfer-Encoding: chunked;q=1", body: "0\r\n\r\n"),
+      post("Transfer-Encoding: ,chunked", body: "0\r\n\r\n"), post("Transfer-Encoding: chunked,", body: "0\r\n\r\n"),
+      post("Transfer-Encoding: \u{0B}chunked", body: "0\r\n\r\n"),
+      post("Transfer-Encoding : chunked", body: "0\r\n\r\n"),
+      post("Content-Length : 5", body: "hello"),
+      post("Transfer_Encoding: chunked", "Content-Length : 5", body: "hello"),
+      "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    ])
+  func smuggling(_ text: String) {
+    #expect(outcome(of: text) == .refused(400))
+  }
+
+  @Test(
+    "Lines end in CR LF, and hold no other control byte but tabs",
+    arguments: [
+      "GET / HTTP/1.1\nHost: h\n\n", "GET / HTTP/1.1\r\nHost: h\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\n\n",
+      "\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\rHost: h\r\n\r\n", "GET / HTTP/1.1\r\r\nHost: h\r\n\r\n",
+      post("X: a\rb"), post("X: a\nb"), post("X: a\nContent-Length: 5"), post("X: a\rContent-Length: 5"),
+      post("X: a\r"),
+      post("X: a\0b"), post("X: a\u{01}b"), post("X: a\u{0B}b"), post("X: a\u{1B}b"), post("X: a\u{7F}b"),
+      post("X\0: a"),
+      "GET /\0 HTTP/1.1\r\nHost: h\r\n\r\n", "GET /\u{7F} HTTP/1.1\r\nHost: h\r\n\r\n", "\0GET / HTTP/1.1\r\n",
+    ])
+  func controlBytes(_ text: String) {
+    #expect(outcome(of: text) == .refused(400))
+  }
+
+  @Test(
+    "A field is a name, a colon right after it, and a value on one line",
+    arguments: [
+      post(" X: folded"), post("X: a", " folded"), post("X: a", "\tfolded"), post("X : a"), post("X\t: a"), post("X"),
+      post(": a"), post("X Y: a"), post("X(: a"), post("é: a"), post("X/Y: a"), post("\"X\": a"), post("X@: a"),
+      "GET / HTTP/1.1\r\n Host: h\r\n\r\n",
+    ])
+  func fields(_ text: String) {
+    #expect(outcome(of: text) == .refused(400))
+  }
+
+  @Test(
+    "A request line is a method, a target and a version with one blank between each two",
+    arguments: [
+      "GET / HTTP/1.1 \r\n\r\n", " GET / HTTP/1.1\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n", "GET /  HTTP/1.1\r\n\r\n",
+      "GET\t/\tHTTP/1.1\r\n\r\n", "GET / a HTTP/1.1\r\n\r\n", "GET /\r\n\r\n", "GET\r\n\r\n", "GET / \r\n\r\n",
+      " / HTTP/1.1\r\n\r\n", "G(T / HTTP/1.1\r\n\r\n", "GÉT / HTTP/1.1\r\n\r\n", "GET: / HTTP/1.1\r\n\r\n",
+      "GET mutate HTTP/1.1\r\n\r\n", "GET * HTTP/1.1\r\n\r\n", "GET h:443 HTTP/1.1\r\n\r\n", "GET ?x HTTP/1.1\r\n\r\n",
+      "GET http:///a HTTP/1.1\r\n\r\n", "GET http:// HTTP/1.1\r\n\r\n", "GET ftp://h/ HTTP/1.1\r\n\r\n",
+      "GET http:/h/ HTTP/1.1\r\n\r\n", "GET /é HTTP/1.1\r\n\r\n", "GET /a#b HTTP/1.1\r\n\r\n",
+      "GET / http/1.1\r\n\r\n", "GET / HTTP/1\r\n\r\n", "GET / HTTP/1.10\r\n\r\n", "GET / HTTP/11\r\n\r\n",
+      "GET / HTTP/1,1\r\n\r\n", "GET / HTTP 1.1\r\n\r\n", "GET / HTTPS/1.1\r\n\r\n", "GET / HTTP/a.1\r\n\r\n",
+      "GET / HTTP/1.x\r\n\r\n", "GET / 1.1\r\n\r\n", "\u{16}\u{03}\u{01}\r\n", "{\"kind\":\"AdmissionReview\"}\r\n",
+    ])
+  func requestLine(_ text: String) {
+    #expect(outcome(of: text) == .refused(400))
+  }
+
+  @Test(
+    "One Host is needed in HTTP/1.1, and never more",
+    arguments: [
+      "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nX-Host: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: h\r\nhost: i\r\n\r\n", "GET / HTTP/1.0\r\nHost: h\r\nHost: i\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "GET / HTTP/1.1\r\nHost: h/x\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: u@h\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: é\r\n\r\n", "GET http://h/ HTTP/1.1\r\n\r\n",
+    ])
+  func hosts(_ text: String) {
+    #expect(outcome(of: text) == .refused(400))
+  }
+
+  @Test("Another major version is 505", arguments: ["0.9", "2.0", "3.0", "9.9"])
+  func versions(_ version: String) {
+    #expect(outcome(of: "GET / HTTP/\(version)\r\nHost: h\r\n\r\n") == .refused(505))
+  }
+
+  @Test("The preface of HTTP/2 is 505")
+  func http2() {
+    #expect(outcome(of: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") == .refused(505))
+  }
+
+  @Test("A POST without a length is 411")
+  func noLength() {
+    #expect(outcome(of: post()) == .refused(411))
+    #expect(outcome(of: "POST / HTTP/1.0\r\n\r\n") == .refused(411))
+  }
+
+  @Test("A coding before chunked that we do not have is 501", arguments: ["gzip, chunked", "x , Chunked"])
+  func codings(_ coding: String) {
+    #expect(outcome(of: post("Transfer-Encoding: " + coding, body: "0\r\n\r\n")) == .refused(501))
+  }
+
+  @Test(
+    "A chunk is a hexadecimal size, CR LF, so many bytes, CR LF",
+    arguments: [
+      "\r\n", "x\r\n", "-1\r\n", "+1\r\na\r\n", "0x1\r\na\r\n", " 1\r\na\r\n", "1 \r\na\r\n", "1\t\r\na\r\n",
+      "1\na\r\n",
+      "1\ra\r\n", ";a\r\n", "1g\r\n", "1 2\r\n", "1\r\nab\r\n0\r\n\r\n", "1\r\na0\r\n\r\n", "1\r\na\n0\r\n\r\n",
+      "1\r\na\r0\r\n\r\n", "1;a\0\r\na\r\n", "1;a\nb\r\na\r\n", "3\r\na\r\n0\r\n\r\n", "0\r\nContent-Length\r\n\r\n",
+      "0\r\nX : a\r\n\r\n", "0\r\n folded\r\n\r\n", "0\r\n\n", "0\r\nX: a\nb\r\n\r\n", "1,1\r\na\r\n",
+    ])
+  func chunks(_ sent: String) {
+    #expect(outcome(of: chunked(sent)) == .refused(400))
+  }
+
+  @Test(
+    "A body larger than allowed is 413, told from the first sign of it",
+    arguments: [
+      post("Content-Length: 101"), post("Content-Length: 99999999999999999999999999999999999999"),
+      chunked("65\r\n"), chunked("64\r\n" + String(repeating: "x", count: 100) + "\r\n1\r\n"),
+      chunked("ffffffffffffffff\r\n"), chunked("10000000000000001\r\n"), chunked("7fffffffffffffff\r\n"),
+    ])
+  func tooLarge(_ text: String) {
+    #expect(outcome(of: text) == .refused(413))
+  }
+
+  @Test(
+    "A request that ends too early is neither whole nor refused, at every byte",
+    arguments: [
+      post("Content-Length: 5", body: "hello"), chunked("5;x\r\nhello\r\n0\r\nT: x\r\n\r\n"),
+    ])
+  func truncated(_ text: String) {
+    let bytes = Array(text.utf8)
+    for end in bytes.indices {
+      #expect(Outcome([bytes[..<end]], RequestLimits(body: 100)) == .unfinished)
+    }
+    #expect(Outcome([bytes[...]], RequestLimits(body: 100)) != .unfinished)
+  }
+}
+
+@Suite("Limits")
+struct LimitTests {
+  private let limits = RequestLimits(body: 100)
+
+  @Test("A body of exactly the limit is read, whole and in chunks")
+  func body() {
+    let body = String(repeating: "x", count: 100)
+    expect(post("Content-Length: 100", body: body), Expected(body: body))
+    expect(chunked("64\r\n" + body + "\r\n0\r\n\r\n"), Expected(body: body))
+    expect(chunked("32\r\n" + body.prefix(50) + "\r\n32\r\n" + body.prefix(50) + "\r\n0\r\n\r\n"), Expected(body: body))
+  }
+
+  @Test("100 fields are read, and the 101st is 431")
+  func fields() {
+    let fields = "Host: h\r\n" + String(repeating: "X: a\r\n", count: 99)
+    expect("GET / HTTP/1.1\r\n" + fields + "\r\n", Expected(method: "GET", path: "/"))
+    #expect(outcome(of: "GET / HTTP/1.1\r\n" + fields + "X: a\r\n\r\n") == .refused(431))
+  }
+
+  @Test("A head of 16 KiB with its line ends is read, and one of a byte more without its last one is 431")
+  func head() {
+    let start = "GET / HTTP/1.1\r\nHost: h\r\nX: "
+    let room = 16 * 1024 - start.utf8.count - 2
+    expect(start + String(repeating: "a", count: room) + "\r\n\r\n", Expected(method: "GET", path: "/"))
+    #expect(outcome(of: start + String(repeating: "a", count: room + 3) + "\r\n\r\n") == .refused(431))
+  }
+
+  @Test("A line without an end is refused before it fills memory")
+  func endless() {
+    #expect(outcome(of: "GET /" + String(repeating: "a", count: 20_000)) == .refused(431))
+    #expect(outcome(of: "GET / HTTP/1.1\r\nX: " + String(repeating: "a", count: 20_000)) == .refused(431))
+    #expect(outcome(of: chunked("1;" + String(repeating: "a", count: 2_000))) == .refused(400))
+    #expect(outcome(of: chunked(String(repeating: "0", count: 2_000))) == .refused(400))
+  }
+
+  @Test("Trailers count towards the head")
+  func trailers() {
+    let trailers = String(repeating: "X: " + String(repeating: "a", count: 95) + "\r\n", count: 200)
+    #expect(outcome(of: chunked("0\r\n" + trailers + "\r\n")) == .refused(431))
+  }
+
+  @Test("Empty lines before the request count towards the head, and do not go on for ever")
+  func emptyLines() {
+    let lines = String(repeating: "\r\n", count: 20_000)
+    #expect(outcome(of: lines) == .refused(431))
+    #expect(outcome(of: lines + "GET / HTTP/1.1\r\nHost: h\r\n\r\n") == .refused(431))
+  }
+}
+
+@Suite("A request as it arrives")
+struct ProgressTests {
+  private func parser(fedWith text: String) throws -> RequestParser {
+    var parser = RequestParser(limits: RequestLimits(body: 100))
+    _ = try parser.feed(text.utf8)
+    return parser
+  }
+
+  @Test("A parser is untouched until the first byte")
+  func untouched() throws {
+    #expect(try parser(fedWith: "").isUntouched)
+    #expect(try !parser(fedWith: "G").isUntouched)
+    #expect(try !parser(fedWith: "GET / HTTP/1.1\r\n").isUntouched)
+  }
+
+  @Test("The head is known to be there once its empty line is")
+  func hasHead() throws {
+    #expect(try !parser(fedWith: head + "Content-Length: 5\r\n\r").hasHead)
+    #expect(try parser(fedWith: head + "Content-Length: 5\r\n\r\n").hasHead)
+  }
+
+  @Test(
+    "A client that expects 100 Continue waits until its body begins, if it has one",
+    arguments: [
+      (post("Content-Length: 5", "Expect: 100-continue"), true),
+      (post("Content-Length: 5", "Expect: 100-Continue"), true),
+      (post("Transfer-Encoding: chunked", "Expect: 100-continue"), true),
+      (post("Content-Length: 5", "Expect: 100-continue", body: "h"), false),
+      (post("Content-Length: 0", "Expect: 100-continue"), false),
+      (post("Content-Length: 5"), false),
+      ("POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", false),
+      (head + "Content-Length: 5\r\nExpect: 100-continue\r\n", false),
+    ])
+  func expectation(_ text: String, _ awaits: Bool) throws {
+    #expect(try parser(fedWith: text).awaitsContinue == awaits)
+  }
+
+  @Test("Another expectation is 417", arguments: ["200-ok", "100-continue, x", "", "100-continue;q=1"])
+  func otherExpectations(_ value: String) {
+    #expect(outcome(of: post("Content-Length: 5", "Expect: " + value, body: "hello")) == .refused(417))
+  }
+}

@@ -1,0 +1,60 @@
+// What the tests of this module share: policies from a few lines of YAML, and decisions in one word.
+
+import SwapPolicy
+import Testing
+
+/// The policy of a configuration file, of `--mirror` options and of the two variables.
+func policy(
+  _ yaml: String? = nil, options: [String] = [], registryURL: String? = nil, proxyURL: String? = nil
+) throws(ConfigurationErrors) -> SwapPolicy {
+  var configuration = Configuration()
+  if let yaml {
+    configuration.fileName = "config.yaml"
+    configuration.fileText = Array(yaml.utf8)
+  }
+  configuration.mirrorOptions = options
+  configuration.registryURL = registryURL
+  configuration.proxyURL = proxyURL
+  return try configuration.policy()
+}
+
+/// The policy of a map of mirrors alone.
+func policy(mirrors: [(String, String)]) throws(ConfigurationErrors) -> SwapPolicy {
+  try policy("mirrors:\n" + mirrors.map { "  \"\($0.0)\": \"\($0.1)\"\n" }.joined())
+}
+
+/// The lines that an operator sees about a faulty configuration; empty for a good one.
+func problems(
+  _ yaml: String? = nil, options: [String] = [], registryURL: String? = nil, proxyURL: String? = nil
+) -> [String] {
+  do throws(ConfigurationErrors) {
+    _ = try policy(yaml, options: options, registryURL: registryURL, proxyURL: proxyURL)
+    return []
+  } catch {
+    return error.entries.map(\.description)
+  }
+}
+
+extension Decision {
+  /// The image that the decision redirects to; `nil` if it leaves the image alone.
+  var image: String? {
+    if case .redirected(let image, _) = self { image } else { nil }
+  }
+
+  /// The decision without what led to it.
+  var word: String {
+    switch self {
+    case .redirected: "redirected"
+    case .empty: "empty"
+    case .placeholder: "placeholder"
+    case .invalid: "invalid"
+    case .noRegistry: "no registry"
+    case .alreadyRedirected: "already redirected"
+    case .ignored: "ignored"
+    case .noMirror: "no mirror"
+    case .invalidResult: "invalid result"
+    }
+  }
+}
+
+let sha = "sha256:" + String(repeating: "a", count: 64)
