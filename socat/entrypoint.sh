@@ -48,8 +48,11 @@ printf 'GET /healthz HTTP/1.0\r\n\r\n' | pisw-mutate --http >/dev/null || exit 7
 # -t 10         a client that has closed its side still gets its answer; without it only within half a second
 # nodelay       without it 40 ms more for each request
 # max-children  a bound on processes, whatever comes
+# setsockopt    SO_RCVTIMEO of 5 seconds (level 1, option 20, a timeval): socat has no bound of its own on a TLS
+#               handshake, and silent clients would hold all children for ever
 # verify=0      the API server shows no certificate, unless it is told to
 # `exec`, so that a signal to the container ends socat.
 listen="OPENSSL-LISTEN:$port,reuseaddr,fork,nodelay,backlog=128,max-children=$children"
-exec socat -t 10 "$listen,cert=$certificate,key=$key,verify=0,openssl-min-proto-version=TLS1.2" \
+timeout=setsockopt-listen=1:20:x05000000000000000000000000000000
+exec socat -t 10 "$listen,$timeout,cert=$certificate,key=$key,verify=0,openssl-min-proto-version=TLS1.2" \
   "EXEC:pisw-mutate --http"

@@ -76,7 +76,11 @@ def cgi():
                                env=os.environ | variables)
     process.stdin.write(review[:-1])
     process.stdin.flush()
+    # Standard input stays open meanwhile.
+    watch = threading.Timer(30, process.kill)
+    watch.start()
     output = process.stdout.read()
+    watch.cancel()
     seconds = time.monotonic() - start
     expect("exit status", process.wait(timeout=30), 0)
     expect("status", output.split(b"\r\n")[0], b"Status: 408 Request Timeout")

@@ -39,6 +39,9 @@ def check(name, test):
 
 
 def finish():
+    """Ends the table, and every program that a failed test left running."""
+    for process in Exchange.running:
+        process.kill()
     sys.exit(1 if _failures else 0)
 
 
@@ -53,6 +56,8 @@ class Exchange:
     errors: what descriptor 2 is: "pipe", "connection" (as inetd and stunnel do), or "socket" (another one).
     """
 
+    running = []
+
     def __init__(self, options=("--explain",), errors="pipe", environment=None):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.client = socket.create_connection(listener.getsockname())
@@ -66,6 +71,7 @@ class Exchange:
         self.process = subprocess.Popen(
             [program, "--http", *options], stdin=connection, stdout=connection, stderr=descriptor,
             env=os.environ | (environment or {}))
+        Exchange.running.append(self.process)
         connection.close()
         self._near = near
         if far:
@@ -102,13 +108,15 @@ class Exchange:
         """Closes, and waits for the program; returns what it wrote to standard error."""
         self.client.close()
         try:
-            errors = self.process.stderr.read() if self.process.stderr else b""
             if self._near:
+                self._near.settimeout(30)
                 errors = b"".join(iter(lambda: self._near.recv(65536), b""))
+            else:
+                errors = self.process.communicate(timeout=30)[1] or b""
             got = self.process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
+        finally:
             self.process.kill()
-            raise
+        Exchange.running.remove(self.process)
         expect("exit status", got, status)
         return errors
 

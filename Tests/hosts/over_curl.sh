@@ -108,6 +108,14 @@ through() {
   check "$host: 200 requests, 8 at a time" serves_200 "$mutate"
 }
 
+# ignores_arguments HOST URL: the arguments that a web server makes of a query without `=` (RFC 3875 section 4.4).
+ignores_arguments() {
+  local query
+  for query in --config+/etc/passwd --help -x --version --http --max-bytes+1 /etc/passwd; do
+    check "$1: the query ?$query is harmless" gives_answer small "$2?$query"
+  done
+}
+
 # routes HOST ORIGIN: the other paths.
 routes() {
   local path

@@ -101,6 +101,24 @@ END
   wait_for_port "$1"
 }
 
+# Apache, unlike lighttpd, makes arguments of a query. As a single process, which keeps the user that may read $work.
+start_apache() {
+  cat >"$work/apache.conf" <<END
+ServerRoot "$work"
+ServerName localhost
+Listen 127.0.0.1:$1
+PidFile "$work/apache.pid"
+ErrorLog "$work/apache.log"
+LoadModule mpm_prefork_module /usr/lib/apache2/modules/mod_mpm_prefork.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
+LoadModule cgi_module /usr/lib/apache2/modules/mod_cgi.so
+ScriptAlias /mutate "$work/cgi-program"
+END
+  start env PATH="$PATH:/usr/sbin" apache2 -f "$work/apache.conf" -X
+  wait_for_port "$1"
+}
+
 start_stunnel() {
   # With `foreground = yes` the program would inherit stunnel's standard error; in every other way of running, it gets
   # the connection as descriptor 2.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The hosts that run pisw-mutate once for each request: socat, systemd's sockets, stunnel and lighttpd's CGI, driven
-# by curl; and beside them what no well-behaved client does, over sockets of our own.
+# The hosts that run pisw-mutate once for each request: socat, systemd's sockets, stunnel, and the CGI of lighttpd and
+# Apache, driven by curl; and beside them what no well-behaved client does, over sockets of our own.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 here=$top/Tests/hosts
@@ -12,6 +12,7 @@ need socat socat
 need stunnel4 stunnel4
 need systemd-socket-activate systemd
 need lighttpd lighttpd
+need apache2 apache2-bin
 need /usr/lib/lighttpd/mod_openssl.so lighttpd-mod-openssl
 build_static
 # A copy, so that nobody's build changes it under the tests.
@@ -62,12 +63,17 @@ through lighttpd "https://localhost:$port"
 routes lighttpd "https://localhost:$port/webhook"
 check "lighttpd: no PATH_INFO means /mutate" gives_answer small "https://localhost:$port/webhook"
 check "lighttpd: PATH_INFO /mutate" gives_answer small "https://localhost:$port/webhook/mutate"
-# RFC 3875 section 4.4: the server makes arguments of a query without `=`.
-for query in --config+/etc/passwd --help -x --version --http --max-bytes+1 /etc/passwd; do
-  check "lighttpd: the query ?$query is harmless" gives_answer small "https://localhost:$port/mutate?$query"
-done
+ignores_arguments lighttpd "https://localhost:$port/mutate"
 check "lighttpd: explanations reach its log of errors" \
   grep -rF 'containers[0] (web)' "$work/lighttpd.log" "$work/breakage.log"
+stop_last
+
+port=$(free_port)
+check "apache listens" start_apache "$port"
+check "apache: a small review" gives_answer small "http://127.0.0.1:$port/mutate"
+check "apache: a review of 1 MB" gives_answer large "http://127.0.0.1:$port/mutate"
+check "apache: 20 MB is a 413 that arrives" answers_413 "http://127.0.0.1:$port/mutate"
+ignores_arguments apache "http://127.0.0.1:$port/mutate"
 stop_last
 
 # count_table NAME PID: shows and counts what a table printed.

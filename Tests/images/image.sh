@@ -80,7 +80,8 @@ END
 run() {
   local suffix=$1
   shift
-  podman --runtime runc run --name "$containers-$suffix" --network host --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
+  podman --runtime runc run --name "$containers-$suffix" --network host \
+    --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
     --read-only --read-only-tmpfs=false --cap-drop=all --security-opt=no-new-privileges "$@" "$image"
 }
 
@@ -90,6 +91,20 @@ client() { curl --http1.1 --silent --show-error --max-time 30 --cacert "$work/ca
 answers() {
   client --header 'Content-Type: application/json' --data-binary "@$2" "https://localhost:$1/mutate" >"$work/got" \
     && cmp "$work/got" "$3"
+}
+
+# Connections that never begin TLS: twice as many as are served at once.
+survives_idle_connections() {
+  local idle
+  /usr/bin/python3 -c 'import socket, sys, time
+held = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(4)]
+time.sleep(60)' "$1" &
+  idle=$!
+  sleep 1
+  client "https://localhost:$1/readyz"
+  local status=$?
+  kill "$idle"
+  return "$status"
 }
 
 is_ready() { [ "$(client "https://localhost:$1/readyz")" = ok ]; }
@@ -133,6 +148,22 @@ half_closes() {
 # speaks MINOR PORT: TLS 1.MINOR and no other; a client that would take the old ones, which need a lower level.
 speaks() {
   client "--tlsv1.$1" --tls-max "1.$1" --ciphers DEFAULT@SECLEVEL=0 --output /dev/null "https://localhost:$2/healthz"
+}
+
+# With Debian's OpenSSL as it is, TLS 1.1 fails without any option of socat's; so the option is tested where OpenSSL
+# allows what it can.
+starts_lenient() {
+  cat >"$work/openssl.cnf" <<'END'
+openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = lenient
+[lenient]
+MinProtocol = TLSv1
+CipherString = DEFAULT@SECLEVEL=0
+END
+  starts lenient "$@" --volume "$work/openssl.cnf:/openssl.cnf:ro" --env OPENSSL_CONF=/openssl.cnf
 }
 
 refuses_tls11() {

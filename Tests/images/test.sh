@@ -39,14 +39,19 @@ check "GET /readyz" is_ready "$port"
 check "a request takes less than 30 ms" is_fast "$port"
 check "TLS 1.3" speaks 3 "$port"
 check "TLS 1.2" speaks 2 "$port"
-check "TLS 1.1 is refused" refuses_tls11 "$port"
 check "process 1 is socat, and not root" is_socat_and_no_root
 check "it ends when told to" stops
 
 port=$(free_port)
 check "REGISTRY_URL will do for a configuration" \
-  starts variable "$port" "${tls[@]}" --env REGISTRY_URL=proxy.example.com
+  starts variable "$port" "${tls[@]}" --env REGISTRY_URL=proxy.example.com --env PISW_MAX_CHILDREN=2
 check "and gives the same answer" answers "$port" "$review" "$work/answer"
+check "clients that are silent do not lock out others" survives_idle_connections "$port"
+
+port=$(free_port)
+check "OpenSSL set to allow old TLS" starts_lenient "$port" "${tls[@]}" "${config[@]}"
+check "TLS 1.2 there" speaks 2 "$port"
+check "TLS 1.1 is refused there too" refuses_tls11 "$port"
 
 port=$(free_port)
 check "a configuration that comes slowly" starts_slow "$port" "${tls[@]}"
