@@ -25,7 +25,8 @@ extension ImageOutcome {
   /// `containers[0] (web)`; the name only if it is one that Kubernetes accepts.
   fileprivate var place: String {
     let place = list.rawValue + "[" + String(index) + "]"
-    guard let name, !name.isEmpty, name.utf8.count <= 63,
+    guard let name, let first = name.utf8.first, let last = name.utf8.last, name.utf8.count <= 63,
+      first != UInt8(ascii: "-"), last != UInt8(ascii: "-"),
       name.utf8.allSatisfy({ ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-") })
     else { return place }
     return place + " (" + name + ")"

@@ -205,7 +205,11 @@ extension Mutation {
     try json.eachElement(in: pod.imagePullSecrets) { element throws(JSONError) in
       try element.eachText(of: ["name"]) { present.append(json.decode($1)) }
     }
-    let missing = secrets.filter { !present.contains($0) }.map { jsonObject("name", jsonString($0)) }
+    var missing: [[UInt8]] = []
+    for secret in secrets where !present.contains(secret) {
+      present.append(secret)
+      missing.append(jsonObject("name", jsonString(secret)))
+    }
     if missing.isEmpty { return }
     if pod.imagePullSecrets.isAbsent {
       patch.add("/spec/imagePullSecrets", jsonArray(missing))

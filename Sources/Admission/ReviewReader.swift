@@ -5,7 +5,7 @@
 
 import JSON
 
-/// At most so many images in one object; no object that the API server can store holds more.
+/// At most so many containers, or image volumes, in one list; no object that the API server can store holds more.
 let maximumImages = 10_000
 
 /// Reads an AdmissionReview.
@@ -37,7 +37,8 @@ private struct ReviewReader {
           review.version = .v1beta1
         } else if !json.isEqual(text, "admission.k8s.io/v1") {
           throw JSONError(
-            "an unknown version; expected admission.k8s.io/v1 or admission.k8s.io/v1beta1", at: text.range.lowerBound - 1)
+            "an unknown version; expected admission.k8s.io/v1 or admission.k8s.io/v1beta1",
+            at: text.range.lowerBound - 1)
         }
         hasVersion = true
       } else if json.key(key, is: "kind") {

@@ -53,7 +53,8 @@ extension JSONReader {
   ) throws(JSONError) -> Scope {
     var isMirror = false
     var isOptedOut = false
-    var badSkip: String?
+    var hasBadAnnotation = false
+    var hasBadLabel = false
     var excluded: Int?
     try eachText(in: pod.annotations, of: [mirrorAnnotation, skipKey]) { index, text in
       if index == 0 {
@@ -61,21 +62,28 @@ extension JSONReader {
       } else if isEqual(text, "true") {
         isOptedOut = true
       } else {
-        badSkip = "annotation"
+        hasBadAnnotation = true
       }
     }
-    try eachText(in: pod.labels, of: [skipKey] + exclusions.map(\.labelKey)) { index, text in
-      if index > 0 {
-        if exclusions[index - 1].matches(decode(text)) { excluded = index - 1 }
-      } else if isEqual(text, "true") {
-        isOptedOut = true
-      } else {
-        badSkip = "label"
+    var labels = [skipKey]
+    for exclusion in exclusions where exclusion.subject == .label && !labels.contains(exclusion.labelKey) {
+      labels.append(exclusion.labelKey)
+    }
+    try eachText(in: pod.labels, of: labels) { index, text in
+      if index == 0 {
+        if isEqual(text, "true") { isOptedOut = true } else { hasBadLabel = true }
       }
+      if exclusions.isEmpty { return }
+      let value = decode(text)
+      let found = exclusions.firstIndex {
+        $0.subject == .label && $0.labelKey == labels[index] && $0.matches(value)
+      }
+      excluded = excluded ?? found
     }
     if isMirror { return .mirrorPod }
     if isOptedOut { return .optedOut }
-    if let badSkip { warnings.add("the " + badSkip + " " + skipKey + " does nothing: its only value is \"true\"") }
+    if hasBadAnnotation { warnings.add("the annotation " + skipKey + " does nothing: its only value is \"true\"") }
+    if hasBadLabel { warnings.add("the label " + skipKey + " does nothing: its only value is \"true\"") }
     if excluded == nil, !exclusions.isEmpty {
       excluded = try exclusion(of: pod, namespace: namespace ?? pod.namespace, among: exclusions)
     }
@@ -119,14 +127,15 @@ extension JSONReader {
 
   /// The same for the object ahead, which is passed.
   mutating func eachText(of names: [String], _ body: (Int, JSONString) -> Void) throws(JSONError) {
-    var seen = Seen()
+    var seen = [UInt8](repeating: 0, count: names.count)
     try openObject()
     while let key = try nextKey() {
       guard let index = names.firstIndex(where: { self.key(key, is: $0) }) else {
         try skip()
         continue
       }
-      if !seen.insert(index) { throw twice(key) }
+      if seen[index] == 1 { throw twice(key) }
+      seen[index] = 1
       if try peek() == .null {
         try skip()
       } else {
@@ -135,13 +144,15 @@ extension JSONReader {
     }
   }
 
-  /// Hands out a reader before each element of an array, which the body must pass.
+  /// Hands out a reader before each element of an array but nulls; the body must pass the element.
   func eachElement(
     in presence: Presence, _ body: (inout JSONReader) throws(JSONError) -> Void
   ) throws(JSONError) {
     guard case .at(let offset) = presence else { return }
     var reader = JSONReader(bytes, at: offset)
     try reader.openArray()
-    while try reader.nextElement() { try body(&reader) }
+    while try reader.nextElement() {
+      if try reader.peek() == .null { try reader.skip() } else { try body(&reader) }
+    }
   }
 }

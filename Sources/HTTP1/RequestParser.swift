@@ -19,6 +19,7 @@ public struct RequestParser: Sendable {
   private let limits: RequestLimits
   private var state = State.requestLine
   private var fields = Fields()
+  private var trailers = Fields()
   private var headBytes = 0
   /// What was fed and not yet read.
   private var buffer: [UInt8] = []
@@ -29,7 +30,9 @@ public struct RequestParser: Sendable {
   private enum State {
     case requestLine, fields
     case body(remaining: Int)
-    case chunkSize, chunkData(remaining: Int), chunkEnd, trailers
+    case chunkSize
+    case chunkData(remaining: Int)
+    case chunkEnd, trailers
     case done
   }
 
@@ -84,8 +87,8 @@ public struct RequestParser: Sendable {
         if line.isEmpty {
           state = .done
         } else {
-          var trailer = Fields()
-          try trailer.parse(line, limit: limits.fields)
+          // Checked as fields are, and dropped (RFC 9110 section 6.5.1).
+          try trailers.parse(line, limit: limits.fields)
         }
       case .done: return true
       }
@@ -131,6 +134,8 @@ extension RequestParser {
       } else if byte == 0x0D {
         guard searched + 1 < buffer.count else { return nil }
         guard buffer[searched + 1] == 0x0A else { throw RequestError(.badRequest, "a CR without LF") }
+        // Empty lines use up the room of the head, too.
+        if searched - position > limit { throw tooLong(status) }
         defer {
           position = searched + 2
           searched = position
@@ -139,11 +144,17 @@ extension RequestParser {
       } else if byte < 0x20 && byte != 0x09 || byte == 0x7F {
         throw RequestError(.badRequest, "a control byte in a line")
       } else if searched - position >= limit {
-        throw RequestError(status, "a line, or all of them, longer than allowed")
+        throw tooLong(status)
       }
       searched += 1
     }
     return nil
+  }
+}
+
+extension RequestParser {
+  private func tooLong(_ status: Status) -> RequestError {
+    RequestError(status, "a line, or all of them, longer than allowed")
   }
 }
 
@@ -197,7 +208,8 @@ extension RequestParser {
     }
     request.contentType = fields.contentType
     request.contentEncoding = fields.contentEncoding
-    request.keepsAlive = request.isHTTP11 ? !fields.connectionClose : fields.connectionKeepAlive && !fields.connectionClose
+    request.keepsAlive =
+      request.isHTTP11 ? !fields.connectionClose : fields.connectionKeepAlive && !fields.connectionClose
     if let coding = fields.transferEncoding {
       if fields.contentLength != nil {
         throw RequestError(.badRequest, "both Content-Length and Transfer-Encoding")

@@ -140,7 +140,11 @@ extension ConfigurationFile {
         try skip(try parser.next())
         continue
       }
-      if seen.contains(key) { report("the key \(quoted(key)) stands here twice", at: keyEvent.start) }
+      if seen.contains(key) {
+        report("the key \(quoted(key)) stands here twice", at: keyEvent.start)
+        try skip(try parser.next())
+        continue
+      }
       seen.append(key)
       try each(&self, key, keyEvent.start, try parser.next())
     }

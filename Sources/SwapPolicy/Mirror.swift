@@ -12,12 +12,13 @@ public struct Mirror: Equatable, Sendable {
   /// Where the rule was written.
   public let place: Place
 
-  /// The target up to its placeholder, as written, and the same with the registry in its one form.
-  private let head: String
-  private let canonicalHead: String
-  /// What follows the placeholder; empty without one.
-  private let tail: String
   private let hasPlaceholder: Bool
+  /// The target up to its placeholder, and what follows it, as written.
+  private let head: String
+  private let tail: String
+  /// The same with the registry in its one form, to compare names with.
+  private let canonicalHead: String
+  private let canonicalTail: String
 
   /// - Throws: `InvalidName` with what is wrong about source or target, and the remedy.
   init(source: String, target: String, place: Place) throws(InvalidName) {
@@ -30,11 +31,20 @@ public struct Mirror: Equatable, Sendable {
       }
       try checkHostAndPath(self.target, "target", as: before + "registry.example" + after)
       (head, tail, hasPlaceholder) = (before, after, true)
+      let canonical = canonicalPrefix(before + "registry.example" + after)
+      canonicalHead = canonicalPrefix(before)
+      canonicalTail = String(
+        Substring(canonical.utf8.dropFirst(canonicalHead.utf8.count + "registry.example".utf8.count)))
+      if canonicalHead.isEmpty, firstComponent(canonicalTail).isEmpty {
+        throw InvalidName(
+          "the target \(quoted(target)) is not valid: with {registry} as its host every image lies under it")
+      }
     } else {
       try checkHostAndPath(self.target, "target", as: self.target)
       (head, tail, hasPlaceholder) = (self.target, "", false)
+      canonicalHead = canonicalPrefix(head)
+      canonicalTail = ""
     }
-    canonicalHead = canonicalPrefix(head)
   }
 
   /// How many components of a name the source fixes; `nil` when it does not match.
@@ -58,10 +68,10 @@ public struct Mirror: Equatable, Sendable {
     guard starts(name.utf8.span, with: canonicalHead.utf8.span) else { return false }
     // The placeholder stands for a part of one component; what follows it must follow here too.
     let component = name.utf8.dropFirst(canonicalHead.utf8.count).prefix { $0 != slash }
-    let ending = tail.utf8.prefix { $0 != slash }
+    let ending = canonicalTail.utf8.prefix { $0 != slash }
     guard component.count > ending.count, component.suffix(ending.count).elementsEqual(ending) else { return false }
     let rest = Substring(name.utf8[component.endIndex...])
-    return lies(rest.utf8.span, under: Substring(tail.utf8[ending.endIndex...]).utf8.span)
+    return lies(rest.utf8.span, under: Substring(canonicalTail.utf8[ending.endIndex...]).utf8.span)
   }
 }
 
@@ -92,7 +102,8 @@ private func checkHostAndPath(_ name: String, _ role: String, as sample: String)
   }
   let host = firstComponent(name)
   guard namesDomain(host) else {
-    let remedy = role == "source" ? "docker.io/" + name : host + ":443" + Substring(name.utf8.dropFirst(host.utf8.count))
+    let remedy =
+      role == "source" ? "docker.io/" + name : host + ":443" + Substring(name.utf8.dropFirst(host.utf8.count))
     throw InvalidName(
       "the \(role) \(quoted(name)) does not begin with a registry's host (one with a dot or a port, or localhost): "
         + "write for instance \(quoted(remedy))")
