@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the static release of pisw-mutate in .build/static, and installs what the build needs. Quiet unless it fails.
+# Builds the static release of pisw-mutate, or of the product named, in .build/static, and installs what the build
+# needs. Quiet unless it fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +20,8 @@ flags=(-Xswiftc -static-executable
   -Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors
   -Xswiftc -use-ld=lld -Xlinker "--symbol-ordering-file=$PWD/Tests/bench/startup.order"
   -Xlinker --no-warn-symbol-ordering)
-if ! swift build -c release --product pisw-mutate "${flags[@]}" --scratch-path .build/static >.build/static.log 2>&1; then
+if ! swift build -c release --product "${1:-pisw-mutate}" "${flags[@]}" --scratch-path .build/static \
+  >.build/static.log 2>&1; then
   cat .build/static.log >&2
   exit 70
 fi

@@ -101,7 +101,7 @@ extension Mutation {
   /// Adds to the patch and the warnings what a decision asks for.
   private mutating func apply(_ decision: Decision, to field: ImageField, _ image: String) {
     switch decision {
-    case .redirected(let target, _): patch.replace(field.pointer, with: target)
+    case .redirected(let target, _): patch.replace(field, with: target)
     case .invalid: warn(field, "not a valid image name, left as it is: " + quoted(image))
     case .noRegistry: warn(field, "no registry can be told from the image name: " + quoted(image))
     case .invalidResult(_, let mirror):

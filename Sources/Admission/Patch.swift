@@ -8,28 +8,35 @@ struct Patch {
 
   var isEmpty: Bool { bytes.isEmpty }
 
-  /// Replaces the value at a pointer, which exists, by a text.
-  mutating func replace(_ pointer: String, with text: String) {
-    begin("replace", pointer)
-    bytes.appendJSONString(text)
+  /// Replaces an image, which the pod has, by another.
+  mutating func replace(_ field: ImageField, with image: String) {
+    begin("replace")
+    bytes.append("/spec/")
+    bytes.append(field.list.rawValue)
+    bytes.append("/")
+    bytes.append(String(field.index))
+    bytes.append(field.list == .volumes ? "/image/reference\",\"value\":" : "/image\",\"value\":")
+    bytes.appendJSONString(image)
     bytes.append("}")
   }
 
   /// Adds a value below a parent that exists, in place of one already there.
   ///
-  /// - Parameter value: the value as JSON.
+  /// - Parameters:
+  ///   - pointer: a JSON pointer of ASCII without quotes and backslashes.
+  ///   - value: the value as JSON.
   mutating func add(_ pointer: String, _ value: [UInt8]) {
-    begin("add", pointer)
+    begin("add")
+    bytes.append(pointer)
+    bytes.append("\",\"value\":")
     bytes += value
     bytes.append("}")
   }
 
-  private mutating func begin(_ operation: String, _ pointer: String) {
+  private mutating func begin(_ operation: String) {
     bytes.append(bytes.isEmpty ? "[{\"op\":\"" : ",{\"op\":\"")
     bytes.append(operation)
-    bytes.append("\",\"path\":")
-    bytes.appendJSONString(pointer)
-    bytes.append(",\"value\":")
+    bytes.append("\",\"path\":\"")
   }
 
   /// The whole patch, an array of its operations.

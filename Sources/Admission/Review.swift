@@ -72,9 +72,4 @@ struct ImageField {
   /// The container's or volume's name.
   var name: JSONString?
   var image: JSONString?
-
-  /// The JSON pointer to the image, within the pod.
-  var pointer: String {
-    "/spec/" + list.rawValue + "/" + String(index) + (list == .volumes ? "/image/reference" : "/image")
-  }
 }

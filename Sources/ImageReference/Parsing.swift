@@ -19,25 +19,20 @@ extension ImageReference {
     }
     guard isPath(bytes, start..<end) else { throw .format }
 
-    var name = text(bytes, 0..<end)
-    var domainCount = 0
-    if let domainEnd {
-      if isDomain(bytes, domainEnd) {
-        domainCount = domainEnd
-      } else if !isPath(bytes, 0..<domainEnd) {
-        throw .format
-      }
-      // What remains looks like a domain and is none: no registry can be told from such a name.
+    var name: String
+    var domainCount: Int
+    if isDockerHub(written, domainEnd) {
+      let isSingle = !bytes[start..<end].contains(UInt8(ascii: "/"))
+      name = (isSingle ? "docker.io/library/" : "docker.io/") + text(bytes, start..<end)
+      domainCount = 9
     } else {
-      name = "docker.io/" + name
-      domainCount = 9
-    }
-    if name.utf8.starts(with: "index.docker.io/".utf8) {
-      name = "docker.io/" + text(bytes, start..<end)
-      domainCount = 9
-    }
-    if name.utf8.starts(with: "docker.io/".utf8), !name.utf8.dropFirst(10).contains(UInt8(ascii: "/")) {
-      name = "docker.io/library/" + text(bytes, start..<end)
+      name = text(bytes, 0..<end)
+      domainCount = domainEnd ?? 0
+      if !isDomain(bytes, domainCount) {
+        // What looks like a domain and is none: no registry can be told from such a name.
+        guard isPath(bytes, 0..<domainCount) else { throw .format }
+        domainCount = 0
+      }
     }
     if name.utf8.count - (domainCount == 0 ? 0 : domainCount + 1) > 255 { throw .tooLong }
 
@@ -53,6 +48,13 @@ private func endOfDomain(_ written: String) -> Int? {
   guard let slash = written.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
   let first = written[..<slash]
   return namesDomain(first) ? first.utf8.count : nil
+}
+
+/// Whether a name is one of `docker.io`: it has no domain, or that one, or its old name.
+private func isDockerHub(_ written: String, _ domainEnd: Int?) -> Bool {
+  guard let domainEnd else { return true }
+  return (domainEnd == 9 && written.utf8.starts(with: "docker.io".utf8))
+    || (domainEnd == 15 && written.utf8.starts(with: "index.docker.io".utf8))
 }
 
 /// Whether the bytes up to an offset are `host[:port]`.

@@ -6,11 +6,8 @@ cd "$(dirname "$0")/../.."
 
 rounds=${1:-15}
 review=examples/reviews/deployment-pod.json
+Tests/build.sh bench-review
 Tests/build.sh
-swift build -c release --product bench-review >.build/bench.log 2>&1 || {
-  cat .build/bench.log >&2
-  exit 70
-}
 command -v gcc >/dev/null || Tests/install.sh gcc libc6-dev
 
 scratch=$(mktemp -d)
@@ -49,4 +46,4 @@ awk '
   }' "$scratch/times"
 printf '  stripped binary              %.1f MB\n' "$(awk "BEGIN { print $(stat -c %s "$scratch/pisw-mutate") / 1e6 }")"
 echo "the review function in process (median of 15 rounds)"
-"$(swift build -c release --show-bin-path)/bench-review" Tests/bench/config.yaml "$review" | sed 's/^/  /'
+.build/static/release/bench-review Tests/bench/config.yaml "$review" | sed 's/^/  /'
