@@ -15,7 +15,8 @@ clean_up_images() {
     podman ps --all --quiet --filter "name=$containers" | xargs -r podman --runtime runc rm --force --time 2
     podman rmi "$image"
     # Builds that differ leave the first one without a name.
-    cat "$work/first" "$work/second" | xargs -r -n 1 podman rmi
+    podman rmi "$(cat "$work/first")"
+    podman rmi "$(cat "$work/second")"
   } >/dev/null 2>&1
   clean_up
 }
