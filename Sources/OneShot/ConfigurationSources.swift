@@ -45,13 +45,9 @@ public func loadPolicy(_ options: ConfigurationOptions) throws(ConfigurationFail
   var configuration = Configuration()
   var path = options.file ?? environment("PISW_CONFIG") ?? ""
   if path.isEmpty, unsafe access(defaultFile, F_OK) == 0 { path = defaultFile }
-  if !path.isEmpty {
-    configuration.fileName = asciiEscaped(path)
-    configuration.fileText = try readFile(path)
-  }
-  configuration.registryURL = environment("REGISTRY_URL")
-  configuration.proxyURL = environment("PROXY_URL")
-  configuration.mirrorOptions = options.mirrors
+  if !path.isEmpty { configuration.add(file: asciiEscaped(path), try readFile(path)) }
+  configuration.add(registryURL: environment("REGISTRY_URL"), proxyURL: environment("PROXY_URL"))
+  configuration.add(mirrorOptions: options.mirrors)
   if configuration.isEmpty {
     throw ConfigurationFailure(
       problems: [

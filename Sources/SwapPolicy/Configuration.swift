@@ -3,86 +3,80 @@
 
 import JSON
 
-/// Everything that an operator wrote, unread.
+/// A configuration in the making: what an operator wrote is added source by source, the weakest first.
 public struct Configuration: Sendable {
-  /// The configuration file's name, for messages, and its text; the name is empty without a file.
-  public var fileName = ""
-  public var fileText: [UInt8] = []
-  /// The environment's REGISTRY_URL and PROXY_URL, either of them the target for `docker.io`; both must agree.
-  public var registryURL: String?
-  public var proxyURL: String?
-  /// The values of `--mirror`, each `UPSTREAM=TARGET`.
-  public var mirrorOptions: [String] = []
+  /// Whether nothing at all was configured.
+  public private(set) var isEmpty = true
+  private var rules = SwapPolicy()
+  private var errors: [ConfigurationErrors.Entry] = []
 
   public init() {}
 
-  /// Whether nothing at all was configured.
-  public var isEmpty: Bool { fileName.isEmpty && registryURL == nil && proxyURL == nil && mirrorOptions.isEmpty }
+  /// Adds a configuration file. It comes first, and there is one at most.
+  ///
+  /// - Parameters:
+  ///   - name: its name, for messages.
+  ///   - text: its YAML.
+  public mutating func add(file name: String, _ text: [UInt8]) {
+    isEmpty = false
+    var reader = ConfigurationFile(name: name, text: text)
+    reader.read()
+    rules = reader.policy
+    errors = reader.errors
+  }
+
+  /// Adds the environment's REGISTRY_URL and PROXY_URL, either of them the target for `docker.io`; both must agree.
+  public mutating func add(registryURL: String?, proxyURL: String?) {
+    var added: [Mirror] = []
+    if let registryURL { add("docker.io", registryURL, .variable("REGISTRY_URL"), &added) }
+    if let proxyURL {
+      var proxy: [Mirror] = []
+      add("docker.io", proxyURL, .variable("PROXY_URL"), &proxy)
+      if let first = added.first, let second = proxy.first, first.target != second.target {
+        errors.append(.init(place: second.place, problem: "differs from REGISTRY_URL: set one of them"))
+      }
+      if added.isEmpty { added = proxy }
+    }
+    override(added)
+  }
+
+  /// Adds the values of `--mirror`, each `UPSTREAM=TARGET`.
+  public mutating func add(mirrorOptions: [String]) {
+    var added: [Mirror] = []
+    for option in mirrorOptions {
+      let source = Substring(option.utf8.prefix { $0 != UInt8(ascii: "=") })
+      let target = Substring(option.utf8.dropFirst(source.utf8.count + 1))
+      add(String(source), String(target), .option("--mirror"), &added)
+    }
+    override(added)
+  }
 
   /// The rules.
   ///
   /// - Throws: `ConfigurationErrors` with everything that is wrong.
   public func policy() throws(ConfigurationErrors) -> SwapPolicy {
-    var policy = SwapPolicy()
-    var errors: [ConfigurationErrors.Entry] = []
-    if !fileName.isEmpty {
-      var reader = ConfigurationFile(name: fileName, text: fileText)
-      reader.read()
-      policy = reader.policy
-      errors = reader.errors
-    }
-    policy.override(mirrors(fromVariables: &errors))
-    policy.override(mirrors(fromOptions: &errors))
     if !errors.isEmpty { throw ConfigurationErrors(entries: errors) }
-    return policy
+    return rules
   }
 
-  private func mirrors(fromVariables errors: inout [ConfigurationErrors.Entry]) -> [Mirror] {
-    let registry = registryURL.flatMap { mirror($0, from: "REGISTRY_URL", &errors) }
-    let proxy = proxyURL.flatMap { mirror($0, from: "PROXY_URL", &errors) }
-    if let registry, let proxy, registry.target != proxy.target {
-      errors.append(.init(place: proxy.place, problem: "differs from REGISTRY_URL: set one of them"))
-    }
-    return (registry ?? proxy).map { [$0] } ?? []
-  }
-
-  private func mirror(
-    _ target: String, from variable: String, _ errors: inout [ConfigurationErrors.Entry]
-  ) -> Mirror? {
-    let place = Place.variable(variable)
+  private mutating func add(_ source: String, _ target: String, _ place: Place, _ mirrors: inout [Mirror]) {
+    isEmpty = false
     do throws(InvalidName) {
-      return try Mirror(source: "docker.io", target: target, place: place)
+      let mirror = try Mirror(source: source, target: target, place: place)
+      if mirrors.contains(where: { $0.source == mirror.source }) {
+        throw InvalidName("the source \(quoted(mirror.source)) is given twice")
+      }
+      mirrors.append(mirror)
     } catch {
       errors.append(.init(place: place, problem: error.problem))
-      return nil
     }
   }
 
-  private func mirrors(fromOptions errors: inout [ConfigurationErrors.Entry]) -> [Mirror] {
-    var mirrors: [Mirror] = []
-    for option in mirrorOptions {
-      let place = Place.option("--mirror")
-      let source = Substring(option.utf8.prefix { $0 != UInt8(ascii: "=") })
-      let target = Substring(option.utf8.dropFirst(source.utf8.count + 1))
-      do throws(InvalidName) {
-        let mirror = try Mirror(source: String(source), target: String(target), place: place)
-        if mirrors.contains(where: { $0.source == mirror.source }) {
-          throw InvalidName("the source \(quoted(mirror.source)) is given twice")
-        }
-        mirrors.append(mirror)
-      } catch {
-        errors.append(.init(place: place, problem: error.problem))
-      }
-    }
-    return mirrors
-  }
-}
-
-extension SwapPolicy {
   /// Adds mirrors, in place of those with the same sources.
-  fileprivate mutating func override(_ mirrors: [Mirror]) {
-    self.mirrors.removeAll { mirror in mirrors.contains { $0.source == mirror.source } }
-    self.mirrors += mirrors
+  private mutating func override(_ mirrors: [Mirror]) {
+    if mirrors.isEmpty { return }
+    rules.mirrors.removeAll { mirror in mirrors.contains { $0.source == mirror.source } }
+    rules.mirrors += mirrors
   }
 }
 

@@ -70,8 +70,7 @@ func run() throws {
   let arguments = CommandLine.arguments
   guard arguments.count == 3 else { fatalError("usage: bench-review CONFIG REVIEW") }
   var configuration = Configuration()
-  configuration.fileName = arguments[1]
-  configuration.fileText = contents(of: arguments[1])
+  configuration.add(file: arguments[1], contents(of: arguments[1]))
   let policy = try configuration.policy()
   let small = contents(of: arguments[2])
   let large = enlarged(small, to: 1_000_000)

@@ -9,8 +9,7 @@ import Testing
 /// The policy of a configuration file.
 func policy(_ yaml: String = "mirrors: {docker.io: p.io}") throws -> SwapPolicy {
   var configuration = Configuration()
-  configuration.fileName = "config.yaml"
-  configuration.fileText = Array(yaml.utf8)
+  configuration.add(file: "config.yaml", Array(yaml.utf8))
   return try configuration.policy()
 }
 

@@ -13,7 +13,8 @@ struct SourcesTests {
       #expect(try policy(yaml).mirrors.isEmpty, "\(yaml)")
     }
     for fill in [
-      { $0.fileName = "f" }, { $0.registryURL = "" }, { $0.proxyURL = "" }, { $0.mirrorOptions = [""] },
+      { $0.add(file: "f", []) }, { $0.add(registryURL: "", proxyURL: nil) }, { $0.add(registryURL: nil, proxyURL: "") },
+      { $0.add(mirrorOptions: [""]) },
     ] as [(inout Configuration) -> Void] {
       var configuration = Configuration()
       fill(&configuration)

@@ -8,13 +8,9 @@ func policy(
   _ yaml: String? = nil, options: [String] = [], registryURL: String? = nil, proxyURL: String? = nil
 ) throws(ConfigurationErrors) -> SwapPolicy {
   var configuration = Configuration()
-  if let yaml {
-    configuration.fileName = "config.yaml"
-    configuration.fileText = Array(yaml.utf8)
-  }
-  configuration.mirrorOptions = options
-  configuration.registryURL = registryURL
-  configuration.proxyURL = proxyURL
+  if let yaml { configuration.add(file: "config.yaml", Array(yaml.utf8)) }
+  configuration.add(registryURL: registryURL, proxyURL: proxyURL)
+  configuration.add(mirrorOptions: options)
   return try configuration.policy()
 }
 

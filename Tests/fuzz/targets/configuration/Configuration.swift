@@ -9,10 +9,10 @@ import SwapPolicy
 public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let parts = bytes(data, count).split(separator: 0, omittingEmptySubsequences: false)
   var configuration = Configuration()
-  (configuration.fileName, configuration.fileText) = ("config.yaml", Array(parts[0]))
+  configuration.add(file: "config.yaml", Array(parts[0]))
   let texts = parts.dropFirst().map { String(decoding: $0, as: UTF8.self) }
-  (configuration.registryURL, configuration.proxyURL) = (texts.first, texts.dropFirst().first)
-  configuration.mirrorOptions = Array(texts.dropFirst(2))
+  configuration.add(registryURL: texts.first, proxyURL: texts.dropFirst().first)
+  configuration.add(mirrorOptions: Array(texts.dropFirst(2)))
   do throws(ConfigurationErrors) {
     check(try configuration.policy())
   } catch {

@@ -26,7 +26,7 @@ public let policies: [SwapPolicy] = [
   """,
 ].map { text in
   var configuration = Configuration()
-  (configuration.fileName, configuration.fileText) = ("config.yaml", Array(text.utf8))
+  configuration.add(file: "config.yaml", Array(text.utf8))
   do {
     return try configuration.policy()
   } catch {
