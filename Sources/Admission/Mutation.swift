@@ -145,14 +145,15 @@ extension Mutation {
     var existing: String?
     try json.eachText(in: pod.annotations, of: [Mutation.originalsKey]) { existing = json.decode($1) }
     if let existing {
-      guard let kept = membersOfObject(existing, except: originals.map(\.0)) else {
+      guard existing.utf8.count <= Mutation.annotationRoom else { return warnAboutRoom() }
+      guard let kept = membersOfObject(existing, except: Set(originals.map(\.0))) else {
         return warnings.add("the annotation " + Mutation.originalsKey + " is no JSON object, left as it is")
       }
       members = kept + originals
     }
     let value = jsonObject(members)
     guard try annotationBytes(pod) + Mutation.originalsKey.utf8.count + value.count <= Mutation.annotationRoom else {
-      return warnings.add("no room for the annotation " + Mutation.originalsKey + ", left out")
+      return warnAboutRoom()
     }
     let text = jsonString(String(decoding: value, as: UTF8.self))
     if pod.annotations.isAbsent {
@@ -162,8 +163,12 @@ extension Mutation {
     }
   }
 
+  private mutating func warnAboutRoom() {
+    warnings.add("no room for the annotation " + Mutation.originalsKey + ", left out")
+  }
+
   /// The members of a JSON object in a text, but for some; `nil` if the text is no JSON object.
-  private func membersOfObject(_ text: String, except names: [String]) -> [(String, [UInt8])]? {
+  private func membersOfObject(_ text: String, except names: Set<String>) -> [(String, [UInt8])]? {
     var json = JSONReader(Array(text.utf8))
     var members: [(String, [UInt8])] = []
     do throws(JSONError) {
@@ -225,7 +230,9 @@ private struct OldImages {
 
   init(_ review: Review, _ json: JSONReader) {
     var images: [String: String?] = [:]
-    for field in review.operation == .update ? review.oldObject.images : [] {
+    // A missing operation under `ephemeralcontainers` counts as CREATE, and still may not touch what is there.
+    let isNeeded = review.operation == .update || review.subresource == .ephemeralContainers
+    for field in isNeeded ? review.oldObject.images : [] {
       guard let key = OldImages.key(field, json) else { continue }
       images.updateValue(field.image.map { json.decode($0) }, forKey: key)
     }

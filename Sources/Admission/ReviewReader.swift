@@ -85,7 +85,7 @@ private struct ReviewReader {
         review.operation = json.isEqual(text, "CREATE") ? .create : json.isEqual(text, "UPDATE") ? .update : .other
       } else if json.key(key, is: "namespace") {
         try once(key, 5, &seen)
-        review.namespace = try optionalString()
+        if let namespace = try optionalString(), !namespace.range.isEmpty { review.namespace = namespace }
       } else if json.key(key, is: "object") {
         try once(key, 6, &seen)
         review.object = try readPod()

@@ -32,7 +32,10 @@ extension Review {
   func notReviewed() throws(JSONError) -> NotReviewed? {
     if resourceIsPods == false || kindIsPod == false { return .notAPod }
     if object.presence.isAbsent, podFault == nil { return .noObject }
-    if resourceIsPods == nil, kindIsPod == nil, object.kindIsPod != true { return .notAPod }
+    if resourceIsPods == nil, kindIsPod == nil, object.kindIsPod != true {
+      if object.presence.isAbsent, let podFault { throw podFault }
+      return .notAPod
+    }
     if subresource == .other { return .subresource }
     if operation == .other { return .operation }
     if let podFault { throw podFault }

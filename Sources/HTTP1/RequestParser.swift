@@ -194,7 +194,9 @@ extension RequestParser {
         throw RequestError(.badRequest, "a target that is neither a path nor a URL")
       }
       let authority = target.dropFirst(scheme.utf8.count).prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
-      guard !authority.isEmpty else { throw RequestError(.badRequest, "a target without a host") }
+      guard let first = authority.first, first != UInt8(ascii: ":") else {
+        throw RequestError(.badRequest, "a target without a host")
+      }
       path = target[authority.endIndex...]
     }
     let withoutQuery = path.prefix { $0 != UInt8(ascii: "?") }

@@ -11,12 +11,12 @@ public func jsonPointer(to offset: Int, in text: [UInt8]) -> String {
     switch text[i] {
     case UInt8(ascii: "{"): steps.append(.member(key: nil))
     case UInt8(ascii: "["): steps.append(.element(index: 0))
-    case UInt8(ascii: "}"), UInt8(ascii: "]"): steps.removeLast()
+    case UInt8(ascii: "}"), UInt8(ascii: "]"): _ = steps.popLast()
     case UInt8(ascii: ","):
-      if case .element(let index) = steps[steps.count - 1] {
-        steps[steps.count - 1] = .element(index: index + 1)
+      if case .element(let index)? = steps.popLast() {
+        steps.append(.element(index: index + 1))
       } else {
-        steps[steps.count - 1] = .member(key: nil)
+        steps.append(.member(key: nil))
       }
     case UInt8(ascii: "\""):
       let start = i + 1

@@ -123,7 +123,7 @@ public struct JSONReader: Sendable {
 
   private mutating func open(_ kind: JSONKind) throws(JSONError) {
     try expect(kind)
-    if depth == maximumDepth { throw JSONError("values nest too deep; expected at most 512 levels", at: offset) }
+    if depth == maximumDepth { throw tooDeep(at: offset) }
     depth += 1
     offset += 1
     expectsComma = false

@@ -69,9 +69,9 @@ func endOfEscape(_ text: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
 
 /// The code unit of `\uXXXX`, from the offset of its backslash.
 func codeUnit(_ text: Span<UInt8>, _ start: Int) throws(JSONError) -> UInt32 {
-  guard start + 6 <= text.count else { throw JSONError("the text ends inside a string", at: text.count) }
   var unit: UInt32 = 0
   for i in (start + 2)..<(start + 6) {
+    guard i < text.count else { throw JSONError("the text ends inside a string", at: i) }
     let digit: UInt8
     switch text[i] {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = text[i] - UInt8(ascii: "0")
@@ -164,7 +164,7 @@ func endOfValue(_ text: Span<UInt8>, _ start: Int, room: Int) throws(JSONError) 
     case UInt8(ascii: "\""):
       i = try endOfString(text, i + 1, &escaped) + 1
     case UInt8(ascii: "{"), UInt8(ascii: "["):
-      if depth == room { throw JSONError("values nest too deep; expected at most \(maximumDepth) levels", at: i) }
+      if depth == room { throw tooDeep(at: i) }
       let isObject = text[i] == UInt8(ascii: "{")
       let bit = UInt64(1) << UInt64(depth & 63)
       objects[depth >> 6] = isObject ? objects[depth >> 6] | bit : objects[depth >> 6] & ~bit
@@ -200,6 +200,10 @@ func endOfValue(_ text: Span<UInt8>, _ start: Int, room: Int) throws(JSONError) 
     }
     return i
   }
+}
+
+func tooDeep(at offset: Int) -> JSONError {
+  JSONError("values nest too deep; expected at most \(maximumDepth) levels", at: offset)
 }
 
 func unclosed(_ isObject: Bool, at offset: Int) -> JSONError {

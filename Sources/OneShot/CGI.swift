@@ -25,7 +25,8 @@ public func serveCGI(policy: LoadedPolicy, limit: Int, explains: Bool) -> ExitSt
   let response = service.respond(to: request)
   let head = Array("Status: \(response.status.rawValue) \(response.status.reason)\r\n".utf8)
   let isHead = environment("REQUEST_METHOD") == "HEAD"
-  let written = writeOutput(head + response.fieldsAndBody(closing: false, withBody: !isHead), messages)
+  let written = writeOutput(
+    head + response.fieldsAndBody(closing: false, withBody: !isHead), messages, before: .after(seconds: patience))
   return written == .done ? service.status : written
 }
 

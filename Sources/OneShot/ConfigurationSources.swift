@@ -45,7 +45,7 @@ public func loadPolicy(_ options: ConfigurationOptions) throws(ConfigurationFail
   var configuration = Configuration()
   var path = options.file ?? environment("PISW_CONFIG") ?? ""
   if path.isEmpty, unsafe access(defaultFile, F_OK) == 0 { path = defaultFile }
-  if !path.isEmpty { configuration.add(file: asciiEscaped(path), try readFile(path)) }
+  if !path.isEmpty { addFile(path, to: &configuration) }
   configuration.add(registryURL: environment("REGISTRY_URL"), proxyURL: environment("PROXY_URL"))
   configuration.add(mirrorOptions: options.mirrors)
   if configuration.isEmpty {
@@ -64,13 +64,16 @@ public func loadPolicy(_ options: ConfigurationOptions) throws(ConfigurationFail
   }
 }
 
-private func readFile(_ path: String) throws(ConfigurationFailure) -> [UInt8] {
+private func addFile(_ path: String, to configuration: inout Configuration) {
   let name = asciiEscaped(path)
   do throws(SystemError) {
     let text = try Descriptor.reading(path) { file throws(SystemError) in try file.readAll(limit: largestFile) }
-    if text.count <= largestFile { return text }
+    if text.count <= largestFile {
+      configuration.add(file: name, text)
+    } else {
+      configuration.add(unreadableFile: name, "larger than 1 MiB, no configuration file")
+    }
   } catch {
-    throw ConfigurationFailure(problems: [name + ": " + error.description], place: name)
+    configuration.add(unreadableFile: name, error.description)
   }
-  throw ConfigurationFailure(problems: [name + ": larger than 1 MiB, no configuration file"], place: name)
 }

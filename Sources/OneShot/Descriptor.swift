@@ -11,7 +11,7 @@ struct SystemError: Error {
   var description: String { unsafe String(cString: strerror(code)) }
 }
 
-/// A file descriptor that somebody else closes.
+/// A file descriptor. Those that another process left non-blocking are waited for.
 struct Descriptor {
   let number: Int32
 
@@ -35,8 +35,6 @@ struct Descriptor {
     return unsafe fstat(number, &status) == 0 ? status : nil
   }
 
-  var isTerminal: Bool { isatty(number) == 1 }
-
   /// Reads at most so many bytes; an empty array at the end.
   func read(atMost limit: Int) throws(SystemError) -> [UInt8] {
     var failure: SystemError?
@@ -44,6 +42,7 @@ struct Descriptor {
       while true {
         let got = unsafe Glibc.read(number, buffer.baseAddress, limit)
         if got < 0 && errno == EINTR { continue }
+        if got < 0 && errno == EAGAIN, (try? isReady(POLLIN, before: .never)) == true { continue }
         if got < 0 { failure = .last }
         count = max(got, 0)
         return
@@ -69,21 +68,43 @@ struct Descriptor {
   }
 
   /// Writes everything.
-  func write(_ bytes: [UInt8]) throws(SystemError) {
+  ///
+  /// - Throws: `SystemError`, ETIMEDOUT if the reader does not take it all before the deadline.
+  func write(_ bytes: [UInt8], before deadline: Deadline = .never) throws(SystemError) {
     var written = 0
     while written < bytes.count {
       let count = unsafe bytes.withUnsafeBytes { buffer in
-        unsafe Glibc.write(number, buffer.baseAddress! + written, buffer.count - written)
+        unsafe writeSome(UnsafeRawBufferPointer(rebasing: buffer[written...]), before: deadline)
       }
       if count < 0 && errno == EINTR { continue }
+      if count < 0 && errno == EAGAIN {
+        guard try isReady(POLLOUT, before: deadline) else { throw SystemError(code: ETIMEDOUT) }
+        continue
+      }
       if count < 0 { throw .last }
       written += count
     }
   }
 
+  /// write(2), but with a deadline it does not block for longer: a socket takes what it has room for, and a pipe that
+  /// is ready has room for PIPE_BUF bytes.
+  private func writeSome(_ bytes: UnsafeRawBufferPointer, before deadline: Deadline) -> Int {
+    if deadline.isNever { return unsafe Glibc.write(number, bytes.baseAddress, bytes.count) }
+    let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
+    let sent = unsafe send(number, bytes.baseAddress, bytes.count, flags)
+    guard sent < 0, errno == ENOTSOCK else { return sent }
+    guard (try? isReady(POLLOUT, before: deadline)) == true else {
+      errno = ETIMEDOUT
+      return -1
+    }
+    return unsafe Glibc.write(number, bytes.baseAddress, min(bytes.count, Int(PIPE_BUF)))
+  }
+
   /// Whether bytes, or the end, can be read before the deadline.
-  func isReadable(before deadline: Deadline) throws(SystemError) -> Bool {
-    var entry = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+  func isReadable(before deadline: Deadline) throws(SystemError) -> Bool { try isReady(POLLIN, before: deadline) }
+
+  private func isReady(_ events: Int32, before deadline: Deadline) throws(SystemError) -> Bool {
+    var entry = pollfd(fd: number, events: Int16(events), revents: 0)
     while true {
       let ready = unsafe poll(&entry, 1, deadline.milliseconds)
       if ready < 0 && errno == EINTR { continue }
@@ -97,10 +118,14 @@ struct Descriptor {
 struct Deadline {
   private let nanoseconds: Int
 
+  static let never = Deadline(nanoseconds: .max)
+
+  var isNever: Bool { nanoseconds == .max }
+
   static func after(seconds: Int) -> Deadline { Deadline(nanoseconds: now() + seconds * 1_000_000_000) }
 
-  /// How long until then, as poll(2) takes it; 0 when it has passed.
-  var milliseconds: Int32 { Int32(max(0, (nanoseconds - Deadline.now() + 999_999) / 1_000_000)) }
+  /// How long until then, as poll(2) takes it; 0 when it has passed, -1 for never.
+  var milliseconds: Int32 { isNever ? -1 : Int32(max(0, (nanoseconds - Deadline.now() + 999_999) / 1_000_000)) }
 
   private static func now() -> Int {
     var time = timespec()

@@ -16,13 +16,14 @@ public func serveInetd(policy: LoadedPolicy, limit: Int, explains: Bool) -> Exit
   do throws(SystemError) {
     let request: Result<Request, RequestError>
     do throws(RequestError) {
-      guard let whole = try read(&parser) else { return .done }
+      guard let whole = try read(&parser) else { return service.end() }
       request = .success(whole)
     } catch {
       request = .failure(error)
     }
     let response = service.respond(to: request)
-    try Descriptor.output.write(response.http1(closing: true, withBody: parser.request.method != "HEAD"))
+    try Descriptor.output.write(
+      response.http1(closing: true, withBody: parser.request.method != "HEAD"), before: .after(seconds: patience))
     drain(wholeRequestRead: (try? request.get()) != nil)
     return service.status
   } catch {

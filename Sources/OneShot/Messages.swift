@@ -7,19 +7,21 @@ import JSON
 public struct Messages: Sendable {
   private let isSilent: Bool
 
-  /// Messages to standard error.
-  public static let standard = Messages(isSilent: false)
+  /// Messages to standard error, unless it is the very socket of standard input or output: inetd and stunnel hand one
+  /// socket to all three descriptors, and a message would reach the client.
+  public static var standard: Messages { Messages(isSilent: sharesExchange([S_IFSOCK])) }
 
-  /// Messages to standard error, unless it is the very socket or pipe of the exchange: inetd and stunnel hand one
-  /// socket to all three descriptors, and a message would become a part of the response.
-  static var besideExchange: Messages {
-    guard let errors = Descriptor.errors.status else { return Messages(isSilent: true) }
-    let kind = errors.st_mode & S_IFMT
-    let isShared = [Descriptor.input, .output].contains { other in
+  /// The same for an exchange of requests and responses, which a message must not enter through a pipe either.
+  static var besideExchange: Messages { Messages(isSilent: sharesExchange([S_IFSOCK, S_IFIFO])) }
+
+  /// Whether standard error is of one of these kinds, and the same as standard input or output.
+  private static func sharesExchange(_ kinds: [mode_t]) -> Bool {
+    guard let errors = Descriptor.errors.status else { return true }
+    guard kinds.contains(errors.st_mode & S_IFMT) else { return false }
+    return [Descriptor.input, .output].contains { other in
       guard let status = other.status else { return false }
       return status.st_dev == errors.st_dev && status.st_ino == errors.st_ino
     }
-    return Messages(isSilent: isShared && (kind == S_IFSOCK || kind == S_IFIFO))
   }
 
   /// Writes lines, each after the program's name.
@@ -46,8 +48,12 @@ public struct Messages: Sendable {
 
 /// Writes to standard output, all of it or an error on standard error.
 public func writeOutput(_ bytes: [UInt8], _ messages: Messages) -> ExitStatus {
+  writeOutput(bytes, messages, before: .never)
+}
+
+func writeOutput(_ bytes: [UInt8], _ messages: Messages, before deadline: Deadline) -> ExitStatus {
   do throws(SystemError) {
-    try Descriptor.output.write(bytes)
+    try Descriptor.output.write(bytes, before: deadline)
     return .done
   } catch {
     messages.write(["standard output: " + error.description])

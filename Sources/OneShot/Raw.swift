@@ -47,7 +47,8 @@ private func readReview(_ file: String?, limit: Int) throws(Failure) -> (name: S
   if let file, file != "-" { return try readFile(file, limit: limit) }
   let text: [UInt8]
   do throws(SystemError) {
-    text = try Descriptor.input.readAll(limit: limit)
+    // Enough for a file's name, however small a review may be.
+    text = try Descriptor.input.readAll(limit: max(limit, Int(PATH_MAX)))
   } catch {
     throw Failure(status: .operatingSystem, message: "standard input: " + error.description)
   }

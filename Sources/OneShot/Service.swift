@@ -16,6 +16,12 @@ struct Service {
     if case .failed = policy { .configuration } else { .done }
   }
 
+  /// Ends a run that nobody asked anything; a wrong configuration is told even so.
+  func end() -> ExitStatus {
+    if case .failed(let failure) = policy { messages.write(failure.problems) }
+    return status
+  }
+
   /// Answers a request. What is not 200 is told on standard error too.
   func respond(to request: Result<Request, RequestError>) -> Response {
     switch policy {
@@ -62,7 +68,7 @@ struct Service {
     if let coding = request.contentEncoding, lowercase(coding) != "identity" {
       throw RequestError(.unsupportedMediaType, "a Content-Encoding; expected none")
     }
-    guard let type = request.contentType else { return }
+    guard let type = request.contentType, !type.isEmpty else { return }
     let essence = lowercase(String(Substring(type.utf8.prefix { $0 != 0x3B && $0 != 0x20 && $0 != 0x09 })))
     guard essence == "application/json" || essence == "text/json" || essence.utf8.suffix(5).elementsEqual("+json".utf8)
     else { throw RequestError(.unsupportedMediaType, "a Content-Type other than application/json") }

@@ -25,6 +25,12 @@ public struct Configuration: Sendable {
     errors = reader.errors
   }
 
+  /// Adds a configuration file that cannot be read, an error.
+  public mutating func add(unreadableFile name: String, _ problem: String) {
+    isEmpty = false
+    errors.append(.init(place: .wholeFile(name), problem: problem))
+  }
+
   /// Adds the environment's REGISTRY_URL and PROXY_URL, either of them the target for `docker.io`; both must agree.
   public mutating func add(registryURL: String?, proxyURL: String?) {
     var added: [Mirror] = []
@@ -32,7 +38,9 @@ public struct Configuration: Sendable {
     if let proxyURL {
       var proxy: [Mirror] = []
       add("docker.io", proxyURL, .variable("PROXY_URL"), &proxy)
-      if let first = added.first, let second = proxy.first, first.target != second.target {
+      if let first = added.first, let second = proxy.first,
+        canonicalPrefix(first.target) != canonicalPrefix(second.target)
+      {
         errors.append(.init(place: second.place, problem: "differs from REGISTRY_URL: set one of them"))
       }
       if added.isEmpty { added = proxy }

@@ -98,7 +98,9 @@ private func canonicalSource(_ text: String) throws(InvalidName) -> String {
 private func checkHostAndPath(_ name: String, _ role: String, as sample: String) throws(InvalidName) {
   if name.isEmpty { throw InvalidName("the \(role) is empty: write host[:port][/path]") }
   if let (_, rest) = split(name, at: "://") {
-    throw InvalidName("the \(role) \(quoted(name)) has a scheme: write \(quoted(trimmed(rest)))")
+    let host = firstComponent(rest)
+    let remedy = namesDomain(host) ? trimmed(rest) : "host[:port][/path]"
+    throw InvalidName("the \(role) \(quoted(name)) has a scheme: write \(quoted(remedy))")
   }
   let host = firstComponent(name)
   guard namesDomain(host) else {

@@ -3,6 +3,7 @@
 /// Where a setting was written.
 public enum Place: Equatable, Sendable {
   case file(String, line: Int, column: Int)
+  case wholeFile(String)
   case variable(String)
   case option(String)
 
@@ -10,7 +11,7 @@ public enum Place: Equatable, Sendable {
   public var description: String {
     switch self {
     case .file(let name, let line, let column): "\(name):\(line):\(column)"
-    case .variable(let name), .option(let name): name
+    case .wholeFile(let name), .variable(let name), .option(let name): name
     }
   }
 }

@@ -7,6 +7,10 @@ import CYAML
 public struct YAMLParser: ~Copyable {
   private let parser: UnsafeMutablePointer<yaml_parser_t>
   private let input: UnsafeMutableBufferPointer<UInt8>
+  private var depth = 0
+
+  /// How many levels a text may nest. libyaml's time for a token grows with the depth.
+  private static let maximumDepth = 200
 
   public init(_ text: [UInt8]) {
     // libyaml keeps a pointer to the input, and the parser must not move: both live on the heap until deinit.
@@ -32,14 +36,35 @@ public struct YAMLParser: ~Copyable {
     var event = unsafe yaml_event_t()
     guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw error() }
     defer { unsafe yaml_event_delete(&event) }
-    return unsafe YAMLEvent(event)
+    let copied = unsafe YAMLEvent(event)
+    switch copied.kind {
+    case .mappingStart, .sequenceStart: depth += 1
+    case .mappingEnd, .sequenceEnd: depth -= 1
+    default: break
+    }
+    if depth > YAMLParser.maximumDepth {
+      throw YAMLError(problem: "more than \(YAMLParser.maximumDepth) levels", mark: copied.start)
+    }
+    return copied
   }
 
   private func error() -> YAMLError {
-    let reader = unsafe parser.pointee.error == YAML_READER_ERROR
-    let mark = unsafe reader ? parser.pointee.mark : parser.pointee.problem_mark
     let problem = unsafe parser.pointee.problem.map { unsafe String(cString: $0) } ?? "out of memory"
-    return YAMLError(problem: problem, mark: YAMLMark(mark))
+    guard unsafe parser.pointee.error == YAML_READER_ERROR else {
+      return YAMLError(problem: problem, mark: unsafe YAMLMark(parser.pointee.problem_mark))
+    }
+    // The reader, which is ahead of the parser's marks, tells an offset in bytes.
+    var mark = YAMLMark(line: 1, column: 1)
+    let offset = unsafe min(parser.pointee.problem_offset, input.count)
+    for i in 0..<offset {
+      let byte = unsafe input[i]
+      if byte == UInt8(ascii: "\n") {
+        mark = YAMLMark(line: mark.line + 1, column: 1)
+      } else if byte & 0xC0 != 0x80 {
+        mark = YAMLMark(line: mark.line, column: mark.column + 1)
+      }
+    }
+    return YAMLError(problem: problem, mark: mark)
   }
 }
 

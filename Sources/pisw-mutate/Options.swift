@@ -1,6 +1,7 @@
 // The options of pisw-mutate, read by getopt_long, and its help.
 
 import CPOSIX
+import JSON
 import OneShot
 
 struct Options {
@@ -26,20 +27,23 @@ struct Options {
       option(),
     ]
     while true {
-      let found = unsafe posix_next_option(CommandLine.argc, CommandLine.unsafeArgv, "h", table)
+      let found = unsafe posix_next_option(CommandLine.argc, CommandLine.unsafeArgv, ":h", table)
       let argument = unsafe found.argument.map { unsafe String(cString: $0) } ?? ""
       switch unsafe found.code {
-      case code("c"): options.configuration.file = argument
+      case code("c"):
+        if argument.isEmpty { return misuse("--config is empty: expected a file's name") }
+        options.configuration.file = argument
       case code("m"):
         guard argument.utf8.contains(UInt8(ascii: "=")) else {
-          return misuse("--mirror \(argument): expected UPSTREAM=TARGET, as docker.io=proxy.example.com")
+          return misuse(
+            "--mirror " + asciiEscaped(argument) + ": expected UPSTREAM=TARGET, as docker.io=proxy.example.com")
         }
         options.configuration.mirrors.append(argument)
       case code("H"): options.isHTTP = true
       case code("e"): options.explains = true
       case code("b"):
         guard let number = Int(argument), number > 0, number < Int(Int32.max) else {
-          return misuse("--max-bytes \(argument): expected a number of bytes")
+          return misuse("--max-bytes " + asciiEscaped(argument) + ": expected a number of bytes")
         }
         options.maxBytes = number
       case code("V"): return .end(writeOutput(Array("pisw-mutate \(version)\n".utf8), .standard))
@@ -50,10 +54,11 @@ struct Options {
         if options.isHTTP, operands > 0 { return misuse("--http reads standard input, and takes no FILE") }
         if operands > 0 { options.file = unsafe CommandLine.arguments[Int(found.next)] }
         return .run(options)
-      default:
-        // getopt_long has said what is wrong.
-        Messages.standard.write([synopsis])
-        return .end(.usage)
+      case let code:
+        // The colon before the short options keeps getopt_long from writing messages of its own.
+        let option = asciiEscaped(unsafe CommandLine.arguments[Int(found.next) - 1])
+        return misuse(
+          option + (code == Int32(UInt8(ascii: ":")) ? ": expected a value" : ": no such option, or a value too many"))
       }
     }
   }

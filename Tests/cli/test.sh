@@ -37,7 +37,7 @@ answers() {
 
 # explains PATTERN COMMAND...: the command answers, and standard error has a line that matches.
 explains() {
-  "${@:2}" >out 2>err
+  "${@:2}" >out 2>err || return
   cat err
   grep -qE -- "$1" err
 }
@@ -113,6 +113,13 @@ check "no message carries a value of the pod" bash -c '
   "$1" --mirror docker.io=p.example.com --explain 2>err; [ $? = 65 ] && ! grep SECRET err' - "$pisw_mutate" \
   < <(pod "$secret" '{"labels":{"SECRET":"SECRET"},"annotations":{"k8s-proxy-image-swapper/skip":"SECRET"}}')
 
+check "a wrong object of a request that names no kind: 65" \
+  fails_on '{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"u","object":5}}' 65 \
+  'expected an object, found a number, at /request/object' "${mirror[@]}"
+check "a large annotation of original names takes no time" timeout 2 "$pisw_mutate" --config <(
+  echo '{mirrors: {docker.io: p.io}, annotateOriginal: true}'
+) < <(/usr/bin/python3 "$top/Tests/cli/annotated.py")
+
 # --- what needs no patch
 for change in 's/"pods"/"deployments"/' 's/"pods"/"pods"},"subResource":"status","x":{/' 's/CREATE/DELETE/' 's/CREATE/CONNECT/' \
   's/"object":{.*/"object":null}}/' 's/"group":""/"group":"metrics.k8s.io"/'; do
@@ -127,6 +134,8 @@ check "--version" bash -c '"$0" --version | grep -E "^pisw-mutate [0-9.]+$"' "$p
 check "an unknown option: 64" fails 64 "frob" "$pisw_mutate" --frob
 check "two files: 64" fails 64 'expected one FILE' "$pisw_mutate" "${mirror[@]}" a b
 check "--mirror without =: 64" fails 64 'UPSTREAM=TARGET' "$pisw_mutate" --mirror docker.io
+check "an option without its value: 64" fails 64 '^pisw-mutate: --mirror: expected a value' "$pisw_mutate" --mirror
+check "an empty --config: 64" fails 64 'config is empty' env PISW_CONFIG=nowhere.yaml "$pisw_mutate" --config ''
 check "--max-bytes of no number: 64" fails 64 'max-bytes' "$pisw_mutate" --max-bytes 1k
 check "--http with a file: 64" fails 64 'takes no FILE' "$pisw_mutate" --http "$review"
 if [ -e /etc/pisw/config.yaml ]; then
@@ -148,6 +157,17 @@ check "... the first of them" grep -qE '^pisw-mutate: bad.yaml:2:3: .*has a sche
 check "... with the remedy" grep -qE 'bad.yaml:3:3: .*write for instance "proxy:443"' err
 check "... an unknown key" grep -qE 'bad.yaml:4:1: unknown key "frob"; known are mirrors' err
 check "... four lines in all" test "$(wc -l <err)" = 4
+check "a file that cannot be read does not hide other errors: 78" fails 78 'REGISTRY_URL: .*scheme' \
+  env REGISTRY_URL=http://p.example.com "$pisw_mutate" --config nowhere.yaml "$review"
+printf 'mirrors:\n  docker.io: p.io\nignoreimages: [\377]\n' >bytes.yaml
+check "bytes that are not UTF-8 in a configuration: their place" fails 78 'bytes.yaml:3:16: .*UTF-8' \
+  "$pisw_mutate" --config bytes.yaml "$review"
+/usr/bin/python3 -c 'print("mirrors: " + "[" * 100000)' >deep.yaml
+check "a configuration that nests without end, at once: 78" timeout 2 bash -c '"$0" --config deep.yaml x; [ $? = 78 ]' "$pisw_mutate"
+check "--http with a wrong configuration and no request: 78" fails 78 'nowhere.yaml' \
+  "$pisw_mutate" --http --config nowhere.yaml </dev/null
+check "variables that agree but for case and port" bash -c '
+  REGISTRY_URL=proxy.example.com PROXY_URL=Proxy.example.com:443/ "$0" "$1" | cmp - answer.json' "$pisw_mutate" "$review"
 check "an empty REGISTRY_URL: 78" fails 78 'REGISTRY_URL: the target is empty' env REGISTRY_URL= "$pisw_mutate" "$review"
 check "REGISTRY_URL and PROXY_URL that differ: 78" fails 78 'PROXY_URL: differs from REGISTRY_URL' \
   env REGISTRY_URL=a.example.com PROXY_URL=b.example.com "$pisw_mutate" "$review"
@@ -171,7 +191,10 @@ check "--explain tells why nothing is looked at" explains 'left alone: no object
 check "the example configuration" explains "$(printf '\tredirected\tmirror docker.io at [^\t]*config.yaml:[0-9]+:3\t')" \
   "$pisw_mutate" --config "$top/examples/config.yaml" --explain "$review"
 
-# --- writing
+# --- reading and writing
+check "descriptors that are not blocking" /usr/bin/python3 "$top/Tests/cli/nonblocking.py" "$pisw_mutate" "$review"
+check "usage never reaches a client on the one socket of all descriptors" \
+  /usr/bin/python3 "$top/Tests/cli/one_socket.py" "$pisw_mutate"
 for target in '>/dev/full' '>&-'; do
   check "standard output $target: 71" bash -c '"$0" --mirror docker.io=p.example.com "$1" '"$target"' 2>err; [ $? = 71 ] && grep "standard output" err' \
     "$pisw_mutate" "$review"

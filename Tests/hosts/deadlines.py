@@ -1,5 +1,7 @@
 # Slow clients: 10 seconds for the head, 10 for the body, whatever arrives meanwhile. Everything waits at once.
 
+import json
+import socket
 import subprocess
 import threading
 import time
@@ -69,6 +71,25 @@ def refused_and_silent():
     exchange.end()
 
 
+def reader_that_never_reads():
+    """A client that takes nothing of a large answer is left after 10 seconds, with the exit status of a failed write."""
+    pod = {"containers": [{"name": f"c{i}", "image": "nginx"} for i in range(9000)]}
+    request = post(json.dumps(
+        {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+            "uid": "1", "resource": {"group": "", "version": "v1", "resource": "pods"}, "operation": "CREATE",
+            "object": {"apiVersion": "v1", "kind": "Pod", "spec": pod}}}).encode())
+    mine, its = socket.socketpair()
+    process = subprocess.Popen([program, "--mirror", "docker.io=p.io", "--http"], stdin=its, stdout=its,
+                               stderr=subprocess.DEVNULL)
+    its.close()
+    start = time.monotonic()
+    mine.sendall(request)
+    expect("exit status", process.wait(timeout=30), 71)
+    if not 9.5 < time.monotonic() - start < 13:
+        raise AssertionError(f"after {time.monotonic() - start} s, not 10")
+    mine.close()
+
+
 def cgi():
     start = time.monotonic()
     variables = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "POST", "CONTENT_LENGTH": str(len(review))}
@@ -99,6 +120,7 @@ tests = [
     ("a client within both deadlines is answered", patient),
     ("a refused client that goes on sending is left after 10 s", endless_sender),
     ("a refused client that is silent is left after a second", refused_and_silent),
+    ("a client that never reads its answer is left after 10 s", reader_that_never_reads),
     ("CGI: a body that does not come is a 408 after 10 s", cgi),
 ]
 threads = [threading.Thread(target=check, args=("deadlines: " + name, test)) for name, test in tests]

@@ -78,8 +78,10 @@ struct ImageTests {
     #expect(try reply(to: review).images.count == 1)
   }
 
-  @Test("Under ephemeralcontainers only entries that the old object lacks change, and nothing is labelled")
-  func ephemeral() throws {
+  @Test(
+    "Under ephemeralcontainers only entries that the old object lacks change, and nothing is labelled",
+    arguments: [#""UPDATE""#, #""CREATE""#, nil])
+  func ephemeral(_ operation: String?) throws {
     func spec(_ ephemeral: String) -> String {
       #""containers":[\#(container("web", "nginx"))],"ephemeralContainers":[\#(ephemeral)]"#
     }
@@ -87,7 +89,9 @@ struct ImageTests {
     let new = pod(
       spec: spec(container("d1", "busybox:2") + "," + container("d2", "curl:8") + "," + container("web", "alpine:3")))
     let yaml = "mirrors: {docker.io: p.io}\nannotateOriginal: true\nimagePullSecrets: [s]"
-    let reply = try reply(to: ReviewText(update: old, to: new, subresource: #""ephemeralcontainers""#), yaml)
+    var review = ReviewText(update: old, to: new, subresource: #""ephemeralcontainers""#)
+    review.operation = operation
+    let reply = try reply(to: review, yaml)
     #expect(
       reply.patch == [
         #"replace /spec/ephemeralContainers/1/image "p.io/library/curl:8""#,

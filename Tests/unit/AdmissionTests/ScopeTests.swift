@@ -180,7 +180,7 @@ struct ScopeTests {
       ("kube-system", "null", "kube-system", true), ("kube-system", #""default""#, "kube-system", false),
       ("kube-system", #""kube-system""#, "default", true), ("kube-system", nil, nil, false),
       ("kube-system", #""kube-systems""#, nil, false), ("kube-*", #""kube-public""#, nil, true),
-      ("*", #""x""#, nil, true),
+      ("*", #""x""#, nil, true), ("kube-system", #""""#, "kube-system", true),
     ] as [(String, String?, String?, Bool)])
   func namespaces(_ pattern: String, _ request: String?, _ object: String?, _ isExcluded: Bool) throws {
     var review = ReviewText(pod(object.map { #""namespace":"\#($0)""# } ?? #""name":"p""#))

@@ -193,6 +193,12 @@ struct ErrorTests {
       (#"{"\u0061\"b":x}"#, #"t:1:14: no JSON value; expected one, at /a\"b"#),
       (#"{"a":1 "b":2}"#, "t:1:8: expected a comma or the object's end, at /a"),
       ("[1 2]", "t:1:4: expected a comma or the array's end, at /0"),
+      // An escape cut short by its string's end, with brackets right behind it.
+      (#"{"\u"}}"#, #"t:1:3: a bad \u escape; expected four hexadecimal digits, at the root"#),
+      (#"{"\u"},"#, #"t:1:3: a bad \u escape; expected four hexadecimal digits, at the root"#),
+      (#"{"a":"\u1"}"#, #"t:1:7: a bad \u escape; expected four hexadecimal digits, at /a"#),
+      (#"{"a":"\ud800\u"}}"#, #"t:1:13: a bad \u escape; expected four hexadecimal digits, at /a"#),
+      (#"{"a":"\u00"#, "t:1:11: the text ends inside a string, at /a"),
       ("{} {}", "t:1:4: expected nothing after the value, at the root"),
     ])
   func message(_ text: String, _ message: String) {
