@@ -55,7 +55,9 @@ struct Warnings {
 ///
 /// - Parameter uid: the request's uid as the text has it, between the quotes.
 func writeAnswer(version: Review.Version, uid: ArraySlice<UInt8>, patch: Patch, warnings: Warnings) -> [UInt8] {
+  let patchJSON = patch.isEmpty ? [] : patch.json
   var out: [UInt8] = []
+  out.reserveCapacity(400 + patchJSON.count / 3 * 4)
   out.append("{\"apiVersion\":\"")
   out.append(version.rawValue)
   out.append("\",\"kind\":\"AdmissionReview\",\"response\":{\"uid\":\"")
@@ -63,7 +65,7 @@ func writeAnswer(version: Review.Version, uid: ArraySlice<UInt8>, patch: Patch, 
   out.append("\",\"allowed\":true")
   if !patch.isEmpty {
     out.append(",\"patchType\":\"JSONPatch\",\"patch\":\"")
-    out.appendBase64(patch.json)
+    out.appendBase64(patchJSON)
     out.append("\",\"auditAnnotations\":{\"k8s-proxy-image-swapper\":\"mutated\"}")
   }
   if version == .v1, !warnings.texts.isEmpty {

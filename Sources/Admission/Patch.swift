@@ -34,6 +34,7 @@ struct Patch {
   }
 
   private mutating func begin(_ operation: String) {
+    if bytes.isEmpty { bytes.reserveCapacity(400) }
     bytes.append(bytes.isEmpty ? "[{\"op\":\"" : ",{\"op\":\"")
     bytes.append(operation)
     bytes.append("\",\"path\":\"")
@@ -47,7 +48,6 @@ extension [UInt8] {
   /// Appends bytes in base64, with padding.
   mutating func appendBase64(_ bytes: [UInt8]) {
     let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    reserveCapacity(count + (bytes.count + 2) / 3 * 4)
     var i = 0
     while i < bytes.count {
       let second = i + 1 < bytes.count ? bytes[i + 1] : nil

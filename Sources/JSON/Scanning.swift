@@ -19,11 +19,7 @@ func endOfString(_ text: Span<UInt8>, _ start: Int, _ escaped: inout Bool) throw
   while true {
     // Eight bytes at a time, up to the first that is a quote, a backslash, a control byte or not ASCII.
     while i + 8 <= text.count {
-      let low =
-        UInt64(text[i]) | UInt64(text[i + 1]) << 8 | UInt64(text[i + 2]) << 16 | UInt64(text[i + 3]) << 24
-      let high =
-        UInt64(text[i + 4]) << 32 | UInt64(text[i + 5]) << 40 | UInt64(text[i + 6]) << 48 | UInt64(text[i + 7]) << 56
-      let word = low | high
+      let word = word(text, i)
       let quote = word ^ 0x2222_2222_2222_2222
       let backslash = word ^ 0x5C5C_5C5C_5C5C_5C5C
       let special =
@@ -46,6 +42,13 @@ func endOfString(_ text: Span<UInt8>, _ start: Int, _ escaped: inout Bool) throw
     default: i += 1
     }
   }
+}
+
+/// Eight bytes as one little-endian word: the compiler makes one load of them, and checks the bounds once.
+@inline(__always)
+private func word(_ text: Span<UInt8>, _ i: Int) -> UInt64 {
+  UInt64(text[i]) | UInt64(text[i + 1]) << 8 | UInt64(text[i + 2]) << 16 | UInt64(text[i + 3]) << 24
+    | UInt64(text[i + 4]) << 32 | UInt64(text[i + 5]) << 40 | UInt64(text[i + 6]) << 48 | UInt64(text[i + 7]) << 56
 }
 
 /// The offset after an escape sequence, from that of its backslash. RFC 8259 section 7; surrogates only in pairs.
