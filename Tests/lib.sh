@@ -30,7 +30,10 @@ trap 'exit 130' INT TERM
 need() {
   local thing=$1
   shift
-  [ -e "$thing" ] || command -v "$thing" >/dev/null || PATH=$PATH:/usr/sbin command -v "$thing" >/dev/null && return
+  case $thing in
+    /*) [ -e "$thing" ] && return ;;
+    *) PATH=$PATH:/usr/sbin command -v "$thing" >/dev/null && return ;;
+  esac
   "$top/Tests/install.sh" "$@" || exit 71
 }
 

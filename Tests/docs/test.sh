@@ -18,7 +18,7 @@ PATH=$top/.build/static/release:$PATH
 
 # shows COMMANDS EXPECTED: the commands of a block, all successful, print just what the README shows.
 shows() {
-  bash -euc 'trap "kill \$(jobs -p) 2>/dev/null || true" EXIT; . "$0"' "$1" >printed 2>&1 || { cat printed; return 1; }
+  timeout 60 bash -euc 'trap "kill \$(jobs -p) 2>/dev/null || true" EXIT; . "$0"' "$1" >printed 2>&1 || { cat printed; return 1; }
   diff "$2" printed
 }
 
