@@ -18,7 +18,7 @@ public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   } catch {
     // NEL and the like end a line too, and libyaml puts the end of a text without a newline on a line of its own.
     let lines = parts[0].count { $0 == 0x0A || $0 == 0x0D || $0 >= 0x80 } + 2
-    check(error, lines: lines, columns: parts[0].count + 1, configuration)
+    check(error, lines: lines, columns: parts[0].count + 1, texts)
   }
   return 0
 }
@@ -50,7 +50,7 @@ private func check(_ policy: SwapPolicy) {
   checkReview(Array(pod.utf8), under: policy)
 }
 
-private func check(_ errors: ConfigurationErrors, lines: Int, columns: Int, _ configuration: Configuration) {
+private func check(_ errors: ConfigurationErrors, lines: Int, columns: Int, _ texts: [String]) {
   require(!errors.entries.isEmpty, "an error says what it is")
   for entry in errors.entries {
     require(!entry.problem.isEmpty && isPrintable(entry.description), "an error can be shown")
@@ -59,10 +59,10 @@ private func check(_ errors: ConfigurationErrors, lines: Int, columns: Int, _ co
       require(name == "config.yaml" && (1...lines).contains(line), "line \(line) lies in the file")
       require((1...columns).contains(column), "column \(column) lies in the file")
     case .variable(let name):
-      let value = name == "REGISTRY_URL" ? configuration.registryURL : configuration.proxyURL
-      require((name == "REGISTRY_URL" || name == "PROXY_URL") && value != nil, "\(name) was set")
+      require(name == "REGISTRY_URL" && !texts.isEmpty || name == "PROXY_URL" && texts.count > 1, "\(name) was set")
     case .option(let name):
-      require(name == "--mirror" && !configuration.mirrorOptions.isEmpty, "\(name) was given")
+      require(name == "--mirror" && texts.count > 2, "\(name) was given")
+    case .wholeFile(let name): fatalError("broken: \(name) was read")
     }
   }
 }
