@@ -9,7 +9,8 @@ let package = Package(
   name: "pisw",
   products: [.executable(name: "pisw-mutate", targets: ["pisw-mutate"])],
   targets: [
-    .executableTarget(name: "pisw-mutate", dependencies: ["OneShot", "JSON", "CPOSIX"], swiftSettings: strict),
+    .executableTarget(
+      name: "pisw-mutate", dependencies: ["OneShot", "SwapPolicy", "JSON", "CPOSIX"], swiftSettings: strict),
     .executableTarget(
       name: "bench-review", dependencies: ["Admission", "SwapPolicy"], path: "Tests/bench/review", swiftSettings: strict
     ),

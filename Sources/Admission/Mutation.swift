@@ -15,7 +15,7 @@ import SwapPolicy
 ///     a `podFault`.
 /// - Throws: `JSONError` when the text is not JSON or no AdmissionReview: then there is nothing to answer.
 public func answer(
-  _ text: [UInt8], under policy: SwapPolicy, observe: (ImageOutcome) -> Void = { _ in }
+  _ text: [UInt8], under policy: SwapPolicy, observe: ((ImageOutcome) -> Void)? = nil
 ) throws(JSONError) -> Answer {
   let review = try readReview(text)
   var mutation = Mutation(text: text, review: review)
@@ -46,7 +46,7 @@ private struct Mutation {
   }
 
   /// - Throws: `JSONError` for a wrong type or a duplicate inside the pod.
-  mutating func run(_ policy: SwapPolicy, _ observe: (ImageOutcome) -> Void) throws(JSONError) {
+  mutating func run(_ policy: SwapPolicy, _ observe: ((ImageOutcome) -> Void)?) throws(JSONError) {
     answer.notReviewed = try review.notReviewed()
     if answer.notReviewed != nil { return }
     let pod = review.object
@@ -54,16 +54,16 @@ private struct Mutation {
       of: pod, namespace: review.namespace, exclusions: policy.exclusions, warnings: &warnings)
     let old = OldImages(review, json)
     for field in pod.images {
-      let outcome = ImageOutcome(
-        list: field.list, index: field.index, name: field.name.map { json.decode($0) },
-        image: field.image.map { json.decode($0) },
-        verdict: scope == .inScope ? verdict(field, old, policy) : .outOfScope(scope))
-      observe(outcome)
-      if case .decided(let decision) = outcome.verdict, let image = outcome.image {
-        apply(decision, to: field, image)
-        if case .redirected = decision, policy.annotatesOriginals, let name = outcome.name {
-          originals.append((field.list.rawValue + "/" + name, jsonString(image)))
-        }
+      let image = field.image.map { json.decode($0) }
+      let verdict = scope == .inScope ? verdict(field, image, old, policy) : .outOfScope(scope)
+      if let observe {
+        let name = field.name.map { json.decode($0) }
+        observe(ImageOutcome(list: field.list, index: field.index, name: name, image: image, verdict: verdict))
+      }
+      guard case .decided(let decision) = verdict, let image else { continue }
+      apply(decision, to: field, image)
+      if case .redirected = decision, policy.annotatesOriginals, let name = field.name {
+        originals.append((field.list.rawValue + "/" + json.decode(name), jsonString(image)))
       }
     }
     guard !patch.isEmpty, review.subresource == .none else { return }
@@ -83,7 +83,9 @@ private struct Mutation {
 
 // Images.
 extension Mutation {
-  private func verdict(_ field: ImageField, _ old: OldImages, _ policy: SwapPolicy) -> ImageOutcome.Verdict {
+  private func verdict(_ field: ImageField, _ image: String?, _ old: OldImages, _ policy: SwapPolicy)
+    -> ImageOutcome.Verdict
+  {
     switch (review.subresource, field.list) {
     case (.ephemeralContainers, .ephemeralContainers):
       if old.contains(field, json) { return .notChangeable }
@@ -91,11 +93,11 @@ extension Mutation {
     case (_, .volumes): if review.operation != .create { return .notChangeable }
     default: break
     }
-    guard let image = field.image else { return .missing }
-    if review.operation == .update, review.subresource == .none, old.image(of: field, json) == json.decode(image) {
+    guard let image else { return .missing }
+    if review.operation == .update, review.subresource == .none, old.image(of: field, json) == image {
       return .unchanged
     }
-    return .decided(policy.decide(json.decode(image)))
+    return .decided(policy.decide(image))
   }
 
   /// Adds to the patch and the warnings what a decision asks for.

@@ -4,7 +4,7 @@ import ImageReference
 import JSON
 
 /// A mirror: images that lie under its source are pulled from under its target.
-public struct Mirror: Equatable, Sendable {
+public final class Mirror: Equatable, Sendable {
   /// `host[:port][/path]` in its one form (see `canonicalPrefix`), or `*` for every other registry.
   public let source: String
   /// `host[:port][/path]` as written, without a trailing slash; `{registry}` in it stands for the image's registry.
@@ -45,6 +45,10 @@ public struct Mirror: Equatable, Sendable {
       canonicalHead = canonicalPrefix(head)
       canonicalTail = ""
     }
+  }
+
+  public static func == (one: Mirror, other: Mirror) -> Bool {
+    one.source == other.source && one.target == other.target && one.place == other.place
   }
 
   /// How many components of a name the source fixes; `nil` when it does not match.
