@@ -44,7 +44,8 @@ private let defaultFile = "/etc/pisw/config.yaml"
 public func loadPolicy(_ options: ConfigurationOptions) throws(ConfigurationFailure) -> SwapPolicy {
   var configuration = Configuration()
   var path = options.file ?? environment("PISW_CONFIG") ?? ""
-  if path.isEmpty, unsafe access(defaultFile, F_OK) == 0 { path = defaultFile }
+  // One that cannot be looked at is an error, not none.
+  if path.isEmpty, unsafe access(defaultFile, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR) { path = defaultFile }
   if !path.isEmpty { addFile(path, to: &configuration) }
   configuration.add(registryURL: environment("REGISTRY_URL"), proxyURL: environment("PROXY_URL"))
   configuration.add(mirrorOptions: options.mirrors)

@@ -58,9 +58,9 @@ struct Descriptor {
     // One byte more than a file has, so that its end shows at once.
     let first = min(size > 0 ? size + 1 : 64 * 1024, limit + 1)
     var bytes = try read(atMost: first)
-    if size > 0, bytes.count < first { return bytes }
     while bytes.count <= limit {
-      let more = try read(atMost: min(64 * 1024, limit + 1 - bytes.count))
+      let room = bytes.count < first ? first - bytes.count : 64 * 1024
+      let more = try read(atMost: min(room, limit + 1 - bytes.count))
       if more.isEmpty { break }
       bytes += more
     }

@@ -47,7 +47,7 @@ private func read(_ parser: inout RequestParser) throws(RequestError) -> Request
       isInHead = false
       deadline = Deadline.after(seconds: patience)
       // A client that is gone shows when the response is written.
-      if parser.awaitsContinue { try? Descriptor.output.write(Response.continueLine) }
+      if parser.awaitsContinue { try? Descriptor.output.write(Response.continueLine, before: deadline) }
     }
   }
 }
