@@ -10,18 +10,24 @@ let package = Package(
   products: [.executable(name: "pisw-mutate", targets: ["pisw-mutate"])],
   targets: [
     .executableTarget(
-      name: "pisw-mutate", dependencies: ["OneShot", "SwapPolicy", "JSON", "CPOSIX"], swiftSettings: strict),
+      name: "pisw-mutate", dependencies: ["OneShot", "ConfigurationSources", "SwapPolicy", "JSON", "POSIX", "CPOSIX"],
+      swiftSettings: strict),
     .executableTarget(
       name: "bench-review", dependencies: ["Admission", "SwapPolicy"], path: "Tests/bench/review", swiftSettings: strict
     ),
     .target(
-      name: "OneShot", dependencies: ["Admission", "HTTP1", "SwapPolicy", "JSON"], swiftSettings: strict),
+      name: "OneShot",
+      dependencies: ["Admission", "ConfigurationSources", "Endpoints", "HTTP1", "SwapPolicy", "JSON", "POSIX"],
+      swiftSettings: strict),
+    .target(name: "ConfigurationSources", dependencies: ["SwapPolicy", "JSON", "POSIX"], swiftSettings: strict),
+    .target(name: "Endpoints", dependencies: ["HTTP1", "JSON"], swiftSettings: strict),
     .target(name: "HTTP1", swiftSettings: strict),
     .target(name: "Admission", dependencies: ["SwapPolicy", "JSON"], swiftSettings: strict),
     .target(name: "SwapPolicy", dependencies: ["ImageReference", "YAML", "JSON"], swiftSettings: strict),
     .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: strict),
     .target(name: "JSON", swiftSettings: strict),
     .target(name: "ImageReference", swiftSettings: strict),
+    .target(name: "POSIX", dependencies: ["CPOSIX"], swiftSettings: strict),
     .target(name: "CPOSIX"),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     unitTests(of: "ImageReference", exclude: ["references.jsonl"]),

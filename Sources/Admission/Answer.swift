@@ -11,6 +11,18 @@ public struct Answer: Sendable {
   public internal(set) var notReviewed: NotReviewed?
   /// A wrong type or a duplicate inside the pod, which is then allowed as it is.
   public internal(set) var podFault: JSONError?
+  /// What the review is about; `nil` unless the answer was observed.
+  public internal(set) var subject: ReviewSubject?
+}
+
+/// The object that a review is about, for logs.
+public struct ReviewSubject: Equatable, Sendable {
+  public let uid: String
+  public let namespace: String?
+  /// The object's name, or its `generateName`.
+  public let name: String?
+  public let operation: String
+  public let isDryRun: Bool
 }
 
 /// What was decided about one image of a pod.

@@ -19,6 +19,7 @@ public func answer(
 ) throws(JSONError) -> Answer {
   let review = try readReview(text)
   var mutation = Mutation(text: text, review: review)
+  if observe != nil { mutation.answer.subject = ReviewSubject(review, JSONReader(text)) }
   do throws(JSONError) {
     try mutation.run(policy, observe)
   } catch {

@@ -18,6 +18,9 @@ struct Review {
   var subresource = Subresource.none
   var operation = Operation.create
   var namespace: JSONString?
+  /// The object's name; absent when the API server makes one of `generateName`.
+  var name: JSONString?
+  var isDryRun = false
   /// The object under review; absent or null on DELETE.
   var object = Pod()
   /// The object before an UPDATE.
@@ -26,7 +29,16 @@ struct Review {
   var podFault: JSONError?
 
   enum Subresource { case none, ephemeralContainers, other }
-  enum Operation { case create, update, other }
+  enum Operation: String { case create = "CREATE", update = "UPDATE", other = "OTHER" }
+}
+
+extension ReviewSubject {
+  init(_ review: Review, _ json: JSONReader) {
+    self.init(
+      uid: json.decode(review.uid), namespace: (review.namespace ?? review.object.namespace).map(json.decode),
+      name: (review.name ?? review.object.generateName).map(json.decode), operation: review.operation.rawValue,
+      isDryRun: review.isDryRun)
+  }
 }
 
 /// What a review holds of a pod. Other objects are read the same way; of most, nothing is found.
@@ -35,6 +47,7 @@ struct Pod {
   /// Whether the object itself says to be a Pod; `nil` where it does not say.
   var kindIsPod: Bool?
   var namespace: JSONString?
+  var generateName: JSONString?
   var metadata = Presence.absent
   var labels = Presence.absent
   var annotations = Presence.absent

@@ -86,6 +86,11 @@ private struct ReviewReader {
       } else if json.key(key, is: "namespace") {
         try once(key, 5, &seen)
         if let namespace = try optionalString(), !namespace.range.isEmpty { review.namespace = namespace }
+      } else if json.key(key, is: "name") {
+        review.name = try stringOrNone()
+      } else if json.key(key, is: "dryRun") {
+        review.isDryRun = try json.peek() == .boolean && json.bytes[json.offset] == UInt8(ascii: "t")
+        try json.skip()
       } else if json.key(key, is: "object") {
         try once(key, 6, &seen)
         review.object = try readPod()
@@ -129,6 +134,13 @@ private struct ReviewReader {
 
   private mutating func optionalString() throws(JSONError) -> JSONString? {
     try passNull() ? nil : try json.string()
+  }
+
+  /// A string that only messages need: anything else is passed over.
+  private mutating func stringOrNone() throws(JSONError) -> JSONString? {
+    if try json.peek() == .string { return try json.string() }
+    try json.skip()
+    return nil
   }
 
   private mutating func passNull() throws(JSONError) -> Bool {
@@ -178,6 +190,8 @@ extension ReviewReader {
       } else if json.key(key, is: "namespace") {
         guard try isFirst(key, 2, &seen) else { continue }
         pod.namespace = try expectString()
+      } else if json.key(key, is: "generateName") {
+        pod.generateName = try stringOrNone()
       } else if json.key(key, is: "ownerReferences") {
         guard try isFirst(key, 3, &seen) else { continue }
         pod.ownerReferences = try passed(.array)

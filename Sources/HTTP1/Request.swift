@@ -31,10 +31,13 @@ public struct Request: Equatable, Sendable {
 public struct RequestError: Error, Equatable, Sendable {
   public let status: Status
   public let reason: String
+  /// The methods that the path serves, with 405.
+  public let allow: String?
 
-  public init(_ status: Status, _ reason: String) {
+  public init(_ status: Status, _ reason: String, allow: String? = nil) {
     self.status = status
     self.reason = reason
+    self.allow = allow
   }
 }
 

@@ -43,6 +43,24 @@ public struct RequestParser: Sendable {
   /// Whether not a byte of a request has arrived.
   public var isUntouched: Bool { headBytes == 0 && buffer.isEmpty }
 
+  /// How many bytes of body were announced, or of a chunked one have arrived.
+  public var bodyBytes: Int {
+    switch state {
+    case .body(let remaining): request.body.count + remaining
+    default: request.body.count
+    }
+  }
+
+  /// Whether bytes that follow the request have arrived.
+  public var hasMore: Bool { position < buffer.count }
+
+  /// Makes ready for the next request of a connection; what arrived of it already stays. Call after a whole request.
+  public mutating func startNext() {
+    let rest = buffer
+    self = RequestParser(limits: limits)
+    buffer = rest
+  }
+
   /// Takes bytes, and returns whether the request is whole.
   ///
   /// - Throws: `RequestError` with the status to answer with; the parser is of no use then.

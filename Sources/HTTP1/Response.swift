@@ -14,6 +14,7 @@ public enum Status: Int, Sendable {
   case fieldsTooLarge = 431
   case internalServerError = 500
   case notImplemented = 501
+  case serviceUnavailable = 503
   case versionNotSupported = 505
 
   public var reason: String {
@@ -30,6 +31,7 @@ public enum Status: Int, Sendable {
     case .fieldsTooLarge: "Request Header Fields Too Large"
     case .internalServerError: "Internal Server Error"
     case .notImplemented: "Not Implemented"
+    case .serviceUnavailable: "Service Unavailable"
     case .versionNotSupported: "HTTP Version Not Supported"
     }
   }

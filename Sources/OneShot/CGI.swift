@@ -4,6 +4,7 @@
 
 import Glibc
 import HTTP1
+import POSIX
 import SwapPolicy
 
 /// Whether a web server started this process.

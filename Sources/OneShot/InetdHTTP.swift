@@ -3,6 +3,7 @@
 
 import Glibc
 import HTTP1
+import POSIX
 import SwapPolicy
 
 /// Serves one HTTP request.

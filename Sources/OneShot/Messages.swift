@@ -2,6 +2,7 @@
 
 import Glibc
 import JSON
+import POSIX
 
 /// Where messages go.
 public struct Messages: Sendable {

@@ -3,6 +3,7 @@
 import Admission
 import Glibc
 import JSON
+import POSIX
 import SwapPolicy
 
 /// A review that cannot be answered: how the run ends, and the message.

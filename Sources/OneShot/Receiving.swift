@@ -2,6 +2,7 @@
 
 import Glibc
 import HTTP1
+import POSIX
 
 /// How many seconds a client may take for the head, and again for the body.
 let patience = 10

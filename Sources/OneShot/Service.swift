@@ -1,9 +1,25 @@
-// What each route answers, however a request came in: HTTP and CGI share it.
+// The answer to one request, however it came in: HTTP and CGI share it.
 
 import Admission
+import ConfigurationSources
+import Endpoints
 import HTTP1
 import JSON
 import SwapPolicy
+
+/// What came of reading the configuration, for those who answer requests even without one.
+public enum LoadedPolicy: Sendable {
+  case ready(SwapPolicy)
+  case failed(ConfigurationFailure)
+
+  public init(_ options: ConfigurationOptions) {
+    do throws(ConfigurationFailure) {
+      self = .ready(try loadConfiguration(options).policy)
+    } catch {
+      self = .failed(error)
+    }
+  }
+}
 
 /// The routes over one configuration.
 struct Service {
@@ -27,29 +43,22 @@ struct Service {
     switch policy {
     case .failed(let failure):
       messages.write(failure.problems)
-      return errorResponse(.internalServerError, "the configuration is not valid: " + failure.place)
+      return Response(
+        RequestError(.internalServerError, "the configuration is not valid: " + failure.place))
     case .ready(let policy):
-      let response: Response
       do throws(RequestError) {
         return try route(try request.get(), policy)
       } catch {
-        response = errorResponse(error.status, error.reason)
         messages.write([String(error.status.rawValue) + " " + error.reason])
+        return Response(error)
       }
-      return response
     }
   }
 
   private func route(_ request: Request, _ policy: SwapPolicy) throws(RequestError) -> Response {
-    switch request.path {
-    case "/mutate":
-      guard request.method == "POST" else { return notAllowed("POST") }
-      try checkMediaType(request)
-      return try mutate(request.body, policy)
-    case "/healthz", "/readyz", "/livez":
-      guard request.method == "GET" || request.method == "HEAD" else { return notAllowed("GET, HEAD") }
-      return Response(.ok, contentType: "text/plain", body: Array("ok\n".utf8))
-    default: throw RequestError(.notFound, "no such path; there are /mutate, /healthz, /readyz, /livez")
+    switch try webhookEndpoint(of: request) {
+    case .mutate: try mutate(request.body, policy)
+    case .health, .readiness, .metrics: .well
     }
   }
 
@@ -62,31 +71,4 @@ struct Service {
       throw RequestError(.badRequest, error.message(name: "body", in: body))
     }
   }
-
-  /// A body that says it is something else than JSON is not tried.
-  private func checkMediaType(_ request: Request) throws(RequestError) {
-    if let coding = request.contentEncoding, lowercase(coding) != "identity" {
-      throw RequestError(.unsupportedMediaType, "a Content-Encoding; expected none")
-    }
-    guard let type = request.contentType, !type.isEmpty else { return }
-    let essence = lowercase(String(Substring(type.utf8.prefix { $0 != 0x3B && $0 != 0x20 && $0 != 0x09 })))
-    guard essence == "application/json" || essence == "text/json" || essence.utf8.suffix(5).elementsEqual("+json".utf8)
-    else { throw RequestError(.unsupportedMediaType, "a Content-Type other than application/json") }
-  }
-
-  private func notAllowed(_ methods: String) -> Response {
-    messages.write(["405 another method than " + methods])
-    return errorResponse(.methodNotAllowed, "another method; expected " + methods, allow: methods)
-  }
-}
-
-private func errorResponse(_ status: Status, _ problem: String, allow: String? = nil) -> Response {
-  var body = Array("{\"error\":".utf8)
-  body.appendJSONString(problem)
-  body.append("}\n")
-  return Response(status, contentType: "application/json", body: body, allow: allow)
-}
-
-private func lowercase(_ text: String) -> String {
-  String(decoding: text.utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }, as: UTF8.self)
 }

@@ -7,6 +7,8 @@ import JSON
 public struct Configuration: Sendable {
   /// Whether nothing at all was configured.
   public private(set) var isEmpty = true
+  /// The file's keys for a server; the rest of the file may be wrong.
+  public private(set) var server = ServerKeys()
   private var rules = SwapPolicy()
   private var errors: [ConfigurationErrors.Entry] = []
 
@@ -22,6 +24,7 @@ public struct Configuration: Sendable {
     var reader = ConfigurationFile(name: name, text: text)
     reader.read()
     rules = reader.policy
+    server = reader.server
     errors = reader.errors
   }
 
@@ -86,6 +89,15 @@ public struct Configuration: Sendable {
     rules.mirrors.removeAll { mirror in mirrors.contains { $0.source == mirror.source } }
     rules.mirrors += mirrors
   }
+}
+
+/// The keys of the original's configuration file that are about its server; `nil` where the file has none.
+public struct ServerKeys: Equatable, Sendable {
+  public internal(set) var port: UInt16?
+  public internal(set) var certificatePath: String?
+  public internal(set) var keyPath: String?
+
+  public init() {}
 }
 
 /// Everything that is wrong with a configuration.

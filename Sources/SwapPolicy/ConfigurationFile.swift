@@ -6,6 +6,7 @@ import YAML
 /// Reads one file into a policy, and collects what is wrong with it.
 struct ConfigurationFile: ~Copyable {
   private(set) var policy = SwapPolicy()
+  private(set) var server = ServerKeys()
   private(set) var errors: [ConfigurationErrors.Entry] = []
   private let name: String
   private var parser: YAMLParser
@@ -76,11 +77,13 @@ struct ConfigurationFile: ~Copyable {
         }
       case "port":
         guard let text = try file.scalar(value, "a port from 1 to 65535") else { return }
-        if !(1...65535).contains(UInt32(text) ?? 0) { file.report("port must be from 1 to 65535", at: value.start) }
-      case "tlscertpath", "tlskeypath":
-        if let text = try file.scalar(value, "a file's path"), text.isEmpty {
-          file.report("\(key) is empty: write a file's path", at: value.start)
+        if let port = UInt16(text), port > 0 {
+          file.server.port = port
+        } else {
+          file.report("port must be from 1 to 65535", at: value.start)
         }
+      case "tlscertpath": file.server.certificatePath = try file.path(value, of: key)
+      case "tlskeypath": file.server.keyPath = try file.path(value, of: key)
       default:
         try file.unknown(
           key, place, value,
@@ -176,6 +179,12 @@ extension ConfigurationFile {
     if case .scalar(let text, _) = event.kind, !event.hasTag, !isNull(event) { return text }
     try reject(event, "expected \(expected)")
     return nil
+  }
+
+  private mutating func path(_ event: YAMLEvent, of setting: String) throws(YAMLError) -> String? {
+    guard let text = try scalar(event, "a file's path") else { return nil }
+    if text.isEmpty { report("\(setting) is empty: write a file's path", at: event.start) }
+    return text
   }
 
   /// Reports a node of a wrong shape, and passes it.

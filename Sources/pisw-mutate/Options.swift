@@ -1,6 +1,7 @@
 // The options of pisw-mutate, read by getopt_long, and its help.
 
 import CPOSIX
+import ConfigurationSources
 import JSON
 import OneShot
 

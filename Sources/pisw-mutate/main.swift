@@ -1,7 +1,10 @@
 // pisw-mutate: one AdmissionReview in, one answer out. Picks the way in and runs it.
 
+import ConfigurationSources
 import Glibc
 import OneShot
+import POSIX
+import POSIX
 
 func run() -> ExitStatus {
   ignoreBrokenPipes()
@@ -26,7 +29,7 @@ func run() -> ExitStatus {
     return serveInetd(policy: LoadedPolicy(options.configuration), limit: options.maxBytes, explains: explains)
   }
   do throws(ConfigurationFailure) {
-    let policy = try loadPolicy(options.configuration)
+    let policy = try loadConfiguration(options.configuration).policy
     return answerRaw(file: options.file, limit: options.maxBytes, policy: policy, explains: explains)
   } catch {
     Messages.standard.write(error.problems)

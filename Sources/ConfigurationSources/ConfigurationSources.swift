@@ -2,6 +2,7 @@
 
 import Glibc
 import JSON
+import POSIX
 import SwapPolicy
 
 /// What names a configuration, beside the environment.
@@ -21,18 +22,12 @@ public struct ConfigurationFailure: Error, Sendable {
   public let place: String
 }
 
-/// What came of reading the configuration, for those who answer requests even without one.
-public enum LoadedPolicy: Sendable {
-  case ready(SwapPolicy)
-  case failed(ConfigurationFailure)
-
-  public init(_ options: ConfigurationOptions) {
-    do throws(ConfigurationFailure) {
-      self = .ready(try loadPolicy(options))
-    } catch {
-      self = .failed(error)
-    }
-  }
+/// A configuration, read and checked.
+public struct LoadedConfiguration: Sendable {
+  public let policy: SwapPolicy
+  public let server: ServerKeys
+  /// The file, if there is one.
+  public let file: String?
 }
 
 /// A configuration file is text written by people: more is a mistake.
@@ -41,7 +36,9 @@ private let defaultFile = "/etc/pisw/config.yaml"
 
 /// Reads the configuration: `--config`, else `PISW_CONFIG`, else /etc/pisw/config.yaml if it exists; then the
 /// environment; then `--mirror`.
-public func loadPolicy(_ options: ConfigurationOptions) throws(ConfigurationFailure) -> SwapPolicy {
+public func loadConfiguration(
+  _ options: ConfigurationOptions
+) throws(ConfigurationFailure) -> LoadedConfiguration {
   var configuration = Configuration()
   var path = options.file ?? environment("PISW_CONFIG") ?? ""
   // One that cannot be looked at is an error, not none.
@@ -58,7 +55,8 @@ public func loadPolicy(_ options: ConfigurationOptions) throws(ConfigurationFail
       place: "there is none")
   }
   do throws(ConfigurationErrors) {
-    return try configuration.policy()
+    return LoadedConfiguration(
+      policy: try configuration.policy(), server: configuration.server, file: path.isEmpty ? nil : path)
   } catch {
     throw ConfigurationFailure(
       problems: error.entries.map(\.description), place: error.entries[0].place.description)

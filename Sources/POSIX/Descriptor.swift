@@ -1,26 +1,33 @@
-// File descriptors: the C boundary of this module. Every call is restarted when a signal interrupts it.
+// File descriptors: reading, writing and waiting. Every call is restarted when a signal interrupts it.
 
 import Glibc
 
 /// An error of the operating system.
-struct SystemError: Error {
-  let code: Int32
+public struct SystemError: Error {
+  /// The value of errno.
+  public let code: Int32
 
-  static var last: SystemError { SystemError(code: errno) }
+  public init(code: Int32) { self.code = code }
 
-  var description: String { unsafe String(cString: strerror(code)) }
+  /// What errno holds now.
+  public static var last: SystemError { SystemError(code: errno) }
+
+  /// What strerror(3) tells.
+  public var description: String { unsafe String(cString: strerror(code)) }
 }
 
 /// A file descriptor. Those that another process left non-blocking are waited for.
-struct Descriptor {
-  let number: Int32
+public struct Descriptor: Sendable {
+  public let number: Int32
 
-  static let input = Descriptor(number: 0)
-  static let output = Descriptor(number: 1)
-  static let errors = Descriptor(number: 2)
+  public init(number: Int32) { self.number = number }
+
+  public static let input = Descriptor(number: 0)
+  public static let output = Descriptor(number: 1)
+  public static let errors = Descriptor(number: 2)
 
   /// Opens a file to read, hands it out, and closes it.
-  static func reading<Result>(
+  public static func reading<Result>(
     _ path: String, _ body: (Descriptor) throws(SystemError) -> Result
   ) throws(SystemError) -> Result {
     let number = unsafe open(path, O_RDONLY | O_CLOEXEC)
@@ -30,13 +37,13 @@ struct Descriptor {
   }
 
   /// What fstat(2) tells; `nil` for a descriptor that is not open.
-  var status: stat? {
+  public var status: stat? {
     var status = stat()
     return unsafe fstat(number, &status) == 0 ? status : nil
   }
 
   /// Reads at most so many bytes; an empty array at the end.
-  func read(atMost limit: Int) throws(SystemError) -> [UInt8] {
+  public func read(atMost limit: Int) throws(SystemError) -> [UInt8] {
     var failure: SystemError?
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
       while true {
@@ -53,7 +60,7 @@ struct Descriptor {
   }
 
   /// Reads to the end, or until more than so many bytes came.
-  func readAll(limit: Int) throws(SystemError) -> [UInt8] {
+  public func readAll(limit: Int) throws(SystemError) -> [UInt8] {
     let size = status.map { $0.st_mode & S_IFMT == S_IFREG ? Int($0.st_size) : 0 } ?? 0
     // One byte more than a file has, so that its end shows at once.
     let first = min(size > 0 ? size + 1 : 64 * 1024, limit + 1)
@@ -70,7 +77,7 @@ struct Descriptor {
   /// Writes everything.
   ///
   /// - Throws: `SystemError`, ETIMEDOUT if the reader does not take it all before the deadline.
-  func write(_ bytes: [UInt8], before deadline: Deadline = .never) throws(SystemError) {
+  public func write(_ bytes: [UInt8], before deadline: Deadline = .never) throws(SystemError) {
     var written = 0
     while written < bytes.count {
       let count = unsafe bytes.withUnsafeBytes { buffer in
@@ -101,7 +108,7 @@ struct Descriptor {
   }
 
   /// Whether bytes, or the end, can be read before the deadline.
-  func isReadable(before deadline: Deadline) throws(SystemError) -> Bool { try isReady(POLLIN, before: deadline) }
+  public func isReadable(before deadline: Deadline) throws(SystemError) -> Bool { try isReady(POLLIN, before: deadline) }
 
   private func isReady(_ events: Int32, before deadline: Deadline) throws(SystemError) -> Bool {
     var entry = pollfd(fd: number, events: Int16(events), revents: 0)
@@ -112,35 +119,4 @@ struct Descriptor {
       return ready > 0
     }
   }
-}
-
-/// A moment in the future.
-struct Deadline {
-  private let nanoseconds: Int
-
-  static let never = Deadline(nanoseconds: .max)
-
-  var isNever: Bool { nanoseconds == .max }
-
-  static func after(seconds: Int) -> Deadline { Deadline(nanoseconds: now() + seconds * 1_000_000_000) }
-
-  /// How long until then, as poll(2) takes it; 0 when it has passed, -1 for never.
-  var milliseconds: Int32 { isNever ? -1 : Int32(max(0, (nanoseconds - Deadline.now() + 999_999) / 1_000_000)) }
-
-  private static func now() -> Int {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return time.tv_sec * 1_000_000_000 + time.tv_nsec
-  }
-}
-
-/// The value of an environment variable; `nil` when it is not set.
-public func environment(_ name: String) -> String? {
-  guard let value = unsafe getenv(name) else { return nil }
-  return unsafe String(cString: value)
-}
-
-/// A failed write must return an error, not end the process.
-public func ignoreBrokenPipes() {
-  signal(SIGPIPE, SIG_IGN)
 }

@@ -1,0 +1,26 @@
+// Deadlines, on the clock that nobody sets.
+
+import Glibc
+
+/// A moment in the future.
+public struct Deadline: Sendable {
+  private let nanoseconds: Int
+
+  public static let never = Deadline(nanoseconds: .max)
+
+  public var isNever: Bool { nanoseconds == .max }
+
+  public static func after(seconds: Int) -> Deadline { after(milliseconds: seconds * 1000) }
+
+  public static func after(milliseconds: Int) -> Deadline { Deadline(nanoseconds: monotonicNow() + milliseconds * 1_000_000) }
+
+  /// How long until then, as poll(2) takes it; 0 when it has passed, -1 for never.
+  public var milliseconds: Int32 { isNever ? -1 : Int32(max(0, (nanoseconds - monotonicNow() + 999_999) / 1_000_000)) }
+}
+
+/// The monotonic clock, in nanoseconds: it goes on whatever happens to the time of day.
+public func monotonicNow() -> Int {
+  var time = timespec()
+  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+  return time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
