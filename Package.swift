@@ -7,10 +7,22 @@ let strict: [SwiftSetting] = [.strictMemorySafety()]
 
 let package = Package(
   name: "pisw",
-  products: [.executable(name: "pisw-mutate", targets: ["pisw-mutate"])],
+  products: [
+    .executable(name: "pisw-mutate", targets: ["pisw-mutate"]),
+    .executable(name: "pisw-serve", targets: ["pisw-serve"]),
+  ],
+  dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")],
   targets: [
     .executableTarget(
-      name: "pisw-mutate", dependencies: ["OneShot", "ConfigurationSources", "SwapPolicy", "JSON", "POSIX", "CPOSIX"],
+      name: "pisw-mutate",
+      dependencies: ["OneShot", "ConfigurationSources", "SwapPolicy", "JSON", "POSIX", "CPOSIX", "Version"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "pisw-serve",
+      dependencies: [
+        "AcceptLoop", "Admission", "ConfigurationSources", "HTTP1", "JSON", "POSIX", "SwapPolicy", "TLS", "Version",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "bench-review", dependencies: ["Admission", "SwapPolicy"], path: "Tests/bench/review", swiftSettings: strict
@@ -27,8 +39,15 @@ let package = Package(
     .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: strict),
     .target(name: "JSON", swiftSettings: strict),
     .target(name: "ImageReference", swiftSettings: strict),
+    .target(
+      name: "AcceptLoop", dependencies: ["Endpoints", "HTTP1", "JSON", "TLS", "POSIX", "CPOSIX", "CSeccomp"],
+      swiftSettings: strict),
+    .target(name: "TLS", dependencies: ["COpenSSL", "POSIX"], swiftSettings: strict),
     .target(name: "POSIX", dependencies: ["CPOSIX"], swiftSettings: strict),
     .target(name: "CPOSIX"),
+    .target(name: "Version", swiftSettings: strict),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     unitTests(of: "ImageReference", exclude: ["references.jsonl"]),
     unitTests(of: "JSON"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the static release of pisw-mutate, or of the product named, in .build/static, and installs what the build
-# needs. Quiet unless it fails.
+# Builds the static releases in .build/static: those named, or pisw-mutate and pisw-serve. Installs what the build needs.
+# Quiet unless it fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,8 @@ fi
 missing=()
 command -v pkg-config >/dev/null || missing+=(pkg-config)
 [ -e /usr/include/yaml.h ] || missing+=(libyaml-dev)
+[ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
+[ -e /usr/include/seccomp.h ] || missing+=(libseccomp-dev)
 [ "${#missing[@]}" -eq 0 ] || Tests/install.sh "${missing[@]}"
 
 mkdir -p .build
@@ -20,8 +22,10 @@ flags=(-Xswiftc -static-executable
   -Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors
   -Xswiftc -use-ld=lld -Xlinker "--symbol-ordering-file=$PWD/Tests/bench/startup.order"
   -Xlinker --no-warn-symbol-ordering)
-if ! swift build -c release --product "${1:-pisw-mutate}" "${flags[@]}" --scratch-path .build/static \
-  >.build/static.log 2>&1; then
-  cat .build/static.log >&2
-  exit 70
-fi
+[ $# -gt 0 ] || set -- pisw-mutate pisw-serve
+for product; do
+  if ! swift build -c release --product "$product" "${flags[@]}" --scratch-path .build/static >.build/static.log 2>&1; then
+    cat .build/static.log >&2
+    exit 70
+  fi
+done

@@ -59,6 +59,11 @@ public struct Descriptor: Sendable {
     return bytes
   }
 
+  /// Reads what is there of a pipe that does not block; an empty array when there is nothing.
+  public func tryRead(atMost limit: Int) throws(SystemError) -> [UInt8] {
+    try isReadable(before: .after(milliseconds: 0)) ? try read(atMost: limit) : []
+  }
+
   /// Reads to the end, or until more than so many bytes came.
   public func readAll(limit: Int) throws(SystemError) -> [UInt8] {
     let size = status.map { $0.st_mode & S_IFMT == S_IFREG ? Int($0.st_size) : 0 } ?? 0

@@ -1,7 +1,5 @@
 // What pisw-mutate says of itself.
 
-let version = "0.1.0"
-
 let synopsis =
   "usage: pisw-mutate [--config FILE] [--mirror UPSTREAM=TARGET]... [--http] [--explain] [--max-bytes N] [FILE]; "
   + "--help tells more"

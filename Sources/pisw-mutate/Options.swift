@@ -4,6 +4,7 @@ import CPOSIX
 import ConfigurationSources
 import JSON
 import OneShot
+import Version
 
 struct Options {
   var configuration = ConfigurationOptions()

@@ -1,6 +1,11 @@
-// What Swift cannot import from POSIX: macros, and globals such as optarg that Swift 6 rejects as shared state.
+// What Swift cannot import from POSIX and Linux: macros, enumerations as arguments, variadic functions, globals such as
+// optarg that Swift 6 rejects as shared state, and what only _GNU_SOURCE declares.
 #pragma once
 #include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/socket.h>
 
 // getopt_long's answer for one option, with the globals it leaves behind.
 struct posix_option {
@@ -11,3 +16,47 @@ struct posix_option {
 
 struct posix_option posix_next_option(int count, char *const arguments[], const char *short_options,
                                       const struct option *long_options);
+
+// Every function below returns -1 with errno where it fails, unless it says otherwise.
+
+// A descriptor that reads the blocked signals SIGCHLD, SIGTERM, SIGINT and SIGHUP, and blocks them and SIGUSR1. SIGUSR1
+// gets a handler that does nothing: it only ends the waiting of posix_wait.
+int posix_take_signals(void);
+// The number of the next signal, or -1.
+int posix_next_signal(int descriptor);
+// For a child: SIGTERM ends it again; SIGINT and SIGHUP, which a terminal sends to all, stay blocked.
+void posix_release_signals(void);
+// ppoll(2); with `interruptible`, SIGUSR1 ends it with EINTR. Milliseconds; -1 for ever.
+int posix_wait(struct pollfd *entries, unsigned long count, int milliseconds, int interruptible);
+
+// A TCP listener bound to an address, not blocking, without TCP's wait for nobody; `deferred` seconds, a connection
+// whose client is silent stays in the kernel (TCP_DEFER_ACCEPT).
+int posix_listen(const struct sockaddr *address, socklen_t length, int deferred);
+// accept4(2), not blocking, closed on exec, TCP_NODELAY.
+int posix_accept(int listener, struct sockaddr_storage *peer);
+// Holds small writes back until the socket closes, so that they leave in one packet.
+void posix_cork(int socket);
+// A pipe, closed on exec; not blocking if asked for; of `capacity` bytes if more than 0 and allowed.
+int posix_pipe(int ends[2], int nonblocking, int capacity);
+// How many bytes a pipe holds.
+int posix_bytes_waiting(int descriptor);
+
+// No core dumps, no gaining of privileges, memory closed to other processes of the same user; orphans come to us.
+int posix_harden(void);
+// The kernel kills this process when its parent ends; 0 if `parent` has ended already.
+int posix_die_with(pid_t parent);
+// Closes every descriptor from `first` on.
+void posix_close_from(int first);
+// Bounds address space (bytes), CPU time (seconds), time (milliseconds) and, if asked for, files (none) of this process.
+int posix_limit(uint64_t address_space, uint64_t cpu_seconds, int milliseconds, int without_files);
+// Ends the bound on time.
+void posix_stop_timer(void);
+// waitpid(2) for any child (-1) or one: the process, 0 for none. `*exit` is its exit status, or minus the signal's number.
+pid_t posix_reap(pid_t child, int wait, int *exit);
+
+// Memory that the processes forked from now on share, all zeros; null where there is none.
+uint64_t *posix_shared_words(uintptr_t count);
+// Leaves the shared memory out of processes forked from now on.
+int posix_unshare_words(uint64_t *words, uintptr_t count);
+static inline uint64_t posix_load(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
+static inline void posix_store(uint64_t *word, uint64_t value) { __atomic_store_n(word, value, __ATOMIC_SEQ_CST); }

@@ -1,0 +1,316 @@
+// The process of one connection: the handshake, requests one after the other, and the end.
+
+import CPOSIX
+import Endpoints
+import Glibc
+import HTTP1
+import POSIX
+import TLS
+
+/// What a connection's process has from the listener.
+struct ConnectionContext {
+  let settings: ServerSettings
+  let state: SharedState
+  let reviewTokens: TokenPipe
+  let bodyTokens: TokenPipe
+  let reports: Int32
+  /// How much is mapped before any work, in bytes.
+  let addressSpace: Int
+  let reviewSandbox: Sandbox
+  let closingSandbox: Sandbox
+  let loadHandler: () throws(LoadFailure) -> ReviewHandler
+
+  func report(_ report: Report) {
+    writeInTime(report.bytes, to: reports)
+  }
+}
+
+/// Serves requests over one connection, in the process of its own.
+struct ConnectionProcess<Connection: Stream> {
+  let context: ConnectionContext
+  let stream: Connection
+  let slot: SharedState.Slot
+  let peer: Address
+  private var handler: ReviewHandler
+  private var labels: UInt32
+  /// The configuration that `handler` stands for; older than the listener's after a reload.
+  private var generation: UInt64
+  private var parser: RequestParser
+  private let runner: ReviewRunner
+
+  private var settings: ServerSettings { context.settings }
+  private var log: Log { context.settings.log }
+
+  init(_ context: ConnectionContext, _ stream: Connection, _ slot: SharedState.Slot, _ peer: Address, _ handler: ReviewHandler)
+    throws(SystemError)
+  {
+    self.context = context
+    self.stream = stream
+    self.slot = slot
+    self.peer = peer
+    self.handler = handler
+    labels = handler.labels.fingerprint
+    generation = context.state.generation
+    parser = RequestParser(limits: RequestLimits(body: context.settings.maxBody))
+    runner = try ReviewRunner(format: context.settings.log.format)
+  }
+
+  /// Serves until the connection ends.
+  mutating func run() {
+    while true {
+      slot.enter(.idle)
+      switch receive() {
+      case .ended: return
+      case .failed(let error):
+        respond(Response(error), to: nil, isClosing: true)
+        stream.linger(before: .after(milliseconds: settings.headerTimeout))
+        return
+      case .request(let request):
+        let mustClose = !request.keepsAlive || !request.isHTTP11 || !refresh() || context.state.isDraining || slot.givesWay
+        let response = answer(request, isLast: mustClose)
+        context.bodyTokens.putBack(slot)
+        guard respond(response, to: request, isClosing: mustClose) else { return }
+        if mustClose {
+          if parser.hasMore { stream.linger(before: .after(milliseconds: settings.headerTimeout)) }
+          return
+        }
+        parser.startNext()
+      }
+    }
+  }
+
+  /// Takes over a configuration that was loaded since; `false` when that fails: the next connection has it.
+  private mutating func refresh() -> Bool {
+    let current = context.state.generation
+    if current == generation { return true }
+    guard let handler = try? context.loadHandler() else { return false }
+    self.handler = handler
+    labels = handler.labels.fingerprint
+    generation = current
+    return true
+  }
+}
+
+// Receiving.
+extension ConnectionProcess {
+  private enum Arrival {
+    case request(Request)
+    case failed(RequestError)
+    /// The connection ends, without a request under way.
+    case ended
+  }
+
+  private mutating func receive() -> Arrival {
+    do throws(RequestError) {
+      return try receiveRequest()
+    } catch {
+      return .failed(error)
+    }
+  }
+
+  private mutating func receiveRequest() throws(RequestError) -> Arrival {
+    var deadline = Deadline.after(milliseconds: settings.idleTimeout)
+    var hasHead = false
+    // What follows the last request may be a whole one.
+    if parser.hasMore {
+      slot.enter(.busy)
+      deadline = .after(milliseconds: settings.headerTimeout)
+      if try parser.feed([]) { return .request(parser.request) }
+    }
+    var mayHaveArrived = stream.hasPending || parser.hasMore
+    while true {
+      if !mayHaveArrived {
+        switch wait(for: stream.socket, POLLIN, before: deadline, interruptible: parser.isUntouched) {
+        case .ready: break
+        case .timeout:
+          if parser.isUntouched { return end() }
+          throw RequestError(.requestTimeout, "no whole \(hasHead ? "body" : "head") in time")
+        case .interrupted:
+          // A request that is already here is still served.
+          guard slot.givesWay || context.state.isClosing,
+            wait(for: stream.socket, POLLIN, before: .after(milliseconds: 0)) != .ready
+          else { continue }
+          return end()
+        }
+      }
+      mayHaveArrived = false
+      let (step, bytes) = stream.read()
+      switch step {
+      case .done: break
+      case .wantsRead: continue
+      case .wantsWrite:
+        guard wait(for: stream.socket, POLLOUT, before: deadline) == .ready else { return .ended }
+        continue
+      case .failed: return .ended
+      }
+      if bytes.isEmpty {
+        if parser.isUntouched { return end() }
+        throw RequestError(.badRequest, "the request ends before it is whole")
+      }
+      if parser.isUntouched {
+        slot.enter(.busy)
+        deadline = .after(milliseconds: settings.headerTimeout)
+      }
+      if try parser.feed(bytes) { return .request(parser.request) }
+      if parser.hasHead {
+        if parser.bodyBytes > settings.smallBody { try takeTurn(context.bodyTokens) }
+        if !hasHead {
+          hasHead = true
+          deadline = .after(milliseconds: settings.headerTimeout)
+          if parser.awaitsContinue, !stream.writeAll(Response.continueLine, before: deadline) { return .ended }
+        }
+      }
+      mayHaveArrived = stream.hasPending
+    }
+  }
+
+  private func end() -> Arrival {
+    stream.sendClose()
+    return .ended
+  }
+
+  /// Waits for a token, if the slot holds none of that kind.
+  private func takeTurn(_ tokens: TokenPipe) throws(RequestError) {
+    guard tokens.take(slot, before: .after(milliseconds: settings.turnTimeout)) else {
+      throw RequestError(.serviceUnavailable, "too many requests at once")
+    }
+  }
+}
+
+// Answering.
+extension ConnectionProcess {
+  private mutating func answer(_ request: Request, isLast: Bool) -> Response {
+    do throws(RequestError) {
+      switch try webhookEndpoint(of: request) {
+      case .mutate: return try review(request.body, isLast: isLast)
+      case .health, .metrics: return .well
+      case .readiness:
+        if context.state.isDraining { throw RequestError(.serviceUnavailable, "shutting down") }
+        return .well
+      }
+    } catch {
+      return Response(error)
+    }
+  }
+
+  private mutating func review(_ body: [UInt8], isLast: Bool) throws(RequestError) -> Response {
+    try takeTurn(context.reviewTokens)
+    let start = monotonicNow()
+    let ended = run(body, isLast: isLast)
+    context.reviewTokens.putBack(slot)
+    let microseconds = (monotonicNow() - start) / 1000
+    var line: LogLine
+    let response: Response
+    switch ended {
+    case .answered(let outcome):
+      context.report(.review(outcome.result, microseconds: microseconds, images: outcome.images, labels: labels))
+      line = outcome.line
+      response = Response(outcome.status, contentType: "application/json", body: outcome.body)
+    case .failed(let fault, let lastWords):
+      context.report(.reviewEnded(fault))
+      context.report(.review(.failed, microseconds: microseconds, images: [], labels: labels))
+      line = log.line(.error, "review failed")
+      line.add("reason", fault.description)
+      if !lastWords.isEmpty { line.add("detail", lastWords) }
+      response = Response(RequestError(.internalServerError, "the review failed: " + fault.description))
+    case .notStarted(let error):
+      context.report(.review(.failed, microseconds: microseconds, images: [], labels: labels))
+      line = log.line(.error, "review failed")
+      line.add("reason", "no process for it: " + error.description)
+      response = Response(RequestError(.serviceUnavailable, "no process for the review"))
+    }
+    line.add("duration", microseconds: microseconds)
+    log.write(line)
+    return response
+  }
+
+  private func run(_ body: [UInt8], isLast: Bool) -> ReviewRunner.Ended {
+    let limits = ReviewLimits(
+      addressSpace: context.addressSpace + body.capacity + settings.reviewMemory, timeout: settings.reviewTimeout,
+      sandbox: isLast ? context.closingSandbox : context.reviewSandbox)
+    switch settings.isolation {
+    case .connection: return .answered(handler.answer(body))
+    case .request where isLast:
+      // This process has nothing left to do but this review: it is the review's.
+      limits.enter(isAlone: false)
+      defer { posix_stop_timer() }
+      return .answered(handler.answer(body))
+    case .request: return runner.run(body, limits, handler.answer)
+    }
+  }
+
+  /// - Parameter request: `nil` when it could not be read.
+  @discardableResult
+  private func respond(_ response: Response, to request: Request?, isClosing: Bool) -> Bool {
+    if response.status != .ok { refuse(response, request) }
+    if isClosing { posix_cork(stream.socket) }
+    let bytes = response.http1(closing: isClosing, withBody: request?.method != "HEAD")
+    let isWritten = stream.writeAll(bytes, before: .after(milliseconds: settings.headerTimeout))
+    if isClosing { stream.sendClose() }
+    return isWritten
+  }
+
+  private func refuse(_ response: Response, _ request: Request?) {
+    context.report(.refused(status: response.status.rawValue))
+    // A review that could not be answered has a line of its own, and probes while draining are no news.
+    if request?.path == "/mutate" && request?.method == "POST" || response.status == .serviceUnavailable { return }
+    var line = log.line(.info, "request refused")
+    line.add("status", response.status.rawValue)
+    line.add("peer", peer.description)
+    line.add("reason", String(decoding: response.body.dropFirst(10).dropLast(3), as: UTF8.self))
+    log.write(line)
+  }
+}
+
+extension ReviewFault {
+  var description: String {
+    switch self {
+    case .signal(let signal): "its process was ended by " + signalName(signal)
+    case .deadline: "it took too long"
+    case .noAnswer: "its process ended without an answer"
+    }
+  }
+}
+
+/// Serves one connection with TLS, in the process forked for it.
+func serveWebhook(
+  _ context: ConnectionContext, _ socket: Int32, _ slot: SharedState.Slot, _ peer: Address, _ identity: TLSIdentity,
+  _ handler: ReviewHandler
+) {
+  guard let connection = TLSConnection(identity, socket: socket) else { return }
+  let failure = negotiate(connection, slot, before: .after(milliseconds: context.settings.handshakeTimeout))
+  connection.forgetKey()
+  if let failure {
+    context.report(.handshakeFailed(failure))
+    var line = context.settings.log.line(.info, "TLS handshake failed")
+    line.add("reason", failure.rawValue)
+    line.add("peer", peer.description)
+    context.settings.log.write(line)
+    if failure == .plainHTTP {
+      let plain = PlainConnection(socket: socket)
+      let error = RequestError(.badRequest, "HTTP without TLS; expected https://")
+      _ = plain.writeAll(Response(error).http1(closing: true, withBody: true), before: .after(seconds: 1))
+      plain.linger(before: .after(seconds: 1))
+    }
+    return
+  }
+  do throws(SystemError) {
+    var process = try ConnectionProcess(context, connection, slot, peer, handler)
+    process.run()
+  } catch {
+    context.settings.log.write(.error, "connection failed: " + error.description)
+  }
+}
+
+private func negotiate(_ connection: TLSConnection, _ slot: SharedState.Slot, before deadline: Deadline) -> TLSFailure? {
+  while true {
+    let waited: Waited
+    switch connection.handshake() {
+    case .done: return nil
+    case .wantsRead: waited = wait(for: connection.socket, POLLIN, before: deadline, interruptible: true)
+    case .wantsWrite: waited = wait(for: connection.socket, POLLOUT, before: deadline)
+    case .failed(let failure): return failure
+    }
+    if waited == .timeout || (waited == .interrupted && slot.givesWay) { return .timeout }
+  }
+}

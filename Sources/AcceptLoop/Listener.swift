@@ -1,0 +1,421 @@
+// The listener: it accepts, forks, reaps and counts, and never reads a byte of a client.
+
+import CPOSIX
+import Glibc
+import POSIX
+import TLS
+
+struct Listener {
+  let settings: ServerSettings
+  let sources: ServerSources
+  var identity: TLSIdentity
+  var handler: ReviewHandler
+  var watches: (tls: FileWatch, configuration: FileWatch)
+  var lastReloadCheck = 0
+  let state: SharedState
+  let reviewTokens: TokenPipe
+  let bodyTokens: TokenPipe
+  let signals: Int32
+  let reports: (reading: Descriptor, writing: Int32)
+  let sandboxes: (review: Sandbox, closing: Sandbox)
+  var webhookSockets: [Int32] = []
+  var adminSockets: [Int32] = []
+  /// The processes that were forked, with their slots; those without one serve the admin port.
+  var children: [pid_t: Int?] = [:]
+  var freeSlots: [Int]
+  var adminCount = 0
+  var counters: Counters
+  /// What is mapped before any work, in bytes.
+  let addressSpace: Int
+  /// Accepting waits until then (milliseconds, as all times here, of the monotonic clock).
+  var pausedUntil = 0
+  /// Whether a connection waits in the backlog for a slot.
+  var isCrowded = false
+  /// When reviews crashed of late.
+  var crashes: [Int] = []
+  var tokensMayBeLost = false
+  /// When draining began; `nil` before.
+  var drainStart: Int?
+
+  var log: Log { settings.log }
+
+  init(_ settings: ServerSettings, _ sources: ServerSources) throws(StartError) {
+    self.settings = settings
+    self.sources = sources
+    do throws(LoadFailure) {
+      handler = try sources.loadHandler()
+    } catch {
+      throw .configuration(error.problems)
+    }
+    startTLS()
+    watches = (
+      FileWatch([sources.tls.certificate, sources.tls.key, sources.tls.clientCA ?? ""]),
+      FileWatch([sources.configuration ?? ""])
+    )
+    do throws(TLSFileError) {
+      identity = try TLSIdentity(sources.tls)
+    } catch {
+      throw .configuration([error.description])
+    }
+    do throws(SystemError) {
+      if posix_harden() != 0 { throw .last }
+      signals = posix_take_signals()
+      if signals < 0 { throw .last }
+      state = try SharedState(slots: settings.maxConnections)
+      reviewTokens = try TokenPipe(.review, count: settings.maxReviews)
+      bodyTokens = try TokenPipe(.largeBody, count: settings.largeBodies)
+      var ends: [Int32] = [0, 0]
+      guard unsafe posix_pipe(&ends, 1, 1 << 20) == 0 else { throw .last }
+      reports = (Descriptor(number: ends[0]), ends[1])
+      sandboxes = (try Sandbox(talks: false), try Sandbox(talks: true))
+    } catch {
+      throw .system(error.description)
+    }
+    freeSlots = Array((0..<settings.maxConnections).reversed())
+    counters = Counters(version: settings.version, startTime: time(nil))
+    addressSpace = memoryPages(0)
+    webhookSockets = try settings.listen.map { address throws(StartError) in try bound(address, "webhook") }
+    if let admin = settings.admin { adminSockets = [try bound(admin, "admin")] }
+    useIdentity()
+    useHandler()
+  }
+
+  /// Serves until it is told to end, and has ended.
+  mutating func run() -> ServerEnd {
+    while true {
+      var entries = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
+      entries.append(pollfd(fd: reports.reading.number, events: Int16(POLLIN), revents: 0))
+      let accepting = isAccepting ? webhookSockets : []
+      let admin = adminCount < settings.maxAdminConnections ? adminSockets : []
+      for socket in accepting + admin { entries.append(pollfd(fd: socket, events: Int16(POLLIN), revents: 0)) }
+      _ = unsafe posix_wait(&entries, UInt(entries.count), nextWake(), 0)
+
+      readReports()
+      if let end = readSignals() { return end }
+      reap()
+      reloadIfChanged()
+      watchOverConnections()
+      if let end = drain() { return end }
+      let ready = Set(entries.filter { $0.revents != 0 }.map(\.fd))
+      for socket in accepting where ready.contains(socket) || isCrowded { accept(from: socket) }
+      for socket in admin where ready.contains(socket) { acceptAdmin(from: socket) }
+    }
+  }
+
+  private var now: Int { monotonicNow() / 1_000_000 }
+
+  private var isAccepting: Bool { !webhookSockets.isEmpty && now >= pausedUntil }
+
+  /// How long nothing needs to be looked at, in milliseconds.
+  private func nextWake() -> Int32 {
+    if pausedUntil > now { return Int32(pausedUntil - now) }
+    if drainStart != nil || tokensMayBeLost { return 50 }
+    return children.isEmpty ? -1 : 1000
+  }
+}
+
+// Starting.
+extension Listener {
+  private func bound(_ address: Address, _ name: String) throws(StartError) -> Int32 {
+    // Silent connections stay in the kernel for as long as they may be silent here.
+    let deferred = Int32(settings.handshakeTimeout / 1000)
+    var socket = unsafe address.withSocketAddress { unsafe posix_listen($0, $1, deferred) }
+    if socket < 0, errno == EAFNOSUPPORT, address.host == "::" {
+      let onlyIPv4 = Address("0.0.0.0:" + String(address.port))
+      socket = unsafe onlyIPv4?.withSocketAddress { unsafe posix_listen($0, $1, deferred) } ?? -1
+    }
+    if socket < 0 { throw .system("cannot listen on " + address.description + ": " + SystemError.last.description) }
+    var own = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    _ = unsafe withUnsafeMutableBytes(of: &own) { bytes in
+      unsafe getsockname(socket, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), &length)
+    }
+    var line = log.line(.info, "listening")
+    line.add("port", name)
+    line.add("address", Address(own).description)
+    log.write(line)
+    return socket
+  }
+
+  /// Puts a certificate into force.
+  private mutating func useIdentity() {
+    identity.warmUp()
+    counters.certificateExpiry = identity.expiry
+    if identity.expiry < time(nil) {
+      log.write(.warning, sources.tls.certificate + ": the certificate has expired; clients will refuse it")
+    }
+  }
+
+  /// Puts a configuration into force. Its first review makes ready what the processes of later ones find in memory.
+  private mutating func useHandler() {
+    counters.use(handler.labels)
+    _ = handler.answer(handler.sample)
+    state.generation += 1
+  }
+}
+
+// Signals and reports.
+extension Listener {
+  private mutating func readReports() {
+    // Nothing is written in parts: a pipe keeps what is smaller than PIPE_BUF together.
+    while let bytes = try? reports.reading.tryRead(atMost: Report.size * 256), !bytes.isEmpty {
+      for start in stride(from: 0, to: bytes.count, by: Report.size) {
+        let report = Report(bytes[start..<min(start + Report.size, bytes.count)])
+        counters.count(report)
+        if case .reviewEnded(.signal(let signal)) = report, isCrash(signal) { noteCrash() }
+      }
+    }
+  }
+
+  /// Processes forked from one share their addresses: who crashes reviews again and again may be searching for some.
+  private mutating func noteCrash() {
+    let now = now
+    crashes.removeAll { $0 < now - 10_000 }
+    crashes.append(now)
+    guard crashes.count >= 10, now >= pausedUntil else { return }
+    crashes = []
+    pausedUntil = now + 1000
+    counters.pauses += 1
+    log.write(.warning, "ten reviews crashed within ten seconds: new connections wait for a second")
+  }
+
+  private mutating func readSignals() -> ServerEnd? {
+    while true {
+      switch posix_next_signal(signals) {
+      case SIGTERM, SIGINT:
+        if drainStart != nil {
+          log.write(.warning, "ended by a second signal")
+          return cutOff()
+        }
+        drainStart = now
+        state.isDraining = true
+        log.write(.info, "draining")
+      case SIGHUP: reload(isTLSChanged: true, isConfigurationChanged: true)
+      case -1: return nil
+      default: break
+      }
+    }
+  }
+
+  private mutating func reap() {
+    var exit: Int32 = 0
+    while case let child = unsafe posix_reap(-1, 0, &exit), child > 0 {
+      // Others are the orphans of a connection that ended before its review.
+      guard let slot = children.removeValue(forKey: child) else { continue }
+      if let slot {
+        state[slot: slot].clear()
+        freeSlots.append(slot)
+      } else {
+        adminCount -= 1
+      }
+      if exit < 0 {
+        let process = slot == nil ? "admin" : "connection"
+        counters.countEnd(of: process, reason: signalName(-exit))
+        var line = log.line(.warning, "process ended by a signal")
+        line.add("process", process)
+        line.add("signal", signalName(-exit))
+        log.write(line)
+        if slot != nil {
+          tokensMayBeLost = true
+          if isCrash(-exit) { noteCrash() }
+        }
+      }
+    }
+    if tokensMayBeLost {
+      let slots = children.values.compactMap(\.self)
+      tokensMayBeLost = !(reviewTokens.restore(state, slots: slots) && bodyTokens.restore(state, slots: slots))
+    }
+  }
+}
+
+// Reloading.
+extension Listener {
+  private mutating func reloadIfChanged() {
+    guard now >= lastReloadCheck + 1000 else { return }
+    lastReloadCheck = now
+    let isTLSChanged = watches.tls.changed()
+    let isConfigurationChanged = watches.configuration.changed()
+    if isTLSChanged || isConfigurationChanged {
+      reload(isTLSChanged: isTLSChanged, isConfigurationChanged: isConfigurationChanged)
+    }
+  }
+
+  /// Reads files again; what cannot be used leaves the old in force.
+  private mutating func reload(isTLSChanged: Bool, isConfigurationChanged: Bool) {
+    if isTLSChanged {
+      do throws(TLSFileError) {
+        identity = try TLSIdentity(sources.tls)
+        useIdentity()
+        counters.countReload(of: "certificate", isSuccess: true)
+        log.write(.info, "certificate reloaded")
+      } catch {
+        counters.countReload(of: "certificate", isSuccess: false)
+        var line = log.line(.error, "certificate not reloaded, the old one stays in force")
+        line.add("reason", error.description)
+        log.write(line)
+      }
+    }
+    if isConfigurationChanged {
+      do throws(LoadFailure) {
+        handler = try sources.loadHandler()
+        useHandler()
+        counters.countReload(of: "configuration", isSuccess: true)
+        log.write(.info, "configuration reloaded")
+      } catch {
+        counters.countReload(of: "configuration", isSuccess: false)
+        for problem in error.problems {
+          var line = log.line(.error, "configuration not reloaded, the old one stays in force")
+          line.add("reason", problem)
+          log.write(line)
+        }
+      }
+    }
+  }
+}
+
+// Accepting.
+extension Listener {
+  private mutating func accept(from socket: Int32) {
+    isCrowded = false
+    while true {
+      guard !freeSlots.isEmpty else {
+        isCrowded = true
+        makeWay()
+        return
+      }
+      var peer = sockaddr_storage()
+      let connection = unsafe posix_accept(socket, &peer)
+      if connection < 0 {
+        if errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS { pause("accept", .last) }
+        return
+      }
+      counters.connections += 1
+      start(connection, Address(peer))
+    }
+  }
+
+  /// At the limit, the connection that has been idle for longest gives way; without one, those that have not come
+  /// through their handshake for a second. The new one waits in the backlog meanwhile.
+  private mutating func makeWay() {
+    var victim: (child: pid_t, since: Int, isIdle: Bool)?
+    for (child, slot) in children {
+      guard let slot else { continue }
+      let entry = state[slot: slot]
+      // One is enough at a time.
+      if entry.givesWay { break }
+      let isIdle = entry.phase == .idle
+      guard isIdle || (entry.phase == .handshake && entry.since < now - 1000) else { continue }
+      if let other = victim, (other.isIdle && !isIdle) || (other.isIdle == isIdle && other.since <= entry.since) { continue }
+      victim = (child, entry.since, isIdle)
+    }
+    if let victim, let slot = children[victim.child], let slot {
+      state[slot: slot].giveWay()
+      kill(victim.child, SIGUSR1)
+    }
+    pausedUntil = now + 10
+  }
+
+  private mutating func pause(_ call: String, _ error: SystemError) {
+    log.write(.error, call + ": " + error.description + "; new connections wait")
+    pausedUntil = now + 100
+  }
+
+  private mutating func start(_ socket: Int32, _ peer: Address) {
+    let slot = freeSlots.removeLast()
+    let entry = state[slot: slot]
+    entry.clear()
+    entry.enter(.handshake)
+    let context = ConnectionContext(
+      settings: settings, state: state, reviewTokens: reviewTokens, bodyTokens: bodyTokens, reports: reports.writing,
+      addressSpace: addressSpace, reviewSandbox: sandboxes.review, closingSandbox: sandboxes.closing,
+      loadHandler: sources.loadHandler)
+    forkChild(socket, slot: slot) { listener in
+      listener.state.keepFromChildren()
+      serveWebhook(context, socket, entry, peer, listener.identity, listener.handler)
+    }
+  }
+
+  private mutating func acceptAdmin(from socket: Int32) {
+    while adminCount < settings.maxAdminConnections {
+      var peer = sockaddr_storage()
+      let connection = unsafe posix_accept(socket, &peer)
+      if connection < 0 { return }
+      counters.adminConnections += 1
+      counters.activeConnections = children.count - adminCount
+      counters.residentMemory = memoryPages(1)
+      adminCount += 1
+      forkChild(connection, slot: nil) { listener in
+        serveAdmin(listener.settings, connection, isDraining: listener.state.isDraining, listener.counters)
+      }
+    }
+  }
+
+  private mutating func forkChild(_ socket: Int32, slot: Int?, _ body: (Listener) -> Void) {
+    let parent = getpid()
+    let child = fork()
+    if child == 0 {
+      if posix_die_with(parent) == 0 { _exit(1) }
+      posix_release_signals()
+      for descriptor in [signals, reports.reading.number] + webhookSockets + adminSockets { close(descriptor) }
+      body(self)
+      _exit(0)
+    }
+    close(socket)
+    if child > 0 {
+      children[child] = slot
+      return
+    }
+    pause("fork", .last)
+    if let slot { freeSlots.append(slot) } else { adminCount -= 1 }
+  }
+}
+
+// Watching and ending.
+extension Listener {
+  /// Ends connections that have been busy with one request for longer than any can take.
+  private func watchOverConnections() {
+    for (child, slot) in children {
+      guard let slot, case let entry = state[slot: slot], entry.phase == .busy || entry.phase == .handshake else { continue }
+      if entry.since < now - settings.longestRequest { kill(child, SIGKILL) }
+    }
+  }
+
+  /// Goes on with draining; how it ended, when it has.
+  private mutating func drain() -> ServerEnd? {
+    guard let drainStart else { return nil }
+    if !webhookSockets.isEmpty, now >= drainStart + settings.drainDelay {
+      for socket in webhookSockets + adminSockets { close(socket) }
+      webhookSockets = []
+      adminSockets = []
+      state.isClosing = true
+    }
+    if webhookSockets.isEmpty {
+      if children.isEmpty {
+        log.write(.info, "drained")
+        return .drained
+      }
+      for child in children.keys { kill(child, SIGUSR1) }
+    }
+    if now >= drainStart + settings.drainTimeout {
+      var line = log.line(.warning, "not drained in time, connections are cut off")
+      line.add("connections", children.count)
+      log.write(line)
+      return cutOff()
+    }
+    return nil
+  }
+
+  private mutating func cutOff() -> ServerEnd {
+    for child in children.keys { kill(child, SIGKILL) }
+    return .cutOff
+  }
+}
+
+/// The size of this process's memory, in bytes: all that is mapped (0), or what is resident (1).
+private func memoryPages(_ field: Int) -> Int {
+  guard let text = try? Descriptor.reading("/proc/self/statm", { file throws(SystemError) in try file.read(atMost: 256) })
+  else { return 0 }
+  let fields = text.split(separator: UInt8(ascii: " "))
+  guard fields.indices.contains(field) else { return 0 }
+  return (Int(String(decoding: fields[field], as: UTF8.self)) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE)))
+}

@@ -1,0 +1,122 @@
+// What children tell the listener: records of one size, each small enough that a pipe keeps it whole.
+
+import TLS
+
+/// One thing that a child counted.
+enum Report: Equatable {
+  /// A review was answered, or failed.
+  case review(ReviewResult, microseconds: Int, images: [ImageCount], labels: UInt32)
+  /// A process that ran a review was ended: by a signal, or for its `Fault`.
+  case reviewEnded(ReviewFault)
+  case handshakeFailed(TLSFailure)
+  /// A request was answered with another status than 200.
+  case refused(status: Int)
+}
+
+/// Why a review has no answer.
+enum ReviewFault: Equatable {
+  /// The process was ended by this signal.
+  case signal(Int32)
+  /// It took longer than a review may.
+  case deadline
+  /// It ended by itself, without an answer or with one that is none.
+  case noAnswer
+}
+
+extension Report {
+  /// The size of a record.
+  static let size = 128
+  private static let maximumImages = 22
+
+  /// The record.
+  var bytes: [UInt8] {
+    var record = [UInt8](repeating: 0, count: Report.size)
+    switch self {
+    case .review(let result, let microseconds, let images, let labels):
+      record[0] = 1
+      record[1] = result.rawValue
+      let images = Report.folded(images)
+      record[2] = UInt8(images.count)
+      put(labels, into: &record, at: 4)
+      put(UInt64(max(0, microseconds)), into: &record, at: 8)
+      for (i, image) in images.enumerated() {
+        let start = 16 + 5 * i
+        record[start] = UInt8(truncatingIfNeeded: image.decision)
+        put(UInt16(truncatingIfNeeded: image.upstream ?? 0xFFFF), into: &record, at: start + 1)
+        put(UInt16(min(image.count, 0xFFFF)), into: &record, at: start + 3)
+      }
+    case .reviewEnded(let fault):
+      record[0] = 2
+      switch fault {
+      case .signal(let signal): record[1] = UInt8(truncatingIfNeeded: signal)
+      case .deadline: record[2] = 1
+      case .noAnswer: record[2] = 2
+      }
+    case .handshakeFailed(let failure):
+      record[0] = 3
+      record[1] = UInt8(TLSFailure.allCases.firstIndex(of: failure) ?? 0)
+    case .refused(let status):
+      record[0] = 4
+      put(UInt16(truncatingIfNeeded: status), into: &record, at: 2)
+    }
+    return record
+  }
+
+  /// Reads a record; `nil` for one that no child of ours can have written.
+  init?(_ record: ArraySlice<UInt8>) {
+    let record = Array(record)
+    guard record.count == Report.size else { return nil }
+    switch record[0] {
+    case 1:
+      guard let result = ReviewResult(rawValue: record[1]), record[2] <= Report.maximumImages else { return nil }
+      let images = (0..<Int(record[2])).map { i in
+        let start = 16 + 5 * i
+        let upstream = Int(number(record, at: start + 1, bytes: 2))
+        return ImageCount(
+          decision: Int(record[start]), upstream: upstream == 0xFFFF ? nil : upstream,
+          count: Int(number(record, at: start + 3, bytes: 2)))
+      }
+      let microseconds = number(record, at: 8, bytes: 8)
+      guard microseconds < 1 << 40 else { return nil }
+      self = .review(
+        result, microseconds: Int(microseconds), images: images, labels: UInt32(number(record, at: 4, bytes: 4)))
+    case 2:
+      switch record[2] {
+      case 0 where (1...64).contains(record[1]): self = .reviewEnded(.signal(Int32(record[1])))
+      case 1: self = .reviewEnded(.deadline)
+      case 2: self = .reviewEnded(.noAnswer)
+      default: return nil
+      }
+    case 3:
+      guard Int(record[1]) < TLSFailure.allCases.count else { return nil }
+      self = .handshakeFailed(TLSFailure.allCases[Int(record[1])])
+    case 4: self = .refused(status: Int(number(record, at: 2, bytes: 2)))
+    default: return nil
+    }
+  }
+
+  /// The counts that fit a record: the rest is counted under `other`, or with a decision that is there.
+  private static func folded(_ images: [ImageCount]) -> [ImageCount] {
+    if images.count <= maximumImages { return images }
+    var kept: [ImageCount] = []
+    for image in images {
+      let other = ImageCount(decision: image.decision, upstream: nil, count: image.count)
+      if let i = kept.firstIndex(where: { $0.decision == image.decision && $0.upstream == nil }) {
+        kept[i].count += image.count
+      } else {
+        kept.append(other)
+      }
+    }
+    return Array(kept.prefix(maximumImages))
+  }
+}
+
+/// Writes a number, little end first.
+func put(_ number: some FixedWidthInteger & UnsignedInteger, into bytes: inout [UInt8], at offset: Int) {
+  for i in 0..<(number.bitWidth / 8) { bytes[offset + i] = UInt8(truncatingIfNeeded: number >> (8 * i)) }
+}
+
+/// Reads a number, little end first.
+func number(_ bytes: [UInt8], at offset: Int, bytes count: Int) -> UInt64 {
+  (0..<count).reduce(0) { $0 | UInt64(bytes[offset + $1]) << (8 * UInt64($1)) }
+}

@@ -1,0 +1,159 @@
+// The process of one review: forked from its connection, bounded in everything, and gone with its answer.
+
+import CPOSIX
+import CSeccomp
+import Glibc
+import HTTP1
+import POSIX
+
+/// Filters for system calls, made once; processes forked later have them.
+@safe final class Sandbox {
+  private let filter: UnsafeMutablePointer<sandbox>
+
+  /// - Parameter talks: whether the sockets that are open may be used on.
+  /// - Throws: `SystemError` when there is no memory for one.
+  init(talks: Bool) throws(SystemError) {
+    unsafe filter = .allocate(capacity: 1)
+    unsafe filter.initialize(to: sandbox())
+    let error = unsafe sandbox_make(filter, talks ? 1 : 0)
+    if error != 0 { throw SystemError(code: error) }
+  }
+
+  deinit { unsafe filter.deallocate() }
+
+  /// Puts this process under the filter; `false` where the kernel has none.
+  func enter() -> Bool { unsafe sandbox_enter(filter) == 0 }
+}
+
+/// What bounds a review.
+struct ReviewLimits {
+  /// Bytes that may be mapped in all.
+  let addressSpace: Int
+  /// Milliseconds.
+  let timeout: Int
+  let sandbox: Sandbox
+
+  /// Bounds this process. CPU time is counted in whole seconds, and is the second line.
+  func enter(isAlone: Bool) {
+    _ = posix_limit(UInt64(addressSpace), UInt64(timeout / 1000 + 2), Int32(timeout), isAlone ? 1 : 0)
+    _ = sandbox.enter()
+  }
+}
+
+/// Runs reviews in processes of their own, on behalf of one connection.
+struct ReviewRunner {
+  /// What a review writes to standard error; its runtime's last words.
+  private let lastWords: Descriptor
+  private let standardError: Int32
+  private let format: LogFormat
+
+  init(format: LogFormat) throws(SystemError) {
+    self.format = format
+    var ends: [Int32] = [0, 0]
+    guard unsafe posix_pipe(&ends, 1, 0) == 0 else { throw .last }
+    lastWords = Descriptor(number: ends[0])
+    standardError = ends[1]
+  }
+
+  enum Ended {
+    case answered(ReviewOutcome)
+    case failed(ReviewFault, lastWords: String)
+    /// There is no process or pipe for a review now.
+    case notStarted(SystemError)
+  }
+
+  /// Forks a process that answers a body, and waits for what it says.
+  func run(_ body: [UInt8], _ limits: ReviewLimits, _ answer: ([UInt8]) -> ReviewOutcome) -> Ended {
+    var ends: [Int32] = [0, 0]
+    guard unsafe posix_pipe(&ends, 0, 0) == 0 else { return .notStarted(.last) }
+    let parent = getpid()
+    let child = fork()
+    if child == 0 { runReview(body, limits, answer, answerTo: ends[1], parent) }
+    close(ends[1])
+    defer { close(ends[0]) }
+    if child < 0 { return .notStarted(.last) }
+
+    let (frame, isInTime) = readFrame(Descriptor(number: ends[0]), before: .after(milliseconds: limits.timeout))
+    if !isInTime { kill(child, SIGKILL) }
+    var exit: Int32 = 0
+    _ = unsafe posix_reap(child, 1, &exit)
+    if !isInTime || exit == -SIGALRM { return failed(.deadline) }
+    if exit < 0 { return failed(.signal(-exit)) }
+    guard exit == 0, let outcome = ReviewOutcome(frame: frame, format) else { return failed(.noAnswer) }
+    return .answered(outcome)
+  }
+
+  private func runReview(
+    _ body: [UInt8], _ limits: ReviewLimits, _ answer: ([UInt8]) -> ReviewOutcome, answerTo pipe: Int32, _ parent: pid_t
+  ) -> Never {
+    if posix_die_with(parent) == 0 { _exit(1) }
+    dup2(standardError, 2)
+    dup2(pipe, 1)
+    posix_close_from(3)
+    close(0)
+    limits.enter(isAlone: true)
+    let frame = answer(body).frame
+    do throws(SystemError) {
+      try Descriptor.output.write(frame)
+      _exit(0)
+    } catch {
+      _exit(1)
+    }
+  }
+
+  /// Reads to the end; `false` when that did not come in time.
+  private func readFrame(_ pipe: Descriptor, before deadline: Deadline) -> ([UInt8], Bool) {
+    var frame: [UInt8] = []
+    do throws(SystemError) {
+      while frame.count <= ReviewOutcome.largestFrame {
+        guard try pipe.isReadable(before: deadline) else { return ([], false) }
+        let bytes = try pipe.read(atMost: 64 * 1024)
+        if bytes.isEmpty { return (frame, true) }
+        if frame.isEmpty { frame = bytes } else { frame += bytes }
+      }
+    } catch {}
+    return ([], false)
+  }
+
+  private func failed(_ fault: ReviewFault) -> Ended {
+    let words = (try? lastWords.isReadable(before: .after(milliseconds: 0))) == true
+      ? (try? lastWords.read(atMost: 64 * 1024)) ?? [] : []
+    // The first line tells the most.
+    return .failed(fault, lastWords: String(decoding: words.prefix { $0 != 0x0A }, as: UTF8.self))
+  }
+}
+
+// An outcome on its way through a pipe: three numbers and a result, then counts, line and body. The reader trusts none.
+extension ReviewOutcome {
+  fileprivate static let largestFrame = 16 << 20
+  private static let headBytes = 16
+
+  fileprivate var frame: [UInt8] {
+    var frame = [UInt8](repeating: 0, count: ReviewOutcome.headBytes)
+    put(UInt16(status.rawValue), into: &frame, at: 0)
+    frame[2] = result.rawValue
+    let counts = Report.review(result, microseconds: 0, images: images, labels: 0).bytes
+    put(UInt32(line.bytes.count), into: &frame, at: 4)
+    put(UInt64(body.count), into: &frame, at: 8)
+    frame.reserveCapacity(ReviewOutcome.headBytes + counts.count + line.bytes.count + body.count)
+    frame += counts
+    frame += line.bytes
+    frame += body
+    return frame
+  }
+
+  fileprivate init?(frame: [UInt8], _ format: LogFormat) {
+    let head = ReviewOutcome.headBytes + Report.size
+    guard frame.count >= head, let status = Status(rawValue: Int(number(frame, at: 0, bytes: 2))),
+      let result = ReviewResult(rawValue: frame[2]),
+      case .review(_, _, let images, _)? = Report(frame[ReviewOutcome.headBytes..<head])
+    else { return nil }
+    let lineEnd = head + Int(number(frame, at: 4, bytes: 4))
+    guard lineEnd <= frame.count, number(frame, at: 8, bytes: 8) == frame.count - lineEnd else { return nil }
+    let line = frame[head..<lineEnd]
+    guard line.allSatisfy({ $0 >= 0x20 }) else { return nil }
+    self.init(
+      status: status, body: Array(frame[lineEnd...]), result: result, images: images,
+      line: LogLine(begun: Array(line), format))
+  }
+}

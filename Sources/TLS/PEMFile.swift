@@ -1,0 +1,75 @@
+// Reading PEM files, which may hold private keys: their text never enters memory that is not wiped.
+
+import COpenSSL
+import Glibc
+import POSIX
+
+/// A file that cannot be used for TLS.
+public struct TLSFileError: Error, Sendable {
+  public let file: String
+  /// What is wrong, and where it helps the remedy.
+  public let problem: String
+
+  /// `file: problem`.
+  public var description: String { file + ": " + problem }
+}
+
+/// More is no file of certificates or keys.
+private let largestFile = 1 << 20
+
+/// Reads a file, hands it out as an OpenSSL BIO, and wipes it.
+func withPEM<Result>(
+  _ file: String, _ body: (OpaquePointer) throws(TLSFileError) -> Result
+) throws(TLSFileError) -> Result {
+  let number = unsafe open(file, O_RDONLY | O_CLOEXEC)
+  if number < 0 { throw TLSFileError(file: file, problem: SystemError.last.description) }
+  defer { close(number) }
+  // Mapped, so that the text goes with its pages, and nowhere through the heap.
+  let room = largestFile + 1
+  guard let memory = unsafe mmap(nil, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+    unsafe memory != MAP_FAILED
+  else { throw TLSFileError(file: file, problem: SystemError.last.description) }
+  var length = 0
+  defer {
+    unsafe explicit_bzero(memory, length)
+    unsafe munmap(memory, room)
+  }
+  while length < room {
+    let count = unsafe read(number, memory + length, room - length)
+    if count < 0 && errno == EINTR { continue }
+    if count < 0 { throw TLSFileError(file: file, problem: SystemError.last.description) }
+    if count == 0 { break }
+    length += count
+  }
+  if length == room { throw TLSFileError(file: file, problem: "larger than 1 MiB, no PEM file") }
+  guard let text = unsafe BIO_new_mem_buf(memory, Int32(length)) else {
+    throw TLSFileError(file: file, problem: "no memory to read it")
+  }
+  defer { unsafe BIO_free(text) }
+  return unsafe try body(text)
+}
+
+/// Reads every certificate of a PEM text, hands each out, and says how many there were.
+func forEachCertificate(
+  in text: OpaquePointer, _ file: String, _ body: (OpaquePointer) throws(TLSFileError) -> Void
+) throws(TLSFileError) {
+  var count = 0
+  while let certificate = unsafe PEM_read_bio_X509(text, nil, nil, nil) {
+    defer { unsafe X509_free(certificate) }
+    unsafe try body(certificate)
+    count += 1
+  }
+  // The end of the text is an error too, of that name.
+  let ended = openssl_reason(ERR_peek_last_error()) == PEM_R_NO_START_LINE
+  if count == 0, ended { throw TLSFileError(file: file, problem: "no certificate in it; expected PEM") }
+  if !ended { throw TLSFileError(file: file, problem: "certificate \(count + 1) is damaged: " + lastOpenSSLError()) }
+  ERR_clear_error()
+}
+
+/// What OpenSSL says of its last error, which is then forgotten.
+func lastOpenSSLError() -> String {
+  let error = ERR_peek_last_error()
+  ERR_clear_error()
+  guard let reason = unsafe ERR_reason_error_string(error) else { return "no reason given" }
+  return unsafe String(cString: reason)
+}

@@ -1,0 +1,123 @@
+// One TLS connection over a socket that does not block; whoever uses it does the waiting.
+
+import COpenSSL
+import Glibc
+
+/// What a step of a connection came to.
+public enum TLSStep {
+  case done
+  /// The step is to be tried again when the socket can be read.
+  case wantsRead
+  /// The step is to be tried again when the socket can be written.
+  case wantsWrite
+  case failed(TLSFailure)
+}
+
+/// Why a connection failed.
+public enum TLSFailure: String, CaseIterable, Sendable {
+  /// The client closed, or the network did.
+  case closed
+  /// The client did not go on in time.
+  case timeout
+  /// The client talks HTTP without TLS.
+  case plainHTTP = "plain_http"
+  /// The client offers neither TLS 1.2 nor 1.3.
+  case version
+  /// The client offers no cipher that is safe enough.
+  case cipher
+  /// The client offers no HTTP/1.1.
+  case applicationProtocol = "application_protocol"
+  /// The client's certificate is missing or not good.
+  case clientCertificate = "client_certificate"
+  /// The client does not take our certificate.
+  case rejected
+  case other
+}
+
+/// The server's end of a TLS connection.
+@safe public final class TLSConnection {
+  private let ssl: OpaquePointer
+  private let identity: TLSIdentity
+  public let socket: Int32
+
+  /// `nil` when there is no memory for it.
+  public init?(_ identity: TLSIdentity, socket: Int32) {
+    guard let ssl = unsafe SSL_new(identity.context) else { return nil }
+    unsafe self.ssl = ssl
+    self.identity = identity
+    self.socket = socket
+    guard unsafe SSL_set_fd(ssl, socket) == 1, unsafe identity.giveKey(to: ssl) else { return nil }
+  }
+
+  deinit { unsafe SSL_free(ssl) }
+
+  /// Goes on with the handshake.
+  public func handshake() -> TLSStep {
+    ERR_clear_error()
+    return unsafe step(SSL_accept(ssl))
+  }
+
+  /// Wipes the private key from this process, the identity's copy too. After the handshake, nothing needs it again.
+  public func forgetKey() {
+    unsafe SSL_certs_clear(ssl)
+    identity.forgetKey()
+  }
+
+  /// Whether bytes were taken from the socket and not yet read.
+  public var hasPending: Bool { unsafe SSL_has_pending(ssl) == 1 }
+
+  /// Reads what is there, one record at most; after `done`, no bytes are the end.
+  public func read() -> (TLSStep, [UInt8]) {
+    var step = TLSStep.done
+    ERR_clear_error()
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 16 * 1024) { buffer, count in
+      let got = unsafe SSL_read(ssl, buffer.baseAddress, Int32(buffer.count))
+      count = Int(max(got, 0))
+      if got <= 0 { step = self.step(got) }
+    }
+    return (step, bytes)
+  }
+
+  /// Writes from a position on; how many bytes went out.
+  public func write(_ bytes: [UInt8], from position: Int) -> (TLSStep, Int) {
+    ERR_clear_error()
+    let written = unsafe bytes.withUnsafeBytes { buffer in
+      unsafe SSL_write(ssl, buffer.baseAddress?.advanced(by: position), Int32(buffer.count - position))
+    }
+    return written > 0 ? (.done, Int(written)) : (step(written), 0)
+  }
+
+  /// Tells the client that nothing more follows. It is not waited for.
+  public func sendClose() {
+    ERR_clear_error()
+    _ = unsafe SSL_shutdown(ssl)
+  }
+
+  private func step(_ result: Int32) -> TLSStep {
+    if result > 0 { return .done }
+    switch unsafe SSL_get_error(ssl, result) {
+    case SSL_ERROR_WANT_READ: return .wantsRead
+    case SSL_ERROR_WANT_WRITE: return .wantsWrite
+    case SSL_ERROR_ZERO_RETURN: return .done
+    case SSL_ERROR_SYSCALL: return .failed(.closed)
+    default: return .failed(failure(openssl_reason(ERR_peek_last_error())))
+    }
+  }
+}
+
+private func failure(_ reason: Int32) -> TLSFailure {
+  switch reason {
+  case SSL_R_HTTP_REQUEST: .plainHTTP
+  case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_VERSION_TOO_LOW, SSL_R_WRONG_VERSION_NUMBER, SSL_R_UNKNOWN_PROTOCOL: .version
+  case SSL_R_NO_SHARED_CIPHER, SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, SSL_R_NO_SUITABLE_KEY_SHARE: .cipher
+  case SSL_R_NO_APPLICATION_PROTOCOL: .applicationProtocol
+  case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_CERT_LENGTH_MISMATCH:
+    .clientCertificate
+  case SSL_R_UNEXPECTED_EOF_WHILE_READING: .closed
+  // The alerts of RFC 8446 section 6.2 that are about our certificate.
+  case SSL_R_TLSV1_ALERT_UNKNOWN_CA, SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN,
+    SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    .rejected
+  default: .other
+  }
+}

@@ -1,0 +1,48 @@
+// The values that options take, as ArgumentParser reads and shows them.
+
+import AcceptLoop
+import ArgumentParser
+
+extension Address: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+  public var defaultValueDescription: String { description }
+}
+
+extension Isolation: ExpressibleByArgument {}
+extension LogFormat: ExpressibleByArgument {}
+
+/// An address, or `off`.
+struct AdminAddress: ExpressibleByArgument {
+  let address: Address?
+
+  static let any = AdminAddress(address: .any(port: 9090))
+
+  private init(address: Address?) { self.address = address }
+
+  init?(argument: String) {
+    if argument == "off" {
+      address = nil
+    } else {
+      guard let address = Address(argument) else { return nil }
+      self.address = address
+    }
+  }
+
+  var defaultValueDescription: String { address?.description ?? "off" }
+}
+
+/// Seconds, with three decimals at most, up to a day.
+struct Seconds: ExpressibleByArgument {
+  let milliseconds: Int
+
+  init(_ milliseconds: Int) { self.milliseconds = milliseconds }
+
+  init?(argument: String) {
+    guard let seconds = Double(argument), seconds >= 0, seconds <= 86_400 else { return nil }
+    milliseconds = Int((seconds * 1000).rounded())
+  }
+
+  var defaultValueDescription: String {
+    milliseconds % 1000 == 0 ? String(milliseconds / 1000) : String(Double(milliseconds) / 1000)
+  }
+}

@@ -1,0 +1,157 @@
+// pisw-serve: the webhook's server. Reads options and hands over to the accept loop.
+
+import AcceptLoop
+import ArgumentParser
+import ConfigurationSources
+import Glibc
+import POSIX
+import TLS
+import Version
+
+@main
+struct PiswServe: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pisw-serve",
+    abstract: "Serve the admission webhook over TLS: point the images of pods at a pull-through proxy registry.",
+    discussion: """
+      Every connection gets a process of its own, and so does every review. The certificate, the key, the client CA \
+      and the configuration are read again when their files change, and on SIGHUP. SIGTERM and SIGINT drain: probes of \
+      /readyz fail at once, connections go on until the delay is over; a second signal ends the server now.
+
+      The configuration comes from --config, else from the file that PISW_CONFIG names, else from \
+      /etc/pisw/config.yaml if it exists; then from REGISTRY_URL or PROXY_URL; then from --mirror. LOGLEVEL=DEBUG logs \
+      every decision. Exit status: 0 after a signal, 64 wrong options, 71 the system refused something, 78 the \
+      configuration, certificate or key cannot be used.
+      """,
+    version: version)
+
+  @Argument(help: "The configuration file, as --config.")
+  var file: String?
+
+  @Option(help: "The configuration file (YAML).")
+  var config: String?
+
+  @Option(help: "Pull what lies under UPSTREAM from under TARGET (repeatable).")
+  var mirror: [String] = []
+
+  @Option(help: "Address and port of the webhook (repeatable; default: [::]:8443).")
+  var listen: [Address] = []
+
+  @Option(help: "Address and port of metrics and probes without TLS, or off.")
+  var adminListen = AdminAddress.any
+
+  @Option(help: "The certificate, and after it those it depends on (PEM; default: /etc/pisw/tls/cert.pem).")
+  var tlsCert: String?
+
+  @Option(help: "The certificate's private key (PEM, not encrypted; default: /etc/pisw/tls/key.pem).")
+  var tlsKey: String?
+
+  @Option(help: "Demand of clients a certificate that one of these authorities vouches for (PEM).")
+  var clientCa: String?
+
+  @Option(help: "Run each review in a process of its own (request), or in its connection's (connection): faster, weaker.")
+  var isolation = Isolation.request
+
+  @Option(help: "Connections at a time; further ones wait.")
+  var maxConnections = 256
+
+  @Option(help: "Seconds for the TLS handshake.")
+  var handshakeTimeout = Seconds(5_000)
+
+  @Option(help: "Seconds for the head of a request, and again for its body, and for taking the response.")
+  var headerTimeout = Seconds(5_000)
+
+  @Option(help: "Seconds that a connection may be idle; more than the API server's 90.")
+  var idleTimeout = Seconds(120_000)
+
+  @Option(help: "Seconds for a review.")
+  var reviewTimeout = Seconds(1_000)
+
+  @Option(help: "Memory for a review, in MiB.")
+  var reviewMemory = 64
+
+  @Option(help: "Reviews at a time; further ones wait.")
+  var maxReviews = 4
+
+  @Option(help: "Seconds after SIGTERM in which new connections are still served.")
+  var drainDelay = Seconds(5_000)
+
+  @Option(help: "Seconds after SIGTERM until what has not finished is cut off.")
+  var drainTimeout = Seconds(25_000)
+
+  @Option(help: "Log lines as json, or as text (default: text on a terminal, else json).")
+  var logFormat: LogFormat?
+
+  func validate() throws {
+    if file != nil, config != nil { throw ValidationError("give the configuration file once: CONFIG or --config") }
+    if !(1...100_000).contains(maxConnections) { throw ValidationError("--max-connections must be from 1 to 100000") }
+    if !(1...4096).contains(maxReviews) { throw ValidationError("--max-reviews must be from 1 to 4096") }
+    if !(8...65_536).contains(reviewMemory) { throw ValidationError("--review-memory must be from 8 to 65536") }
+    for (name, seconds) in [
+      ("handshake", handshakeTimeout), ("header", headerTimeout), ("idle", idleTimeout), ("review", reviewTimeout),
+    ] where seconds.milliseconds == 0 {
+      throw ValidationError("--\(name)-timeout must be more than 0")
+    }
+    if drainTimeout.milliseconds < drainDelay.milliseconds {
+      throw ValidationError("--drain-timeout must be no less than --drain-delay")
+    }
+  }
+
+  func run() throws {
+    let isDebug = environment("LOGLEVEL") == "DEBUG"
+    let log = Log(format: logFormat ?? (isatty(2) == 1 ? .text : .json), isDebug: isDebug)
+    var options = ConfigurationOptions()
+    options.file = file ?? config
+    options.mirrors = mirror
+    let loaded: LoadedConfiguration
+    do throws(ConfigurationFailure) {
+      loaded = try loadConfiguration(options)
+    } catch {
+      throw end(log, error.problems, 78)
+    }
+    let sources = ServerSources(
+      tls: TLSFiles(
+        certificate: tlsCert ?? loaded.server.certificatePath ?? "/etc/pisw/tls/cert.pem",
+        key: tlsKey ?? loaded.server.keyPath ?? "/etc/pisw/tls/key.pem", clientCA: clientCa),
+      configuration: loaded.file
+    ) { () throws(LoadFailure) in
+      do throws(ConfigurationFailure) {
+        return reviewHandler(try loadConfiguration(options).policy, log)
+      } catch {
+        throw LoadFailure(problems: error.problems)
+      }
+    }
+    do throws(StartError) {
+      _ = try serve(settings(log, port: loaded.server.port), sources)
+    } catch {
+      switch error {
+      case .configuration(let problems): throw end(log, problems, 78)
+      case .system(let problem): throw end(log, [problem], 71)
+      }
+    }
+  }
+
+  private func end(_ log: Log, _ problems: [String], _ status: Int32) -> ExitCode {
+    for problem in problems { log.write(.error, problem) }
+    return ExitCode(status)
+  }
+
+  private func settings(_ log: Log, port: UInt16?) -> ServerSettings {
+    var settings = ServerSettings()
+    settings.version = version
+    settings.listen = listen.isEmpty ? [.any(port: port ?? 8443)] : listen
+    settings.admin = adminListen.address
+    settings.isolation = isolation
+    settings.maxConnections = maxConnections
+    settings.handshakeTimeout = handshakeTimeout.milliseconds
+    settings.headerTimeout = headerTimeout.milliseconds
+    settings.idleTimeout = idleTimeout.milliseconds
+    settings.reviewTimeout = reviewTimeout.milliseconds
+    settings.reviewMemory = reviewMemory << 20
+    settings.maxReviews = maxReviews
+    settings.drainDelay = drainDelay.milliseconds
+    settings.drainTimeout = drainTimeout.milliseconds
+    settings.log = log
+    return settings
+  }
+}

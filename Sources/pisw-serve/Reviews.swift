@@ -1,0 +1,118 @@
+// Between the accept loop, which knows nothing of admission, and admission, which knows nothing of servers.
+
+import AcceptLoop
+import Admission
+import HTTP1
+import JSON
+import SwapPolicy
+
+/// Answers reviews under a policy; what was decided is counted and logged.
+func reviewHandler(_ policy: SwapPolicy, _ log: Log) -> ReviewHandler {
+  let labels = ImageLabels(
+    decisions: ImageDecision.allCases.map(\.rawValue), upstreams: policy.mirrors.map(\.source))
+  return ReviewHandler(labels: labels, sample: sampleReview) { body in
+    var tally = Tally(policy.mirrors)
+    do throws(JSONError) {
+      let answer = try answer(body, under: policy) { tally.add($0, explains: log.isDebug) }
+      return outcome(answer, body, tally, log)
+    } catch {
+      let message = error.message(name: "body", in: body)
+      var line = log.line(.warning, "not a review")
+      line.add("reason", message)
+      return ReviewOutcome(
+        status: .badRequest, body: Response(RequestError(.badRequest, message)).body, result: .invalid, images: [],
+        line: line)
+    }
+  }
+}
+
+private func outcome(_ answer: Answer, _ body: [UInt8], _ tally: Tally, _ log: Log) -> ReviewOutcome {
+  let isPatched = answer.podFault == nil && tally.redirected > 0
+  var line = log.line(answer.podFault == nil ? .info : .warning, "review")
+  if let subject = answer.subject {
+    line.add("uid", subject.uid)
+    line.add("namespace", subject.namespace)
+    line.add("name", subject.name)
+    line.add("operation", subject.operation)
+    line.add("dryRun", subject.isDryRun)
+  }
+  line.add("images", tally.images)
+  line.add("swapped", isPatched ? tally.redirected : 0)
+  line.add("result", isPatched ? "patched" : "unchanged")
+  if let fault = answer.podFault { line.add("fault", fault.message(name: "body", in: body)) }
+  if let reason = answer.notReviewed { line.add("leftAlone", reason.rawValue) }
+  for (i, explanation) in tally.explanations.enumerated() { line.add("decision\(i)", explanation) }
+  return ReviewOutcome(
+    status: .ok, body: answer.body, result: isPatched ? .patched : .unchanged,
+    images: answer.podFault == nil ? tally.counts : [], line: line)
+}
+
+/// The names under which decisions are counted.
+private enum ImageDecision: String, CaseIterable {
+  case redirected
+  case alreadyRedirected = "already_redirected"
+  case ignored
+  case noMirror = "no_mirror"
+  case outOfScope = "out_of_scope"
+  case unchanged
+  case notChangeable = "not_changeable"
+  case missing
+  case placeholder
+  case invalid
+
+  init(_ verdict: ImageOutcome.Verdict) {
+    switch verdict {
+    case .outOfScope: self = .outOfScope
+    case .notChangeable: self = .notChangeable
+    case .unchanged: self = .unchanged
+    case .missing, .decided(.empty): self = .missing
+    case .decided(.redirected): self = .redirected
+    case .decided(.placeholder): self = .placeholder
+    case .decided(.invalid), .decided(.noRegistry), .decided(.invalidResult): self = .invalid
+    case .decided(.alreadyRedirected): self = .alreadyRedirected
+    case .decided(.ignored): self = .ignored
+    case .decided(.noMirror): self = .noMirror
+    }
+  }
+}
+
+/// The images of one review, counted.
+private struct Tally {
+  private let mirrors: [Mirror]
+  private(set) var images = 0
+  private(set) var redirected = 0
+  private(set) var counts: [ImageCount] = []
+  private(set) var explanations: [String] = []
+
+  init(_ mirrors: [Mirror]) { self.mirrors = mirrors }
+
+  mutating func add(_ image: ImageOutcome, explains: Bool) {
+    images += 1
+    // A line of the log stays small enough that a pipe keeps it whole.
+    if explains, explanations.count < 12 { explanations.append(image.explanation) }
+    let decision = ImageDecision(image.verdict)
+    var upstream: Int?
+    switch image.verdict {
+    case .decided(.redirected(_, let mirror)):
+      redirected += 1
+      upstream = mirrors.firstIndex { $0 === mirror }
+    case .decided(.alreadyRedirected(let mirror)), .decided(.invalidResult(_, let mirror)):
+      upstream = mirrors.firstIndex { $0 === mirror }
+    default: break
+    }
+    let index = ImageDecision.allCases.firstIndex(of: decision) ?? 0
+    if let i = counts.firstIndex(where: { $0.decision == index && $0.upstream == upstream }) {
+      counts[i].count += 1
+    } else {
+      counts.append(ImageCount(decision: index, upstream: upstream, count: 1))
+    }
+  }
+}
+
+/// A review of a pod whose image a mirror of docker.io would redirect.
+private let sampleReview = Array(
+  """
+  {"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"warm-up","resource":{"group":"",\
+  "version":"v1","resource":"pods"},"operation":"CREATE","namespace":"default","object":{"kind":"Pod","apiVersion":"v1",\
+  "metadata":{"name":"warm-up","labels":{"app":"warm-up"}},"spec":{"containers":[{"name":"warm-up","image":"nginx"}]}}}}
+  """.utf8)
