@@ -39,7 +39,8 @@ public struct Address: Equatable, Sendable {
     let port = unsafe withUnsafeBytes(of: &storage) { bytes in
       // Both kinds of address have the port in bytes 2 and 3; the number begins at byte 8 or 4.
       _ = unsafe inet_ntop(
-        Int32(isIPv6 ? AF_INET6 : AF_INET), bytes.baseAddress?.advanced(by: isIPv6 ? 8 : 4), &text, socklen_t(text.count))
+        Int32(isIPv6 ? AF_INET6 : AF_INET), bytes.baseAddress?.advanced(by: isIPv6 ? 8 : 4), &text,
+        socklen_t(text.count))
       return unsafe UInt16(bytes[2]) << 8 | UInt16(bytes[3])
     }
     self.init(host: String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self), port: port)
@@ -65,4 +66,3 @@ public struct Address: Equatable, Sendable {
     }
   }
 }
-

@@ -11,9 +11,12 @@ func serveAdmin(_ settings: ServerSettings, _ socket: Int32, isDraining: Bool, _
   var parser = RequestParser(limits: RequestLimits(body: 0))
   var response: Response
   do throws(RequestError) {
-    guard let request = try receive(stream, &parser, before: .after(milliseconds: settings.headerTimeout)) else { return }
+    guard let request = try receive(stream, &parser, before: .after(milliseconds: settings.headerTimeout)) else {
+      return
+    }
     switch try adminEndpoint(of: request) {
-    case .metrics: response = Response(.ok, contentType: "text/plain; version=0.0.4; charset=utf-8", body: counters.text)
+    case .metrics:
+      response = Response(.ok, contentType: "text/plain; version=0.0.4; charset=utf-8", body: counters.text)
     case .health, .mutate: response = .well
     case .readiness:
       if isDraining { throw RequestError(.serviceUnavailable, "shutting down") }

@@ -41,7 +41,10 @@ struct ConnectionProcess<Connection: Stream> {
   private var settings: ServerSettings { context.settings }
   private var log: Log { context.settings.log }
 
-  init(_ context: ConnectionContext, _ stream: Connection, _ slot: SharedState.Slot, _ peer: Address, _ handler: ReviewHandler)
+  init(
+    _ context: ConnectionContext, _ stream: Connection, _ slot: SharedState.Slot, _ peer: Address,
+    _ handler: ReviewHandler
+  )
     throws(SystemError)
   {
     self.context = context
@@ -66,7 +69,8 @@ struct ConnectionProcess<Connection: Stream> {
         stream.linger(before: .after(milliseconds: settings.headerTimeout))
         return
       case .request(let request):
-        let mustClose = !request.keepsAlive || !request.isHTTP11 || !refresh() || context.state.isDraining || slot.givesWay
+        let mustClose =
+          !request.keepsAlive || !request.isHTTP11 || !refresh() || context.state.isDraining || slot.givesWay
         let response = answer(request, isLast: mustClose)
         context.bodyTokens.putBack(slot)
         guard respond(response, to: request, isClosing: mustClose) else { return }
@@ -302,7 +306,8 @@ func serveWebhook(
   }
 }
 
-private func negotiate(_ connection: TLSConnection, _ slot: SharedState.Slot, before deadline: Deadline) -> TLSFailure? {
+private func negotiate(_ connection: TLSConnection, _ slot: SharedState.Slot, before deadline: Deadline) -> TLSFailure?
+{
   while true {
     let waited: Waited
     switch connection.handshake() {

@@ -64,7 +64,9 @@ struct Counters {
     if labels.count > 16 { labels.removeFirst() }
     // Each kind that a counter can have is there from the start, at zero.
     for upstream in new.upstreams {
-      for decision in new.decisions.prefix(1) { images[ImageKey(decision: decision, upstream: upstream), default: 0] += 0 }
+      for decision in new.decisions.prefix(1) {
+        images[ImageKey(decision: decision, upstream: upstream), default: 0] += 0
+      }
     }
   }
 
@@ -124,7 +126,8 @@ extension Counters {
       out.sample(
         "pisw_images_total", [("decision", key.decision), ("upstream", key.upstream)], images[key, default: 0])
     }
-    out.family("pisw_review_duration_seconds", "histogram", "How long reviews took, the start of their process included.")
+    out.family(
+      "pisw_review_duration_seconds", "histogram", "How long reviews took, the start of their process included.")
     var sum = 0
     for (i, bound) in Counters.bounds.enumerated() {
       sum += durations[i]
@@ -166,7 +169,8 @@ extension Counters {
       out.sample("pisw_reloads_total", [("file", key.file), ("result", key.result)], reloads[key, default: 0])
     }
     if certificateExpiry >= 0 {
-      out.family("pisw_certificate_expiry_timestamp_seconds", "gauge", "When the certificate ends, in seconds since 1970.")
+      out.family(
+        "pisw_certificate_expiry_timestamp_seconds", "gauge", "When the certificate ends, in seconds since 1970.")
       out.sample("pisw_certificate_expiry_timestamp_seconds", [], certificateExpiry)
     }
     return out.bytes

@@ -305,7 +305,9 @@ extension Listener {
       if entry.givesWay { break }
       let isIdle = entry.phase == .idle
       guard isIdle || (entry.phase == .handshake && entry.since < now - 1000) else { continue }
-      if let other = victim, (other.isIdle && !isIdle) || (other.isIdle == isIdle && other.since <= entry.since) { continue }
+      if let other = victim, (other.isIdle && !isIdle) || (other.isIdle == isIdle && other.since <= entry.since) {
+        continue
+      }
       victim = (child, entry.since, isIdle)
     }
     if let victim, let slot = children[victim.child], let slot {
@@ -375,7 +377,9 @@ extension Listener {
   /// Ends connections that have been busy with one request for longer than any can take.
   private func watchOverConnections() {
     for (child, slot) in children {
-      guard let slot, case let entry = state[slot: slot], entry.phase == .busy || entry.phase == .handshake else { continue }
+      guard let slot, case let entry = state[slot: slot], entry.phase == .busy || entry.phase == .handshake else {
+        continue
+      }
       if entry.since < now - settings.longestRequest { kill(child, SIGKILL) }
     }
   }
@@ -413,7 +417,8 @@ extension Listener {
 
 /// The size of this process's memory, in bytes: all that is mapped (0), or what is resident (1).
 private func memoryPages(_ field: Int) -> Int {
-  guard let text = try? Descriptor.reading("/proc/self/statm", { file throws(SystemError) in try file.read(atMost: 256) })
+  guard
+    let text = try? Descriptor.reading("/proc/self/statm", { file throws(SystemError) in try file.read(atMost: 256) })
   else { return 0 }
   let fields = text.split(separator: UInt8(ascii: " "))
   guard fields.indices.contains(field) else { return 0 }

@@ -128,9 +128,12 @@ private func timestamp() -> String {
   var parts = unsafe tm()
   var seconds = now.tv_sec
   unsafe gmtime_r(&seconds, &parts)
-  let date = unsafe [padded(Int(parts.tm_year) + 1900, 4), padded(Int(parts.tm_mon) + 1, 2), padded(Int(parts.tm_mday), 2)]
+  let date = unsafe [
+    padded(Int(parts.tm_year) + 1900, 4), padded(Int(parts.tm_mon) + 1, 2), padded(Int(parts.tm_mday), 2),
+  ]
   let time = unsafe [padded(Int(parts.tm_hour), 2), padded(Int(parts.tm_min), 2), padded(Int(parts.tm_sec), 2)]
-  return date.joined(separator: "-") + "T" + time.joined(separator: ":") + "." + padded(now.tv_nsec / 1_000_000, 3) + "Z"
+  return date.joined(separator: "-") + "T" + time.joined(separator: ":") + "." + padded(now.tv_nsec / 1_000_000, 3)
+    + "Z"
 }
 
 private func padded(_ number: Int, _ width: Int) -> String {

@@ -116,7 +116,8 @@ struct ReviewRunner {
   }
 
   private func failed(_ fault: ReviewFault) -> Ended {
-    let words = (try? lastWords.isReadable(before: .after(milliseconds: 0))) == true
+    let words =
+      (try? lastWords.isReadable(before: .after(milliseconds: 0))) == true
       ? (try? lastWords.read(atMost: 64 * 1024)) ?? [] : []
     // The first line tells the most.
     return .failed(fault, lastWords: String(decoding: words.prefix { $0 != 0x0A }, as: UTF8.self))

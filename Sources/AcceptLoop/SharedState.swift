@@ -90,7 +90,9 @@ enum Phase: UInt64 {
     fileprivate func step() { state[start + 3] &+= 1 }
 
     fileprivate func holds(_ kind: TokenPipe.Kind) -> Bool { state[start + 4 + kind.rawValue] != 0 }
-    fileprivate func setHolds(_ kind: TokenPipe.Kind, _ holds: Bool) { state[start + 4 + kind.rawValue] = holds ? 1 : 0 }
+    fileprivate func setHolds(_ kind: TokenPipe.Kind, _ holds: Bool) {
+      state[start + 4 + kind.rawValue] = holds ? 1 : 0
+    }
   }
 }
 

@@ -71,7 +71,9 @@ func writeInTime(_ bytes: [UInt8], to descriptor: Int32) {
   while position < bytes.count, wait(for: descriptor, POLLOUT, before: .after(milliseconds: 100)) == .ready {
     // A pipe that is ready has room for so much.
     let count = min(bytes.count - position, Int(PIPE_BUF))
-    let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress?.advanced(by: position), count) }
+    let written = unsafe bytes.withUnsafeBytes {
+      unsafe Glibc.write(descriptor, $0.baseAddress?.advanced(by: position), count)
+    }
     if written < 0 && errno != EAGAIN && errno != EINTR { return }
     position += max(written, 0)
   }

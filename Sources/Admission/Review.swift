@@ -29,7 +29,11 @@ struct Review {
   var podFault: JSONError?
 
   enum Subresource { case none, ephemeralContainers, other }
-  enum Operation: String { case create = "CREATE", update = "UPDATE", other = "OTHER" }
+  enum Operation: String {
+    case create = "CREATE"
+    case update = "UPDATE"
+    case other = "OTHER"
+  }
 }
 
 extension ReviewSubject {

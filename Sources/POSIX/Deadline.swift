@@ -12,7 +12,9 @@ public struct Deadline: Sendable {
 
   public static func after(seconds: Int) -> Deadline { after(milliseconds: seconds * 1000) }
 
-  public static func after(milliseconds: Int) -> Deadline { Deadline(nanoseconds: monotonicNow() + milliseconds * 1_000_000) }
+  public static func after(milliseconds: Int) -> Deadline {
+    Deadline(nanoseconds: monotonicNow() + milliseconds * 1_000_000)
+  }
 
   /// How long until then, as poll(2) takes it; 0 when it has passed, -1 for never.
   public var milliseconds: Int32 { isNever ? -1 : Int32(max(0, (nanoseconds - monotonicNow() + 999_999) / 1_000_000)) }

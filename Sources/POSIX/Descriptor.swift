@@ -113,7 +113,9 @@ public struct Descriptor: Sendable {
   }
 
   /// Whether bytes, or the end, can be read before the deadline.
-  public func isReadable(before deadline: Deadline) throws(SystemError) -> Bool { try isReady(POLLIN, before: deadline) }
+  public func isReadable(before deadline: Deadline) throws(SystemError) -> Bool {
+    try isReady(POLLIN, before: deadline)
+  }
 
   private func isReady(_ events: Int32, before deadline: Deadline) throws(SystemError) -> Bool {
     var entry = pollfd(fd: number, events: Int16(events), revents: 0)

@@ -4,7 +4,6 @@ import ConfigurationSources
 import Glibc
 import OneShot
 import POSIX
-import POSIX
 
 func run() -> ExitStatus {
   ignoreBrokenPipes()

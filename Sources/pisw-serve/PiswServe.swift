@@ -49,7 +49,8 @@ struct PiswServe: ParsableCommand {
   @Option(help: "Demand of clients a certificate that one of these authorities vouches for (PEM).")
   var clientCa: String?
 
-  @Option(help: "Run each review in a process of its own (request), or in its connection's (connection): faster, weaker.")
+  @Option(
+    help: "Run each review in a process of its own (request), or in its connection's (connection): faster, weaker.")
   var isolation = Isolation.request
 
   @Option(help: "Connections at a time; further ones wait.")
