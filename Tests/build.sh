@@ -12,19 +12,21 @@ missing=()
 command -v pkg-config >/dev/null || missing+=(pkg-config)
 [ -e /usr/include/yaml.h ] || missing+=(libyaml-dev)
 [ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
-[ -e /usr/include/seccomp.h ] || missing+=(libseccomp-dev)
 [ "${#missing[@]}" -eq 0 ] || Tests/install.sh "${missing[@]}"
 
 mkdir -p .build
 # What a run of a millisecond notices (Tests/bench/run.sh): types found by their accessors instead of by demangling
-# their names, and the functions that every run needs side by side in the file (Tests/bench/startup-order.sh).
+# their names, and the functions that every run needs side by side in the file (Tests/bench/order.sh).
 flags=(-Xswiftc -static-executable
   -Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors
-  -Xswiftc -use-ld=lld -Xlinker "--symbol-ordering-file=$PWD/Tests/bench/startup.order"
-  -Xlinker --no-warn-symbol-ordering)
+  -Xswiftc -use-ld=lld -Xlinker --no-warn-symbol-ordering)
 [ $# -gt 0 ] || set -- pisw-mutate pisw-serve
 for product; do
-  if ! swift build -c release --product "$product" "${flags[@]}" --scratch-path .build/static >.build/static.log 2>&1; then
+  own=(-Xlinker "--symbol-ordering-file=$PWD/Tests/bench/startup.order")
+  # The server moves its most needed code into a huge page, where that begins on one (posix_forget_startup).
+  if [ "$product" != pisw-mutate ]; then own=(-Xlinker "--symbol-ordering-file=$PWD/Tests/bench/serve.order" -Xlinker -z -Xlinker separate-loadable-segments -Xlinker -z -Xlinker max-page-size=2097152); fi
+  if ! swift build -c release --product "$product" "${flags[@]}" "${own[@]}" --scratch-path .build/static \
+    >.build/static.log 2>&1; then
     cat .build/static.log >&2
     exit 70
   fi

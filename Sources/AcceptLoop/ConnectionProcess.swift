@@ -16,8 +16,6 @@ struct ConnectionContext {
   let reports: Int32
   /// How much is mapped before any work, in bytes.
   let addressSpace: Int
-  let reviewSandbox: Sandbox
-  let closingSandbox: Sandbox
   let loadHandler: () throws(LoadFailure) -> ReviewHandler
 
   func report(_ report: Report) {
@@ -71,8 +69,8 @@ struct ConnectionProcess<Connection: Stream> {
       case .request(let request):
         let mustClose =
           !request.keepsAlive || !request.isHTTP11 || !refresh() || context.state.isDraining || slot.givesWay
-        let response = answer(request, isLast: mustClose)
-        context.bodyTokens.putBack(slot)
+        let response = answer(request, isLast: mustClose && !parser.hasMore)
+        if context.bodyTokens.putBack(slot) { posix_trim_heap() }
         guard respond(response, to: request, isClosing: mustClose) else { return }
         if mustClose {
           if parser.hasMore { stream.linger(before: .after(milliseconds: settings.headerTimeout)) }
@@ -198,49 +196,56 @@ extension ConnectionProcess {
   }
 
   private mutating func review(_ body: [UInt8], isLast: Bool) throws(RequestError) -> Response {
-    try takeTurn(context.reviewTokens)
-    let start = monotonicNow()
-    let ended = run(body, isLast: isLast)
-    context.reviewTokens.putBack(slot)
+    let ended: ReviewRunner.Ended
+    let start: Int
+    switch settings.isolation {
+    case .request:
+      try takeTurn(context.reviewTokens)
+      start = monotonicNow()
+      ended = isLast ? .answered(runLast(body)) : runner.run(body, limits(for: body), handler.answer)
+      context.reviewTokens.putBack(slot)
+    case .connection:
+      start = monotonicNow()
+      ended = .answered(handler.answer(body))
+    }
     let microseconds = (monotonicNow() - start) / 1000
-    var line: LogLine
+    var fields = log.fields
     let response: Response
     switch ended {
     case .answered(let outcome):
       context.report(.review(outcome.result, microseconds: microseconds, images: outcome.images, labels: labels))
-      line = outcome.line
-      response = Response(outcome.status, contentType: "application/json", body: outcome.body)
+      fields = outcome.fields
+      fields.add("duration", microseconds: microseconds)
+      log.write(outcome.level, outcome.message, fields)
+      return outcome.response
     case .failed(let fault, let lastWords):
       context.report(.reviewEnded(fault))
-      context.report(.review(.failed, microseconds: microseconds, images: [], labels: labels))
-      line = log.line(.error, "review failed")
-      line.add("reason", fault.description)
-      if !lastWords.isEmpty { line.add("detail", lastWords) }
+      fields.add("reason", fault.description)
+      if !lastWords.isEmpty { fields.add("detail", lastWords) }
       response = Response(RequestError(.internalServerError, "the review failed: " + fault.description))
     case .notStarted(let error):
-      context.report(.review(.failed, microseconds: microseconds, images: [], labels: labels))
-      line = log.line(.error, "review failed")
-      line.add("reason", "no process for it: " + error.description)
+      fields.add("reason", "no process for it: " + error.description)
       response = Response(RequestError(.serviceUnavailable, "no process for the review"))
     }
-    line.add("duration", microseconds: microseconds)
-    log.write(line)
+    context.report(.review(.failed, microseconds: microseconds, images: [], labels: labels))
+    fields.add("duration", microseconds: microseconds)
+    log.write(.error, "review failed", fields)
     return response
   }
 
-  private func run(_ body: [UInt8], isLast: Bool) -> ReviewRunner.Ended {
-    let limits = ReviewLimits(
-      addressSpace: context.addressSpace + body.capacity + settings.reviewMemory, timeout: settings.reviewTimeout,
-      sandbox: isLast ? context.closingSandbox : context.reviewSandbox)
-    switch settings.isolation {
-    case .connection: return .answered(handler.answer(body))
-    case .request where isLast:
-      // This process has nothing left to do but this review: it is the review's.
-      limits.enter(isAlone: false)
-      defer { posix_stop_timer() }
-      return .answered(handler.answer(body))
-    case .request: return runner.run(body, limits, handler.answer)
-    }
+  /// Runs the last review of a connection: its process has nothing left to do, so it is the review's.
+  private func runLast(_ body: [UInt8]) -> ReviewOutcome {
+    limits(for: body).enter()
+    defer { posix_stop_timer() }
+    return handler.answer(body)
+  }
+
+  private func limits(for body: [UInt8]) -> ReviewLimits {
+    // What the connection has in memory beside the body is less than two more of it, and 16 MiB.
+    ReviewLimits(
+      memory: settings.reviewMemory,
+      addressSpace: context.addressSpace + settings.reviewMemory + 3 * body.capacity + (16 << 20),
+      timeout: settings.reviewTimeout)
   }
 
   /// - Parameter request: `nil` when it could not be read.
@@ -258,11 +263,11 @@ extension ConnectionProcess {
     context.report(.refused(status: response.status.rawValue))
     // A review that could not be answered has a line of its own, and probes while draining are no news.
     if request?.path == "/mutate" && request?.method == "POST" || response.status == .serviceUnavailable { return }
-    var line = log.line(.info, "request refused")
-    line.add("status", response.status.rawValue)
-    line.add("peer", peer.description)
-    line.add("reason", String(decoding: response.body.dropFirst(10).dropLast(3), as: UTF8.self))
-    log.write(line)
+    var fields = log.fields
+    fields.add("status", response.status.rawValue)
+    fields.add("peer", peer.description)
+    fields.add("reason", String(decoding: response.body.dropFirst(10).dropLast(3), as: UTF8.self))
+    log.write(.info, "request refused", fields)
   }
 }
 
@@ -286,10 +291,10 @@ func serveWebhook(
   connection.forgetKey()
   if let failure {
     context.report(.handshakeFailed(failure))
-    var line = context.settings.log.line(.info, "TLS handshake failed")
-    line.add("reason", failure.rawValue)
-    line.add("peer", peer.description)
-    context.settings.log.write(line)
+    var fields = context.settings.log.fields
+    fields.add("reason", failure.rawValue)
+    fields.add("peer", peer.description)
+    context.settings.log.write(.info, "TLS handshake failed", fields)
     if failure == .plainHTTP {
       let plain = PlainConnection(socket: socket)
       let error = RequestError(.badRequest, "HTTP without TLS; expected https://")
@@ -298,6 +303,7 @@ func serveWebhook(
     }
     return
   }
+  connection.keepFromChildren()
   do throws(SystemError) {
     var process = try ConnectionProcess(context, connection, slot, peer, handler)
     process.run()

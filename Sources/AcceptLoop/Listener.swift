@@ -17,7 +17,8 @@ struct Listener {
   let bodyTokens: TokenPipe
   let signals: Int32
   let reports: (reading: Descriptor, writing: Int32)
-  let sandboxes: (review: Sandbox, closing: Sandbox)
+  /// Whether the pipe holds the reports of a quarter of a second: waking up for each would cost more than a review.
+  let hasRoomForReports: Bool
   var webhookSockets: [Int32] = []
   var adminSockets: [Int32] = []
   /// The processes that were forked, with their slots; those without one serve the admin port.
@@ -42,6 +43,8 @@ struct Listener {
   init(_ settings: ServerSettings, _ sources: ServerSources) throws(StartError) {
     self.settings = settings
     self.sources = sources
+    posix_keep_heap()
+    posix_forget_startup()
     do throws(LoadFailure) {
       handler = try sources.loadHandler()
     } catch {
@@ -57,6 +60,9 @@ struct Listener {
     } catch {
       throw .configuration([error.description])
     }
+    if posix_has_sandbox() == 0 {
+      settings.log.write(.warning, "no seccomp here: reviews are bounded, but may call the system")
+    }
     do throws(SystemError) {
       if posix_harden() != 0 { throw .last }
       signals = posix_take_signals()
@@ -67,7 +73,7 @@ struct Listener {
       var ends: [Int32] = [0, 0]
       guard unsafe posix_pipe(&ends, 1, 1 << 20) == 0 else { throw .last }
       reports = (Descriptor(number: ends[0]), ends[1])
-      sandboxes = (try Sandbox(talks: false), try Sandbox(talks: true))
+      hasRoomForReports = posix_pipe_capacity(ends[1]) >= 1 << 20
     } catch {
       throw .system(error.description)
     }
@@ -84,7 +90,7 @@ struct Listener {
   mutating func run() -> ServerEnd {
     while true {
       var entries = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
-      entries.append(pollfd(fd: reports.reading.number, events: Int16(POLLIN), revents: 0))
+      if !hasRoomForReports { entries.append(pollfd(fd: reports.reading.number, events: Int16(POLLIN), revents: 0)) }
       let accepting = isAccepting ? webhookSockets : []
       let admin = adminCount < settings.maxAdminConnections ? adminSockets : []
       for socket in accepting + admin { entries.append(pollfd(fd: socket, events: Int16(POLLIN), revents: 0)) }
@@ -110,7 +116,7 @@ struct Listener {
   private func nextWake() -> Int32 {
     if pausedUntil > now { return Int32(pausedUntil - now) }
     if drainStart != nil || tokensMayBeLost { return 50 }
-    return children.isEmpty ? -1 : 1000
+    return children.isEmpty ? -1 : 250
   }
 }
 
@@ -130,10 +136,10 @@ extension Listener {
     _ = unsafe withUnsafeMutableBytes(of: &own) { bytes in
       unsafe getsockname(socket, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), &length)
     }
-    var line = log.line(.info, "listening")
-    line.add("port", name)
-    line.add("address", Address(own).description)
-    log.write(line)
+    var fields = log.fields
+    fields.add("port", name)
+    fields.add("address", Address(own).description)
+    log.write(.info, "listening", fields)
     return socket
   }
 
@@ -211,10 +217,10 @@ extension Listener {
       if exit < 0 {
         let process = slot == nil ? "admin" : "connection"
         counters.countEnd(of: process, reason: signalName(-exit))
-        var line = log.line(.warning, "process ended by a signal")
-        line.add("process", process)
-        line.add("signal", signalName(-exit))
-        log.write(line)
+        var fields = log.fields
+        fields.add("process", process)
+        fields.add("signal", signalName(-exit))
+        log.write(.warning, "process ended by a signal", fields)
         if slot != nil {
           tokensMayBeLost = true
           if isCrash(-exit) { noteCrash() }
@@ -250,9 +256,9 @@ extension Listener {
         log.write(.info, "certificate reloaded")
       } catch {
         counters.countReload(of: "certificate", isSuccess: false)
-        var line = log.line(.error, "certificate not reloaded, the old one stays in force")
-        line.add("reason", error.description)
-        log.write(line)
+        var fields = log.fields
+        fields.add("reason", error.description)
+        log.write(.error, "certificate not reloaded, the old one stays in force", fields)
       }
     }
     if isConfigurationChanged {
@@ -264,9 +270,9 @@ extension Listener {
       } catch {
         counters.countReload(of: "configuration", isSuccess: false)
         for problem in error.problems {
-          var line = log.line(.error, "configuration not reloaded, the old one stays in force")
-          line.add("reason", problem)
-          log.write(line)
+          var fields = log.fields
+          fields.add("reason", problem)
+          log.write(.error, "configuration not reloaded, the old one stays in force", fields)
         }
       }
     }
@@ -329,8 +335,7 @@ extension Listener {
     entry.enter(.handshake)
     let context = ConnectionContext(
       settings: settings, state: state, reviewTokens: reviewTokens, bodyTokens: bodyTokens, reports: reports.writing,
-      addressSpace: addressSpace, reviewSandbox: sandboxes.review, closingSandbox: sandboxes.closing,
-      loadHandler: sources.loadHandler)
+      addressSpace: addressSpace, loadHandler: sources.loadHandler)
     forkChild(socket, slot: slot) { listener in
       listener.state.keepFromChildren()
       serveWebhook(context, socket, entry, peer, listener.identity, listener.handler)
@@ -401,9 +406,9 @@ extension Listener {
       for child in children.keys { kill(child, SIGUSR1) }
     }
     if now >= drainStart + settings.drainTimeout {
-      var line = log.line(.warning, "not drained in time, connections are cut off")
-      line.add("connections", children.count)
-      log.write(line)
+      var fields = log.fields
+      fields.add("connections", children.count)
+      log.write(.warning, "not drained in time, connections are cut off", fields)
       return cutOff()
     }
     return nil

@@ -1,5 +1,6 @@
 // The log: one line for each event on standard error, as JSON or for people.
 
+import CPOSIX
 import Glibc
 import JSON
 import POSIX
@@ -9,59 +10,68 @@ public enum LogFormat: String, CaseIterable, Sendable {
   case text
 }
 
-public enum LogLevel: String, Sendable {
-  case debug, info, warning, error
+public enum LogLevel: String, CaseIterable, Sendable {
+  case info, warning, error
 }
 
 /// Where lines go, and how they look.
 public struct Log: Sendable {
   public let format: LogFormat
   public let isDebug: Bool
+  private let descriptor: Int32
 
   public init(format: LogFormat, isDebug: Bool) {
     self.format = format
     self.isDebug = isDebug
+    // Opened once more, so that writing does not block and other programs that have it do not notice.
+    let own = posix_reopen(2)
+    descriptor = own < 0 ? 2 : own
   }
 
-  /// Begins a line.
-  public func line(_ level: LogLevel, _ message: String) -> LogLine { LogLine(level, message, format) }
+  /// No fields yet.
+  public var fields: LogFields { LogFields(format) }
 
   /// Writes a line. One that cannot be written has nowhere else to go; nothing waits for a reader that is slow.
-  public func write(_ line: LogLine) {
-    writeInTime(line.finished, to: 2)
+  public func write(_ level: LogLevel, _ message: String, _ fields: LogFields? = nil) {
+    writeInTime(line(level, message, fields), to: descriptor, mayBlock: descriptor == 2)
   }
 
-  /// Writes a line that needs no more than its message.
-  public func write(_ level: LogLevel, _ message: String) { write(line(level, message)) }
+  /// A whole line: time, level and message, then the fields.
+  func line(_ level: LogLevel, _ message: String, _ fields: LogFields?) -> [UInt8] {
+    var line: [UInt8] = []
+    line.reserveCapacity(128 + message.utf8.count + (fields?.bytes.count ?? 0))
+    switch format {
+    case .json:
+      line.append("{\"time\":\"")
+      line.appendTimestamp()
+      line.append("\",\"level\":\"")
+      line.append(level.rawValue)
+      line.append("\",\"message\":")
+      line.appendJSONString(message)
+      if let fields { line += fields.bytes }
+      line.append("}\n")
+    case .text:
+      line.appendTimestamp()
+      line.append(" ")
+      line.append(level.rawValue)
+      line.append(": ")
+      line.append(asciiEscaped(message))
+      if let fields { line += fields.bytes }
+      line.append("\n")
+    }
+    return line
+  }
 }
 
-/// One line in the making: time, level, message, and what is added.
-public struct LogLine: Sendable {
+/// What a line tells beside time, level and message.
+public struct LogFields: Sendable {
   private(set) var bytes: [UInt8] = []
   private let format: LogFormat
 
-  init(_ level: LogLevel, _ message: String, _ format: LogFormat) {
-    self.format = format
-    bytes.reserveCapacity(512)
-    switch format {
-    case .json:
-      bytes.append("{\"time\":\"")
-      bytes.append(timestamp())
-      bytes.append("\",\"level\":\"")
-      bytes.append(level.rawValue)
-      bytes.append("\",\"message\":")
-      bytes.appendJSONString(message)
-    case .text:
-      bytes.append(timestamp())
-      bytes.append(" ")
-      bytes.append(level.rawValue)
-      bytes.append(": ")
-      bytes.append(asciiEscaped(message))
-    }
-  }
+  init(_ format: LogFormat) { self.format = format }
 
-  /// A line that another process began.
-  init(begun bytes: [UInt8], _ format: LogFormat) {
+  /// Fields that another process wrote.
+  init(written bytes: [UInt8], _ format: LogFormat) {
     self.bytes = bytes
     self.format = format
   }
@@ -96,20 +106,14 @@ public struct LogLine: Sendable {
 
   private mutating func begin(_ name: String) {
     if format == .json {
-      bytes.append(",")
-      bytes.appendJSONString(name)
-      bytes.append(":")
+      bytes.append(",\"")
+      bytes.append(name)
+      bytes.append("\":")
     } else {
       bytes.append(" ")
       bytes.append(name)
       bytes.append("=")
     }
-  }
-
-  fileprivate var finished: [UInt8] {
-    var line = bytes
-    line.append(format == .json ? "}\n" : "\n")
-    return line
   }
 }
 
@@ -121,22 +125,50 @@ func decimal(_ parts: Int, digits: Int) -> String {
   return String(fraction[..<point]) + "." + String(fraction[point...])
 }
 
-/// The time of day as RFC 3339 has it, in UTC, to the millisecond.
-private func timestamp() -> String {
-  var now = timespec()
-  unsafe clock_gettime(CLOCK_REALTIME, &now)
-  var parts = unsafe tm()
-  var seconds = now.tv_sec
-  unsafe gmtime_r(&seconds, &parts)
-  let date = unsafe [
-    padded(Int(parts.tm_year) + 1900, 4), padded(Int(parts.tm_mon) + 1, 2), padded(Int(parts.tm_mday), 2),
-  ]
-  let time = unsafe [padded(Int(parts.tm_hour), 2), padded(Int(parts.tm_min), 2), padded(Int(parts.tm_sec), 2)]
-  return date.joined(separator: "-") + "T" + time.joined(separator: ":") + "." + padded(now.tv_nsec / 1_000_000, 3)
-    + "Z"
+extension [UInt8] {
+  /// Appends the time of day as RFC 3339 has it, in UTC, to the millisecond.
+  fileprivate mutating func appendTimestamp() {
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &now)
+    let (year, month, day) = civilDate(daysSince1970: now.tv_sec / 86_400)
+    let second = now.tv_sec % 86_400
+    append(year, digits: 4)
+    append("-")
+    append(month, digits: 2)
+    append("-")
+    append(day, digits: 2)
+    append("T")
+    append(second / 3600, digits: 2)
+    append(":")
+    append(second / 60 % 60, digits: 2)
+    append(":")
+    append(second % 60, digits: 2)
+    append(".")
+    append(now.tv_nsec / 1_000_000, digits: 3)
+    append("Z")
+  }
+
+  private mutating func append(_ number: Int, digits: Int) {
+    var power = 1
+    for _ in 1..<digits { power *= 10 }
+    while power > 0 {
+      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / power % 10))
+      power /= 10
+    }
+  }
 }
 
-private func padded(_ number: Int, _ width: Int) -> String {
-  let text = String(number)
-  return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
+/// The date so many days after 1 January 1970. gmtime_r(3) reads the time zone first, and takes locks.
+///
+/// Years are counted from 1 March, so that a leap day is the last of its year, in eras of 400 years, which are all alike
+/// (146 097 days).
+func civilDate(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
+  let day = days + 719_468
+  let era = day / 146_097
+  let dayOfEra = day % 146_097
+  let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+  let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+  let monthFromMarch = (5 * dayOfYear + 2) / 153
+  let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+  return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * monthFromMarch + 2) / 5 + 1)
 }

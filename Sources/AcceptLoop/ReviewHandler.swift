@@ -70,14 +70,22 @@ public struct ReviewOutcome: Sendable {
   public var body: [UInt8]
   public var result: ReviewResult
   public var images: [ImageCount]
-  /// The line for the log, to which the time it took is added.
-  public var line: LogLine
+  /// What the log tells of it; the time it took is added.
+  public var level: LogLevel
+  public var fields: LogFields
 
-  public init(status: Status, body: [UInt8], result: ReviewResult, images: [ImageCount], line: LogLine) {
+  public init(
+    status: Status, body: [UInt8], result: ReviewResult, images: [ImageCount], level: LogLevel, fields: LogFields
+  ) {
     self.status = status
     self.body = body
     self.result = result
     self.images = images
-    self.line = line
+    self.level = level
+    self.fields = fields
   }
+
+  var response: Response { Response(status, contentType: "application/json", body: body) }
+
+  var message: String { result == .invalid ? "not a review" : "review" }
 }

@@ -1,42 +1,22 @@
 // The process of one review: forked from its connection, bounded in everything, and gone with its answer.
 
 import CPOSIX
-import CSeccomp
 import Glibc
 import HTTP1
 import POSIX
 
-/// Filters for system calls, made once; processes forked later have them.
-@safe final class Sandbox {
-  private let filter: UnsafeMutablePointer<sandbox>
-
-  /// - Parameter talks: whether the sockets that are open may be used on.
-  /// - Throws: `SystemError` when there is no memory for one.
-  init(talks: Bool) throws(SystemError) {
-    unsafe filter = .allocate(capacity: 1)
-    unsafe filter.initialize(to: sandbox())
-    let error = unsafe sandbox_make(filter, talks ? 1 : 0)
-    if error != 0 { throw SystemError(code: error) }
-  }
-
-  deinit { unsafe filter.deallocate() }
-
-  /// Puts this process under the filter; `false` where the kernel has none.
-  func enter() -> Bool { unsafe sandbox_enter(filter) == 0 }
-}
-
 /// What bounds a review.
 struct ReviewLimits {
+  /// Bytes of heap, beyond what the process starts with.
+  let memory: Int
   /// Bytes that may be mapped in all.
   let addressSpace: Int
   /// Milliseconds.
   let timeout: Int
-  let sandbox: Sandbox
 
-  /// Bounds this process. CPU time is counted in whole seconds, and is the second line.
-  func enter(isAlone: Bool) {
-    _ = posix_limit(UInt64(addressSpace), UInt64(timeout / 1000 + 2), Int32(timeout), isAlone ? 1 : 0)
-    _ = sandbox.enter()
+  /// Bounds this process, for good. CPU time is counted in whole seconds, and is the second line.
+  func enter() {
+    _ = posix_limit(UInt64(addressSpace), UInt64(timeout / 1000 + 2), Int32(timeout))
   }
 }
 
@@ -91,14 +71,10 @@ struct ReviewRunner {
     dup2(pipe, 1)
     posix_close_from(3)
     close(0)
-    limits.enter(isAlone: true)
+    limits.enter()
+    _ = posix_enter_sandbox(UInt(limits.memory))
     let frame = answer(body).frame
-    do throws(SystemError) {
-      try Descriptor.output.write(frame)
-      _exit(0)
-    } catch {
-      _exit(1)
-    }
+    posix_leave_sandbox((try? Descriptor.output.write(frame)) == nil ? 1 : 0)
   }
 
   /// Reads to the end; `false` when that did not come in time.
@@ -124,37 +100,38 @@ struct ReviewRunner {
   }
 }
 
-// An outcome on its way through a pipe: three numbers and a result, then counts, line and body. The reader trusts none.
+// An outcome on its way through a pipe: numbers, counts, fields of the log and body. The reader trusts none of it.
 extension ReviewOutcome {
-  fileprivate static let largestFrame = 16 << 20
+  static let largestFrame = 16 << 20
   private static let headBytes = 16
 
-  fileprivate var frame: [UInt8] {
+  var frame: [UInt8] {
     var frame = [UInt8](repeating: 0, count: ReviewOutcome.headBytes)
     put(UInt16(status.rawValue), into: &frame, at: 0)
     frame[2] = result.rawValue
-    let counts = Report.review(result, microseconds: 0, images: images, labels: 0).bytes
-    put(UInt32(line.bytes.count), into: &frame, at: 4)
+    frame[3] = UInt8(LogLevel.allCases.firstIndex(of: level) ?? 0)
+    put(UInt32(fields.bytes.count), into: &frame, at: 4)
     put(UInt64(body.count), into: &frame, at: 8)
-    frame.reserveCapacity(ReviewOutcome.headBytes + counts.count + line.bytes.count + body.count)
+    let counts = Report.review(result, microseconds: 0, images: images, labels: 0).bytes
+    frame.reserveCapacity(ReviewOutcome.headBytes + counts.count + fields.bytes.count + body.count)
     frame += counts
-    frame += line.bytes
+    frame += fields.bytes
     frame += body
     return frame
   }
 
-  fileprivate init?(frame: [UInt8], _ format: LogFormat) {
+  init?(frame: [UInt8], _ format: LogFormat) {
     let head = ReviewOutcome.headBytes + Report.size
     guard frame.count >= head, let status = Status(rawValue: Int(number(frame, at: 0, bytes: 2))),
-      let result = ReviewResult(rawValue: frame[2]),
+      let result = ReviewResult(rawValue: frame[2]), Int(frame[3]) < LogLevel.allCases.count,
       case .review(_, _, let images, _)? = Report(frame[ReviewOutcome.headBytes..<head])
     else { return nil }
-    let lineEnd = head + Int(number(frame, at: 4, bytes: 4))
-    guard lineEnd <= frame.count, number(frame, at: 8, bytes: 8) == frame.count - lineEnd else { return nil }
-    let line = frame[head..<lineEnd]
-    guard line.allSatisfy({ $0 >= 0x20 }) else { return nil }
+    let fieldsEnd = head + Int(number(frame, at: 4, bytes: 4))
+    guard fieldsEnd <= frame.count, number(frame, at: 8, bytes: 8) == frame.count - fieldsEnd else { return nil }
+    let fields = frame[head..<fieldsEnd]
+    guard fields.allSatisfy({ $0 >= 0x20 }) else { return nil }
     self.init(
-      status: status, body: Array(frame[lineEnd...]), result: result, images: images,
-      line: LogLine(begun: Array(line), format))
+      status: status, body: Array(frame[fieldsEnd...]), result: result, images: images,
+      level: LogLevel.allCases[Int(frame[3])], fields: LogFields(written: Array(fields), format))
   }
 }

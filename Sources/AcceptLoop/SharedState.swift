@@ -136,13 +136,15 @@ struct TokenPipe {
     return true
   }
 
-  /// Puts the token back, if the slot holds one.
-  func putBack(_ slot: SharedState.Slot) {
-    guard slot.holds(kind) else { return }
+  /// Puts the token back, if the slot holds one; whether it did.
+  @discardableResult
+  func putBack(_ slot: SharedState.Slot) -> Bool {
+    guard slot.holds(kind) else { return false }
     slot.step()
     put(1)
     slot.setHolds(kind, false)
     slot.step()
+    return true
   }
 
   /// Puts back what was lost with processes that ended. `false` when it could not be told what was: another

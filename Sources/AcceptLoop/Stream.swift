@@ -65,10 +65,14 @@ func wait(for socket: Int32, _ events: Int32, before deadline: Deadline, interru
   }
 }
 
-/// Writes to a pipe, a file or a terminal; gives up on a reader that takes nothing for a tenth of a second.
-func writeInTime(_ bytes: [UInt8], to descriptor: Int32) {
+/// Writes to a pipe, a file or a terminal; gives up on a reader that takes nothing for a while.
+///
+/// - Parameter mayBlock: whether a write could block; it then waits until there is room.
+func writeInTime(_ bytes: [UInt8], to descriptor: Int32, mayBlock: Bool = false) {
   var position = 0
-  while position < bytes.count, wait(for: descriptor, POLLOUT, before: .after(milliseconds: 100)) == .ready {
+  var mustWait = mayBlock
+  while position < bytes.count {
+    if mustWait, wait(for: descriptor, POLLOUT, before: .after(milliseconds: 300)) != .ready { return }
     // A pipe that is ready has room for so much.
     let count = min(bytes.count - position, Int(PIPE_BUF))
     let written = unsafe bytes.withUnsafeBytes {
@@ -76,6 +80,7 @@ func writeInTime(_ bytes: [UInt8], to descriptor: Int32) {
     }
     if written < 0 && errno != EAGAIN && errno != EINTR { return }
     position += max(written, 0)
+    mustWait = mayBlock || written < 0
   }
 }
 

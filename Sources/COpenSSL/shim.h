@@ -1,37 +1,12 @@
-// OpenSSL, as the system ships it, and what of it Swift cannot import: macros, and callbacks on the way of secrets.
-#include <malloc.h>
+// OpenSSL, as the system ships it, and what of it Swift cannot import: macros and callbacks.
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <string.h>
 
-// What OpenSSL frees may have held a private key: it is wiped, and never merely handed back.
-static inline void openssl_wipe_and_free(void *memory, const char *file, int line) {
-  (void)file, (void)line;
-  if (!memory) return;
-  explicit_bzero(memory, malloc_usable_size(memory));
-  free(memory);
-}
-static inline void *openssl_allocate(size_t size, const char *file, int line) {
-  (void)file, (void)line;
-  return malloc(size);
-}
-static inline void *openssl_reallocate(void *memory, size_t size, const char *file, int line) {
-  size_t old = memory ? malloc_usable_size(memory) : 0;
-  if (old >= size && size > 0) return memory;
-  void *larger = size ? malloc(size) : NULL;
-  if (size && !larger) return NULL;
-  if (larger && old) memcpy(larger, memory, old < size ? old : size);
-  openssl_wipe_and_free(memory, file, line);
-  return larger;
-}
-
-// Must be the first call of OpenSSL in a process; 0 if it was not. No file of configuration is read: a server behaves the
-// same on every machine.
+// No file of configuration is read: a server behaves the same on every machine.
 static inline int openssl_start(void) {
-  return CRYPTO_set_mem_functions(openssl_allocate, openssl_reallocate, openssl_wipe_and_free)
-         && OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
+  return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
 }
 
 // RFC 7301: of what a client offers, http/1.1 or nothing.
@@ -50,7 +25,7 @@ static inline int openssl_configure(SSL_CTX *context) {
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET
                                    | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_alpn_select_cb(context, openssl_choose_http1, NULL);
   return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) && SSL_CTX_set_num_tickets(context, 0)

@@ -1,6 +1,7 @@
 // One TLS connection over a socket that does not block; whoever uses it does the waiting.
 
 import COpenSSL
+import CPOSIX
 import Glibc
 
 /// What a step of a connection came to.
@@ -61,6 +62,11 @@ public enum TLSFailure: String, CaseIterable, Sendable {
   public func forgetKey() {
     unsafe SSL_certs_clear(ssl)
     identity.forgetKey()
+  }
+
+  /// Leaves all that belongs to TLS out of the processes that this one forks from now on, session keys too.
+  public func keepFromChildren() {
+    _ = secret_keep_from_children()
   }
 
   /// Whether bytes were taken from the socket and not yet read.

@@ -1,6 +1,7 @@
 // What a TLS server is: certificate, chain, private key, and whom it demands certificates of.
 
 import COpenSSL
+import CPOSIX
 import Glibc
 
 /// Where a server's identity is read from.
@@ -20,8 +21,11 @@ public struct TLSFiles: Equatable, Sendable {
 }
 
 /// Makes OpenSSL ready; before anything else in this module, and once in a process.
+///
+/// Its memory is a heap apart, which wipes what is freed: a private key leaves no traces.
 public func startTLS() {
-  precondition(openssl_start() == 1, "OpenSSL was used before startTLS")
+  let isOurs = unsafe CRYPTO_set_mem_functions(secret_allocate, secret_reallocate, secret_free) == 1
+  precondition(isOurs && openssl_start() == 1, "OpenSSL was used before startTLS")
 }
 
 /// A server's identity, read and checked.

@@ -17,34 +17,35 @@ func reviewHandler(_ policy: SwapPolicy, _ log: Log) -> ReviewHandler {
       return outcome(answer, body, tally, log)
     } catch {
       let message = error.message(name: "body", in: body)
-      var line = log.line(.warning, "not a review")
-      line.add("reason", message)
+      var fields = log.fields
+      fields.add("reason", message)
       return ReviewOutcome(
         status: .badRequest, body: Response(RequestError(.badRequest, message)).body, result: .invalid, images: [],
-        line: line)
+        level: .warning, fields: fields)
     }
   }
 }
 
 private func outcome(_ answer: Answer, _ body: [UInt8], _ tally: Tally, _ log: Log) -> ReviewOutcome {
   let isPatched = answer.podFault == nil && tally.redirected > 0
-  var line = log.line(answer.podFault == nil ? .info : .warning, "review")
+  var fields = log.fields
   if let subject = answer.subject {
-    line.add("uid", subject.uid)
-    line.add("namespace", subject.namespace)
-    line.add("name", subject.name)
-    line.add("operation", subject.operation)
-    line.add("dryRun", subject.isDryRun)
+    fields.add("uid", subject.uid)
+    fields.add("namespace", subject.namespace)
+    fields.add("name", subject.name)
+    fields.add("operation", subject.operation)
+    fields.add("dryRun", subject.isDryRun)
   }
-  line.add("images", tally.images)
-  line.add("swapped", isPatched ? tally.redirected : 0)
-  line.add("result", isPatched ? "patched" : "unchanged")
-  if let fault = answer.podFault { line.add("fault", fault.message(name: "body", in: body)) }
-  if let reason = answer.notReviewed { line.add("leftAlone", reason.rawValue) }
-  for (i, explanation) in tally.explanations.enumerated() { line.add("decision\(i)", explanation) }
+  fields.add("images", tally.images)
+  fields.add("swapped", isPatched ? tally.redirected : 0)
+  fields.add("result", isPatched ? "patched" : "unchanged")
+  if let fault = answer.podFault { fields.add("fault", fault.message(name: "body", in: body)) }
+  if let reason = answer.notReviewed { fields.add("leftAlone", reason.rawValue) }
+  for (i, explanation) in tally.explanations.enumerated() { fields.add("decision\(i)", explanation) }
   return ReviewOutcome(
     status: .ok, body: answer.body, result: isPatched ? .patched : .unchanged,
-    images: answer.podFault == nil ? tally.counts : [], line: line)
+    images: answer.podFault == nil ? tally.counts : [],
+    level: answer.podFault == nil ? .info : .warning, fields: fields)
 }
 
 /// The names under which decisions are counted.

@@ -1,6 +1,8 @@
 // What Swift cannot import from POSIX and Linux: macros, enumerations as arguments, variadic functions, globals such as
 // optarg that Swift 6 rejects as shared state, and what only _GNU_SOURCE declares.
 #pragma once
+#include "secret_heap.h"
+
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -38,8 +40,13 @@ int posix_accept(int listener, struct sockaddr_storage *peer);
 void posix_cork(int socket);
 // A pipe, closed on exec; not blocking if asked for; of `capacity` bytes if more than 0 and allowed.
 int posix_pipe(int ends[2], int nonblocking, int capacity);
+// How many bytes a pipe has room for.
+int posix_pipe_capacity(int end);
 // How many bytes a pipe holds.
 int posix_bytes_waiting(int descriptor);
+
+// Another descriptor for writing to what one refers to: not blocking, closed on exec.
+int posix_reopen(int descriptor);
 
 // No core dumps, no gaining of privileges, memory closed to other processes of the same user; orphans come to us.
 int posix_harden(void);
@@ -47,12 +54,29 @@ int posix_harden(void);
 int posix_die_with(pid_t parent);
 // Closes every descriptor from `first` on.
 void posix_close_from(int first);
-// Bounds address space (bytes), CPU time (seconds), time (milliseconds) and, if asked for, files (none) of this process.
-int posix_limit(uint64_t address_space, uint64_t cpu_seconds, int milliseconds, int without_files);
+// Bounds what this process may map (bytes in all), its CPU time (seconds) and its time (milliseconds).
+int posix_limit(uint64_t memory, uint64_t cpu_seconds, int milliseconds);
 // Ends the bound on time.
 void posix_stop_timer(void);
+// Has malloc take all memory from the heap, and keep what is freed: a process in a sandbox cannot ask for more.
+void posix_keep_heap(void);
+// Gives back what is free of the heap.
+void posix_trim_heap(void);
+// Leaves this process its memory, the files it has open, and its end: seccomp's strict mode, that is read, write and exit.
+// Of memory it has what is free of the heap and at least `heap` bytes; any call of the system, to ask for more or to look at
+// the clock too, kills it. -1 where the kernel has no such thing, with errno.
+int posix_enter_sandbox(uintptr_t heap);
+// Whether the kernel has it, tried in a process of its own.
+int posix_has_sandbox(void);
+// Ends a process in a sandbox: exit_group, which _exit uses, is not for it.
+_Noreturn void posix_leave_sandbox(int status);
 // waitpid(2) for any child (-1) or one: the process, 0 for none. `*exit` is its exit status, or minus the signal's number.
 pid_t posix_reap(pid_t child, int wait, int *exit);
+
+// Drops from memory what of the program's file is there only because starting it needed it, and moves the code that is
+// needed all the time into one huge page where the kernel has them: forking copies one entry for it, and what is forked
+// finds it mapped.
+void posix_forget_startup(void);
 
 // Memory that the processes forked from now on share, all zeros; null where there is none.
 uint64_t *posix_shared_words(uintptr_t count);

@@ -1,0 +1,11 @@
+// A heap for secrets, apart from malloc's: what is freed is wiped, and processes forked later can be kept from all of it.
+#pragma once
+#include <stddef.h>
+
+// In the form that OpenSSL's CRYPTO_set_mem_functions wants; file and line are not looked at. For one thread.
+void *secret_allocate(size_t size, const char *file, int line);
+void *secret_reallocate(void *memory, size_t size, const char *file, int line);
+void secret_free(void *memory, const char *file, int line);
+
+// Leaves the heap out of the processes that this one forks from now on: they get no copy, and this one's pages stay its own.
+int secret_keep_from_children(void);

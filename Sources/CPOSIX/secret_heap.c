@@ -1,0 +1,77 @@
+// Blocks of a few sizes, cut one after the other from a range of addresses; a freed one waits in a list for the next of its
+// size. Nothing goes back to the system: what a TLS connection needs is bounded, and its process ends with it.
+#define _GNU_SOURCE
+#include "secret_heap.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { room = 64 << 20, fine_step = 16, fine_sizes = 64, sizes = fine_sizes + 4 * 12 };
+
+// Before each block; as large as the strictest alignment.
+struct header {
+  size_t size_index;
+  struct header *next_free;
+};
+
+static char *start, *next;
+static struct header *free_blocks[sizes];
+
+// The size of blocks: 16, 32 ... 1024, then four steps to each doubling, to 4 MiB.
+static size_t block_size(size_t index) {
+  if (index < fine_sizes) return (index + 1) * fine_step;
+  size_t step = index - fine_sizes, base = (size_t)1024 << step / 4;
+  return base + base / 4 * (step % 4 + 1);
+}
+
+static size_t index_for(size_t size) {
+  if (size <= fine_sizes * fine_step) return size ? (size - 1) / fine_step : 0;
+  size_t index = fine_sizes;
+  while (index < sizes && block_size(index) < size) index++;
+  return index;
+}
+
+void *secret_allocate(size_t size, const char *file, int line) {
+  (void)file, (void)line;
+  size_t index = index_for(size);
+  if (index == sizes) return NULL;
+  struct header *block = free_blocks[index];
+  if (block) {
+    free_blocks[index] = block->next_free;
+    return block + 1;
+  }
+  if (!start) {
+    void *range = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (range == MAP_FAILED) return NULL;
+    start = next = range;
+  }
+  size_t whole = sizeof(struct header) + block_size(index);
+  if (whole > (size_t)(start + room - next)) return NULL;
+  block = (struct header *)next;
+  next += whole;
+  block->size_index = index;
+  return block + 1;
+}
+
+void *secret_reallocate(void *memory, size_t size, const char *file, int line) {
+  if (!memory) return secret_allocate(size, file, line);
+  size_t old = block_size(((struct header *)memory - 1)->size_index);
+  if (size && size <= old) return memory;
+  void *larger = size ? secret_allocate(size, file, line) : NULL;
+  if (size && !larger) return NULL;
+  if (larger) memcpy(larger, memory, old);
+  secret_free(memory, file, line);
+  return larger;
+}
+
+void secret_free(void *memory, const char *file, int line) {
+  (void)file, (void)line;
+  if (!memory) return;
+  struct header *block = (struct header *)memory - 1;
+  explicit_bzero(memory, block_size(block->size_index));
+  block->next_free = free_blocks[block->size_index];
+  free_blocks[block->size_index] = block;
+}
+
+int secret_keep_from_children(void) { return start ? madvise(start, room, MADV_DONTFORK) : 0; }

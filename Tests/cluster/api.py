@@ -1,0 +1,48 @@
+"""Clients of the API server: kubectl, which people use, and one of our own, which shows what is stored."""
+
+import http.client
+import json
+import os
+import ssl
+import subprocess
+
+WORK = os.environ["WORK"]
+KUBECTL = os.environ["KUBECTL"]
+PORT = int(os.environ["API_PORT"])
+
+PATHS = {
+    "Pod": "/api/v1/namespaces/{}/pods",
+    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "ReplicaSet": "/apis/apps/v1/namespaces/{}/replicasets",
+}
+
+
+class API:
+    """One kept-alive connection; not for several threads at a time."""
+
+    def __init__(self):
+        context = ssl.create_default_context(cafile=f"{WORK}/cluster-ca.pem")
+        context.load_cert_chain(f"{WORK}/admin.pem", f"{WORK}/admin.key")
+        self.connection = http.client.HTTPSConnection("127.0.0.1", PORT, timeout=60, context=context)
+
+    def request(self, method, path, body=None):
+        """The status, and the object that was answered."""
+        text = None if body is None else json.dumps(body)
+        self.connection.request(method, path, text, {"Content-Type": "application/json"})
+        response = self.connection.getresponse()
+        return response.status, json.loads(response.read())
+
+    def get(self, kind, namespace, name):
+        """The object as it is stored, or None."""
+        status, answer = self.request("GET", f"{PATHS[kind].format(namespace)}/{name}")
+        assert status in (200, 404), answer
+        return answer if status == 200 else None
+
+
+def kubectl(namespace, arguments, manifest):
+    """The exit status, what was printed, the warnings that the API server sent, and the other messages."""
+    command = [KUBECTL, "--namespace", namespace, *arguments.split()]
+    done = subprocess.run(command, input=json.dumps(manifest), capture_output=True, text=True, timeout=120)
+    messages = done.stderr.splitlines()
+    warnings = [line.removeprefix("Warning: ") for line in messages if line.startswith("Warning: ")]
+    return done.returncode, done.stdout, warnings, [line for line in messages if not line.startswith("Warning: ")]

@@ -1,0 +1,143 @@
+# shellcheck shell=bash
+# What happens in the cluster, one function for each check. test.sh sources this file after cluster.sh.
+
+# lib.sh, test.sh and cluster.sh set these.
+: "${work:?}" "${here:?}" "${server_port:?}"
+export PYTHONDONTWRITEBYTECODE=1
+python() { /usr/bin/python3 "$here/$1.py" "${@:2}"; }
+
+make_namespaces() {
+  local name
+  for name in without {,excluded-}{ignore,fail} crowd renewal; do
+    kubectl create namespace "$name" || return
+  done
+}
+
+# outcomes NAMESPACE: the table, in a namespace of that name; shows and counts what it printed.
+outcomes() {
+  local status ok bad
+  python outcomes compare "$work/recorded.json" "$1" >"$work/outcomes.log" 2>&1
+  status=$?
+  cat "$work/outcomes.log"
+  ok=$(grep -c '^ok ' "$work/outcomes.log")
+  bad=$(grep -c '^FAILED ' "$work/outcomes.log")
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+  # A table that broke off, or found nothing to test, has failed.
+  check "$1: the table ran to its end" test "$((ok > 0)) $status" = "1 0"
+}
+
+# manifest NAME LABELS: a pod that runs nginx.
+manifest() {
+  cat <<END
+apiVersion: v1
+kind: Pod
+metadata: {name: "$1", labels: $2}
+spec: {containers: [{name: web, image: nginx}]}
+END
+}
+
+# dry_run_gives IMAGE LABELS
+dry_run_gives() {
+  local got
+  got=$(manifest probe "$2" | kubectl create --dry-run=server -o 'jsonpath={.spec.containers[0].image}' -f -)
+  echo "got '$got', expected '$1'"
+  [ "$got" = "$1" ]
+}
+
+# creates NAME IMAGE: a pod that runs nginx is stored with that image.
+creates() {
+  local got
+  manifest "$1" '{}' | kubectl create -f - || return
+  got=$(kubectl get pod "$1" -o 'jsonpath={.spec.containers[0].image}')
+  echo "got '$got', expected '$2'"
+  [ "$got" = "$2" ]
+}
+
+# is_refused NAME: the API server says that it could not ask the webhook, and stores nothing.
+is_refused() {
+  manifest "$1" '{}' | kubectl create -f - 2>"$work/refused"
+  [ $? -eq 1 ] && cat "$work/refused" && grep -F 'failed calling webhook "pisw.kube-system.svc"' "$work/refused" \
+    && ! kubectl get pod "$1"
+}
+
+# Another webhook that is asked later, and changes the pod: then this one is asked again.
+start_injector() {
+  local port
+  port=$(free_port)
+  start_logging sidecar /usr/bin/python3 "$here/sidecar.py" "$port" "$work/sidecar.pem" "$work/sidecar.key"
+  wait_for_port "$port" && kubectl apply -f - <<END
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: sidecar}
+webhooks:
+- name: sidecar.example.com
+  clientConfig: {url: "https://localhost:$port/", caBundle: $(base64 -w 0 "$work/first-ca.pem")}
+  rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+  objectSelector: {matchLabels: {mesh: "yes"}}
+  failurePolicy: Fail
+  sideEffects: None
+  admissionReviewVersions: [v1]
+END
+}
+
+# The images of a new pod of the mesh.
+mesh_gives() {
+  local got
+  got=$(manifest mesh '{mesh: "yes"}' | kubectl create --dry-run=server -o 'jsonpath={.spec.containers[*].image}' -f -)
+  echo "got '$got', expected '$*'"
+  [ "$got" = "$*" ]
+}
+
+# set_config TARGET: a configuration with that mirror of docker.io, put in place at once.
+set_config() {
+  sed "s,docker.io: .*,docker.io: $1," "$here/config.yaml" >"$work/config.new" \
+    && mv "$work/config.new" "$work/config.yaml"
+}
+
+# The server reads its files again when there is a new connection.
+is_kept() {
+  wait_for_port "$server_port" && dry_run_gives other.example.com/hub/library/nginx:latest '{}' \
+    && grep -F 'configuration not reloaded' "$work/server.log"
+}
+
+# A renewal by another authority, while pods are made: first the API server learns to trust both, then the server gets
+# its certificate, then the API server forgets the first.
+renew() {
+  local clients
+  python crowd renewal until "$work/renewed" &
+  clients=$!
+  started+=("$clients")
+  renew_in_steps
+  local status=$?
+  touch "$work/renewed"
+  wait "$clients" && return "$status"
+}
+
+renew_in_steps() {
+  register Fail first-ca second-ca && shows_certificate_of first-ca && mount_certificate second \
+    && until_true 10 shows_certificate_of second-ca && register Fail second-ca && sleep 1
+}
+
+# shows_certificate_of AUTHORITY: to a client that trusts that one only.
+shows_certificate_of() {
+  openssl s_client -connect "127.0.0.1:$server_port" -servername pisw.kube-system.svc \
+    -verify_hostname pisw.kube-system.svc -verify_return_error -CAfile "$work/$1.pem" </dev/null
+}
+
+# is_distrusted: an API server that trusts neither authority refuses a pod. (With the first one it may go on with a
+# connection that it still has from when it trusted that one alone.)
+is_distrusted() { register Fail cluster-ca && is_refused distrusted; }
+
+# log_is_healthy: each line of the server's log is JSON, and none tells of trouble but that of the wrong configuration.
+log_is_healthy() {
+  /usr/bin/python3 - "$work/server.log" <<'END'
+import json, sys
+
+lines = [json.loads(line) for line in open(sys.argv[1])]
+troubles = [line for line in lines if line["level"] != "info"]
+print(*troubles, sep="\n")
+assert [line["message"] for line in lines].count("review") > 200
+assert [line["message"] for line in troubles] == ["configuration not reloaded, the old one stays in force"]
+END
+}
