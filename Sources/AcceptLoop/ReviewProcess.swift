@@ -129,7 +129,7 @@ extension ReviewOutcome {
   fileprivate static let largestFrame = 16 << 20
   private static let headBytes = 16
 
-  fileprivate var frame: [UInt8] {
+  var frame: [UInt8] {
     var frame = [UInt8](repeating: 0, count: ReviewOutcome.headBytes)
     put(UInt16(status.rawValue), into: &frame, at: 0)
     frame[2] = result.rawValue
@@ -143,7 +143,7 @@ extension ReviewOutcome {
     return frame
   }
 
-  fileprivate init?(frame: [UInt8], _ format: LogFormat) {
+  init?(frame: [UInt8], _ format: LogFormat) {
     let head = ReviewOutcome.headBytes + Report.size
     guard frame.count >= head, let status = Status(rawValue: Int(number(frame, at: 0, bytes: 2))),
       let result = ReviewResult(rawValue: frame[2]),
