@@ -106,6 +106,20 @@ struct TokenTests {
     #expect(available(tokens) == 3)
   }
 
+  @Test("A slot that was cleared holds nothing of what the connection before held")
+  func cleared() throws {
+    let bodies = try TokenPipe(.largeBody, count: 1)
+    #expect(tokens.tryTake(slot(0)) && bodies.tryTake(slot(0)))
+    slot(0).clear()
+    // The next connection in it has none to put back, takes its own, and is not counted as holding any.
+    tokens.putBack(slot(0))
+    #expect(available(tokens) == 2)
+    #expect(tokens.restore(state, slots: [0]) && bodies.restore(state, slots: [0]))
+    #expect(available(tokens) == 3 && available(bodies) == 1)
+    #expect(tokens.take(slot(0), before: .after(milliseconds: 0)))
+    #expect(available(tokens) == 2)
+  }
+
   @Test("Where nothing was lost, nothing is put back")
   func nothingLost() {
     #expect(tokens.restore(state, slots: []))
