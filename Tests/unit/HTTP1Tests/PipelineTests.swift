@@ -47,7 +47,7 @@ private func stream(
     #expect(Stream([bytes[..<cut], bytes[cut...]], limits) == whole, "cut at \(cut)", sourceLocation: location)
   }
   // Every cut in three, if it does not take too long.
-  if bytes.count < 130 {
+  if bytes.count < 110 {
     for first in bytes.indices {
       for second in bytes.indices where second > first {
         let parts = [bytes[..<first], bytes[first..<second], bytes[second...]]
