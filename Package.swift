@@ -54,16 +54,20 @@ let package = Package(
     unitTests(of: "SwapPolicy"),
     unitTests(of: "Admission"),
     unitTests(of: "HTTP1"),
+    unitTests(of: "Endpoints"),
+    unitTests(of: "ConfigurationSources"),
+    unitTests(of: "TLS"),
+    unitTests(of: "AcceptLoop"),
   ]
 )
 
 // The fuzz targets of Tests/fuzz, instead of programs and tests: libFuzzer brings its own `main`.
 if Context.environment["PISW_FUZZ"] != nil {
-  let modules: [Target.Dependency] = ["Admission", "HTTP1", "SwapPolicy", "JSON", "ImageReference"]
+  let modules: [Target.Dependency] = ["AcceptLoop", "Admission", "HTTP1", "SwapPolicy", "JSON", "ImageReference"]
   package.products = []
   package.targets.removeAll { $0.type == .executable || $0.type == .test }
   package.targets.append(.target(name: "FuzzSupport", dependencies: modules, path: "Tests/fuzz/targets/support"))
-  for name in ["configuration", "http", "json", "pod", "reference", "review"] {
+  for name in ["configuration", "http", "json", "pod", "reference", "report", "review"] {
     package.targets.append(
       .executableTarget(
         name: "fuzz-" + name, dependencies: ["FuzzSupport"] + modules, path: "Tests/fuzz/targets/" + name,

@@ -1,5 +1,6 @@
 // What children tell the listener: records of one size, each small enough that a pipe keeps it whole.
 
+import HTTP1
 import TLS
 
 /// One thing that a child counted.
@@ -90,7 +91,10 @@ extension Report {
     case 3:
       guard Int(record[1]) < TLSFailure.allCases.count else { return nil }
       self = .handshakeFailed(TLSFailure.allCases[Int(record[1])])
-    case 4: self = .refused(status: Int(number(record, at: 2, bytes: 2)))
+    case 4:
+      let status = Int(number(record, at: 2, bytes: 2))
+      guard Status(rawValue: status) != nil else { return nil }
+      self = .refused(status: status)
     default: return nil
     }
   }

@@ -128,8 +128,9 @@ struct TokenPipe {
     return true
   }
 
-  /// Takes a token; `false` when there is none until the deadline.
+  /// Takes a token, if the slot holds none; `false` when there is none until the deadline.
   func take(_ slot: SharedState.Slot, before deadline: Deadline) -> Bool {
+    if slot.holds(kind) { return true }
     while !tryTake(slot) {
       guard (try? reading.isReadable(before: deadline)) == true else { return false }
     }

@@ -136,9 +136,12 @@ private struct ReviewReader {
     try passNull() ? nil : try json.string()
   }
 
-  /// A string that only messages need: anything else is passed over.
+  /// A string that only messages need, if it is not empty: anything else is passed over.
   private mutating func stringOrNone() throws(JSONError) -> JSONString? {
-    if try json.peek() == .string { return try json.string() }
+    if try json.peek() == .string {
+      let text = try json.string()
+      return text.range.isEmpty ? nil : text
+    }
     try json.skip()
     return nil
   }

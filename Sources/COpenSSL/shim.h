@@ -52,3 +52,8 @@ static inline long openssl_expiry(const X509 *certificate) {
   return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) ? (long)timegm(&end) : -1;
 }
 static inline int openssl_reason(unsigned long error) { return ERR_GET_REASON(error); }
+// Whether the last error is that a text holds no key: OpenSSL 3 has decoders that look for one, and say it so.
+static inline int openssl_found_no_key(void) {
+  int reason = ERR_GET_REASON(ERR_peek_last_error());
+  return reason == PEM_R_NO_START_LINE || reason == ERR_R_UNSUPPORTED;
+}

@@ -94,7 +94,7 @@ private func readKey(_ file: String) throws(TLSFileError) -> OpaquePointer {
   unsafe try withPEM(file) { text throws(TLSFileError) in
     var isEncrypted: Int32 = 0
     if let key = unsafe openssl_read_key(text, &isEncrypted) { return unsafe key }
-    let isMissing = openssl_reason(ERR_peek_last_error()) == PEM_R_NO_START_LINE
+    let isMissing = openssl_found_no_key() == 1
     let reason = lastOpenSSLError()
     throw TLSFileError(
       file: file,

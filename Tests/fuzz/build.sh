@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets in .build/fuzz, all modules instrumented. Quiet unless it fails.
+# Builds the fuzz targets in .build/fuzz, all modules instrumented, and testable: what a pipe carries is read by types
+# that are a module's own. Quiet unless it fails.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 mkdir -p .build
-if ! PISW_FUZZ=1 swift build -c release --sanitize fuzzer --scratch-path .build/fuzz >.build/fuzz.log 2>&1; then
+if ! PISW_FUZZ=1 swift build -c release --sanitize fuzzer -Xswiftc -enable-testing \
+  --scratch-path .build/fuzz >.build/fuzz.log 2>&1; then
   cat .build/fuzz.log >&2
   exit 70
 fi

@@ -22,9 +22,9 @@ result() {
 }
 
 fuzz configuration json review &
-fuzz http pod reference
+fuzz http pod reference report
 wait
-for target in configuration http json pod reference review; do
+for target in configuration http json pod reference report review; do
   check "$(head -n 1 "$work/$target.log")" result "$target"
 done
 summary

@@ -8,9 +8,13 @@ declare -A covers=(
   [ImageReference]="the grammar of image names, and 800 names with what distribution/reference says of each"
   [JSON]="what RFC 8259 accepts and refuses, the reader, places of faults, the writer"
   [YAML]="events, marks and faults"
-  [SwapPolicy]="mirrors, ignored images, exclusions, sources of a configuration, its errors, idempotence"
-  [Admission]="scope, images, patches, answers, warnings, malformed pods, secrets, captured reviews"
-  [HTTP1]="good requests and bad ones cut at every byte, smuggling, chunks, limits, responses"
+  [SwapPolicy]="mirrors, ignored images, exclusions, sources of a configuration, its errors, a server's keys, idempotence"
+  [Admission]="scope, images, patches, answers, warnings, malformed pods, secrets, subjects, captured reviews"
+  [HTTP1]="good requests and bad ones cut at every byte, smuggling, chunks, pipelines, limits, responses"
+  [Endpoints]="what each method, path and kind of body is answered with, on both ports"
+  [ConfigurationSources]="which file, variable or option wins, and what is said of those that cannot be used"
+  [TLS]="certificates and keys of every form, and what is said of those that cannot be used"
+  [AcceptLoop]="reports and frames of children, counters, addresses, lines of the log, files that change, tokens"
 )
 
 # count_tests MODULE: runs the tests of a module, and adds them to the counts.
@@ -49,11 +53,16 @@ count_tests() {
 }
 
 need /usr/include/yaml.h libyaml-dev pkg-config
+need /usr/include/openssl/ssl.h libssl-dev
+need /usr/include/seccomp.h libseccomp-dev
+need openssl openssl
 if ! swift build --build-tests >"$work/build.log" 2>&1; then
   echo "FAILED  the tests do not build"
   grep -E 'error|warning' "$work/build.log" | sort -u | tail -n 40 | sed 's/^/        /'
   failed=1
   summary
 fi
-for module in ImageReference JSON YAML SwapPolicy Admission HTTP1; do count_tests "$module"; done
+for module in ImageReference JSON YAML SwapPolicy Admission HTTP1 Endpoints ConfigurationSources TLS AcceptLoop; do
+  count_tests "$module"
+done
 summary

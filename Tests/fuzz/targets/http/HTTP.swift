@@ -1,5 +1,6 @@
 // Fuzzes the parser of HTTP requests: how bytes arrive must not matter, and a naive second reading, which looks only at
-// the finished text, must find the same body. Where two readings are possible, requests can be smuggled.
+// the finished text, must find the same body. Where two readings are possible, requests can be smuggled. What follows a
+// request is the next one, as a connection with several of them has it.
 
 import FuzzSupport
 import HTTP1
@@ -26,7 +27,64 @@ public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   require(whole.request.body.count <= limits.body, "the body is within its limit")
   if whole.error == nil, !whole.hasHead { require(text.count <= limits.head + 2, "the head is within its limit") }
   if whole.isDone { check(whole.request, against: text) }
+  checkStream(text) {
+    text.count
+  } inPieces: {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return 1 + Int(state >> 33) % 24
+  }
   return 0
+}
+
+/// Requires that the requests of a connection are the same however they arrive, and as each is when it stands alone.
+private func checkStream(_ text: [UInt8], whole: () -> Int, inPieces: () -> Int) {
+  let stream = Stream(text, pieces: whole)
+  require(stream == Stream(text, pieces: inPieces), "pieces of any size give the same requests")
+  let single = Stream(text) { 1 }
+  require(stream == single, "single bytes give the same requests")
+  for (start, request) in zip(single.starts, single.requests) {
+    let alone = Outcome(Array(text[start...])) { text.count }
+    require(alone.isDone && alone.request == request, "a request is the same alone")
+    check(request, against: Array(text[start...]))
+  }
+}
+
+/// The requests of a connection.
+private struct Stream: Equatable {
+  var requests: [Request] = []
+  var error: RequestError?
+  var isUntouched = true
+  /// How much had been fed when each began: where it begins, if single bytes were.
+  var starts = [0]
+
+  init(_ text: [UInt8], pieces: () -> Int) {
+    var parser = RequestParser(limits: limits)
+    var rest = text[...]
+    do throws(RequestError) {
+      while !rest.isEmpty {
+        let piece = rest.prefix(pieces())
+        rest = rest.dropFirst(piece.count)
+        var isDone = try parser.feed(piece)
+        while isDone {
+          requests.append(parser.request)
+          starts.append(text.count - rest.count)
+          require(parser.bodyBytes == parser.request.body.count, "all of the body has arrived")
+          let more = parser.hasMore
+          require(!more || piece.count > 1, "a request that a byte ends takes all bytes")
+          parser.startNext()
+          require(parser.hasMore == more && parser.isUntouched == !more, "what has arrived stays, and no more")
+          isDone = try parser.feed([])
+        }
+      }
+      isUntouched = parser.isUntouched
+    } catch {
+      self.error = error
+    }
+  }
+
+  static func == (left: Stream, right: Stream) -> Bool {
+    left.requests == right.requests && left.error == right.error && left.isUntouched == right.isUntouched
+  }
 }
 
 /// What became of a request.

@@ -1,0 +1,189 @@
+// What listener and connections share: the table of slots, and the tokens, which must be as many as there were whatever
+// becomes of the processes that hold them.
+
+import POSIX
+import Testing
+
+@testable import AcceptLoop
+
+@Suite("Tokens")
+struct TokenTests {
+  private let state: SharedState
+  private let tokens: TokenPipe
+  /// Slots beyond these are for counting.
+  private static let slots = 10
+
+  init() throws {
+    state = try SharedState(slots: 2 * TokenTests.slots)
+    tokens = try TokenPipe(.review, count: 3)
+  }
+
+  private func slot(_ number: Int) -> SharedState.Slot { state[slot: number] }
+
+  /// How many tokens can be taken; they are put back.
+  private func available(_ tokens: TokenPipe) -> Int {
+    let takers = (TokenTests.slots..<2 * TokenTests.slots).map(slot)
+    let count = takers.prefix { tokens.tryTake($0) }.count
+    for taker in takers { tokens.putBack(taker) }
+    return count
+  }
+
+  @Test("There are as many as there should be, and each is put back once")
+  func takeAndPutBack() {
+    #expect(available(tokens) == 3)
+    for i in 0..<3 {
+      #expect(tokens.tryTake(slot(i)))
+      #expect(available(tokens) == 2 - i)
+    }
+    #expect(!tokens.tryTake(slot(3)))
+    // Who holds none puts none back.
+    tokens.putBack(slot(3))
+    #expect(available(tokens) == 0)
+    tokens.putBack(slot(1))
+    tokens.putBack(slot(1))
+    #expect(available(tokens) == 1)
+    tokens.putBack(slot(0))
+    tokens.putBack(slot(2))
+    #expect(available(tokens) == 3)
+  }
+
+  @Test("Who waits gets one that is there at once, and none when the time is up")
+  func waiting() {
+    for i in 0..<3 { #expect(tokens.take(slot(i), before: .after(milliseconds: 0))) }
+    let start = monotonicNow()
+    #expect(!tokens.take(slot(3), before: .after(milliseconds: 50)))
+    #expect(monotonicNow() - start >= 50_000_000)
+    tokens.putBack(slot(0))
+    #expect(tokens.take(slot(3), before: .after(milliseconds: 0)))
+    #expect(available(tokens) == 0)
+  }
+
+  @Test("Who holds one takes no other: a large body asks anew with every part that arrives")
+  func holdsOne() {
+    for _ in 0..<5 { #expect(tokens.take(slot(0), before: .after(milliseconds: 0))) }
+    #expect(available(tokens) == 2)
+    tokens.putBack(slot(0))
+    #expect(available(tokens) == 3)
+  }
+
+  @Test("Tokens of one kind are not those of the other")
+  func kinds() throws {
+    let bodies = try TokenPipe(.largeBody, count: 2)
+    #expect(tokens.tryTake(slot(0)) && bodies.tryTake(slot(0)))
+    bodies.putBack(slot(0))
+    #expect(available(bodies) == 2 && available(tokens) == 2)
+    bodies.putBack(slot(0))
+    #expect(available(bodies) == 2)
+    tokens.putBack(slot(0))
+    #expect(available(tokens) == 3)
+    #expect(tokens.tryTake(slot(1)))
+    #expect(bodies.restore(state, slots: [1]) && tokens.restore(state, slots: [1]))
+    #expect(available(bodies) == 2 && available(tokens) == 2)
+  }
+
+  @Test("Tokens of processes that ended are put back; those that are held are not", arguments: 0...3)
+  func restore(_ lost: Int) {
+    for i in 0..<3 { #expect(tokens.tryTake(slot(i))) }
+    for i in 0..<lost { slot(i).clear() }
+    #expect(available(tokens) == 0)
+    for _ in 0..<2 {
+      #expect(tokens.restore(state, slots: Array(lost..<TokenTests.slots)))
+      #expect(available(tokens) == lost)
+    }
+    for i in lost..<3 { tokens.putBack(slot(i)) }
+    #expect(available(tokens) == 3)
+  }
+
+  @Test("A token that came back twice is taken out")
+  func surplus() {
+    #expect(tokens.tryTake(slot(0)))
+    // As if its process had ended between putting it back and saying so.
+    #expect(tokens.restore(state, slots: []))
+    #expect(available(tokens) == 3)
+    #expect(tokens.restore(state, slots: [0]))
+    #expect(available(tokens) == 2)
+    tokens.putBack(slot(0))
+    #expect(available(tokens) == 3)
+  }
+
+  @Test("A slot that was cleared holds nothing of what the connection before held")
+  func cleared() throws {
+    let bodies = try TokenPipe(.largeBody, count: 1)
+    #expect(tokens.tryTake(slot(0)) && bodies.tryTake(slot(0)))
+    slot(0).clear()
+    // The next connection in it has none to put back, takes its own, and is not counted as holding any.
+    tokens.putBack(slot(0))
+    #expect(available(tokens) == 2)
+    #expect(tokens.restore(state, slots: [0]) && bodies.restore(state, slots: [0]))
+    #expect(available(tokens) == 3 && available(bodies) == 1)
+    #expect(tokens.take(slot(0), before: .after(milliseconds: 0)))
+    #expect(available(tokens) == 2)
+  }
+
+  @Test("Where nothing was lost, nothing is put back")
+  func nothingLost() {
+    #expect(tokens.restore(state, slots: []))
+    #expect(available(tokens) == 3)
+    #expect(tokens.tryTake(slot(4)))
+    #expect(tokens.restore(state, slots: [4, 5]))
+    #expect(available(tokens) == 2)
+  }
+}
+
+@Suite("The shared table")
+struct SharedStateTests {
+  @Test("All is zero at first; the server's words are their own")
+  func server() throws {
+    let state = try SharedState(slots: 4)
+    #expect(!state.isDraining && !state.isClosing && state.generation == 0)
+    state.isDraining = true
+    #expect(state.isDraining && !state.isClosing && state.generation == 0)
+    state.isClosing = true
+    state.isDraining = false
+    #expect(!state.isDraining && state.isClosing)
+    state.generation += 5
+    #expect(state.generation == 5)
+    for i in 0..<4 { #expect(state[slot: i].phase == .none && !state[slot: i].givesWay) }
+  }
+
+  @Test("A slot says its phase and since when, and nothing of its neighbours changes")
+  func slots() throws {
+    let state = try SharedState(slots: 3)
+    for phase in [Phase.handshake, .idle, .busy, .none] {
+      let before = monotonicNow() / 1_000_000
+      state[slot: 1].enter(phase)
+      #expect(state[slot: 1].phase == phase)
+      #expect((before...(monotonicNow() / 1_000_000)).contains(state[slot: 1].since))
+    }
+    state[slot: 1].enter(.busy)
+    state[slot: 1].giveWay()
+    #expect(state[slot: 1].givesWay && state[slot: 1].phase == .busy)
+    for i in [0, 2] { #expect(state[slot: i].phase == .none && state[slot: i].since == 0 && !state[slot: i].givesWay) }
+    #expect(!state.isDraining && !state.isClosing && state.generation == 0)
+    state[slot: 0].enter(.idle)
+    state[slot: 2].enter(.handshake)
+    state[slot: 1].clear()
+    #expect(state[slot: 1].phase == .none && state[slot: 1].since == 0 && !state[slot: 1].givesWay)
+    #expect(state[slot: 0].phase == .idle && state[slot: 2].phase == .handshake)
+  }
+
+  @Test("What is written through one copy of the table is read through another")
+  func copies() throws {
+    let state = try SharedState(slots: 1)
+    let copy = state
+    copy.isDraining = true
+    copy[slot: 0].enter(.busy)
+    #expect(state.isDraining && state[slot: 0].phase == .busy)
+  }
+}
+
+@Suite("Settings")
+struct SettingsTests {
+  @Test("Bodies that need no turn fill 16 MiB at most, however many connections", arguments: [1, 256, 100_000])
+  func smallBodies(_ connections: Int) {
+    var settings = ServerSettings()
+    settings.maxConnections = connections
+    #expect(settings.smallBody * connections <= 16 << 20)
+    #expect(settings.largeBodies * settings.maxBody <= 16 << 20)
+  }
+}

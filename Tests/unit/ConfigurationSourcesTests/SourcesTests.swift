@@ -1,0 +1,138 @@
+// Where a configuration comes from, and which source wins. The environment is the process's: one test at a time.
+
+import ConfigurationSources
+import Foundation
+import Testing
+
+/// Runs with these variables of ours and no others.
+private func withEnvironment<Result>(_ variables: [String: String], _ body: () throws -> Result) rethrows -> Result {
+  let ours = ["PISW_CONFIG", "REGISTRY_URL", "PROXY_URL"]
+  for name in ours { unsafe unsetenv(name) }
+  for (name, value) in variables { unsafe setenv(name, value, 1) }
+  defer { for name in Set(ours).union(variables.keys) { unsafe unsetenv(name) } }
+  return try body()
+}
+
+/// A file that goes with its test.
+private final class File {
+  let path = NSTemporaryDirectory() + "pisw-\(UUID().uuidString).yaml"
+
+  init(_ text: String) throws { try Data(text.utf8).write(to: URL(filePath: path)) }
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+private func load(
+  _ file: String? = nil, mirrors: [String] = [], _ variables: [String: String] = [:]
+) throws -> LoadedConfiguration {
+  var options = ConfigurationOptions()
+  options.file = file
+  options.mirrors = mirrors
+  return try withEnvironment(variables) { try loadConfiguration(options) }
+}
+
+/// What is wrong, and where the first of it is.
+private func failure(
+  _ file: String? = nil, mirrors: [String] = [], _ variables: [String: String] = [:]
+) throws -> ConfigurationFailure {
+  try #require(throws: ConfigurationFailure.self) { _ = try load(file, mirrors: mirrors, variables) }
+}
+
+/// Where nginx is pulled from.
+private func nginx(_ loaded: LoadedConfiguration) -> String? {
+  if case .redirected(let image, _) = loaded.policy.decide("nginx:1") { image } else { nil }
+}
+
+private let noDefaultFile = !FileManager.default.fileExists(atPath: "/etc/pisw/config.yaml")
+
+@Suite("Where a configuration comes from", .serialized)
+struct ConfigurationSourcesTests {
+  @Test("Nothing at all is an error that tells the three ways out", .enabled(if: noDefaultFile))
+  func nothing() throws {
+    let none = try failure()
+    #expect(none.problems.count == 1 && none.place == "there is none")
+    for way in ["--mirror", "REGISTRY_URL", "--config"] { #expect(none.problems[0].contains(way)) }
+    // A variable that begins with HTTP_ is a CGI client's.
+    let foreign = try failure(nil, ["HTTP_PISW_CONFIG": "/x", "HTTP_REGISTRY_URL": "evil.io"])
+    #expect(foreign.problems == none.problems)
+  }
+
+  @Test("A variable or an option is enough, without a file", .enabled(if: noDefaultFile))
+  func withoutFile() throws {
+    for loaded in [
+      try load(mirrors: ["docker.io=p.io"]), try load(nil, ["REGISTRY_URL": "p.io"]),
+      try load(nil, ["PROXY_URL": "p.io"]), try load("", ["PROXY_URL": "p.io"]),
+      try load(nil, ["PISW_CONFIG": "", "PROXY_URL": "p.io"]),
+    ] {
+      #expect(nginx(loaded) == "p.io/library/nginx:1" && loaded.file == nil)
+      #expect(loaded.server.port == nil)
+    }
+  }
+
+  @Test("--config wins over PISW_CONFIG, and either is told")
+  func files() throws {
+    let one = try File("mirrors: {docker.io: one.io}\nport: 1\ntlscertpath: c\n")
+    let two = try File("mirrors: {docker.io: two.io}\nport: 2\ntlskeypath: k\n")
+    let option = try load(one.path, ["PISW_CONFIG": two.path])
+    #expect(nginx(option) == "one.io/library/nginx:1" && option.file == one.path)
+    #expect(option.server.port == 1 && option.server.certificatePath == "c" && option.server.keyPath == nil)
+    let variable = try load(nil, ["PISW_CONFIG": two.path])
+    #expect(nginx(variable) == "two.io/library/nginx:1" && variable.file == two.path)
+    #expect(variable.server.port == 2 && variable.server.certificatePath == nil && variable.server.keyPath == "k")
+    // The file that does not win is not looked at.
+    #expect(try load(one.path, ["PISW_CONFIG": "/nonexistent"]).file == one.path)
+  }
+
+  @Test("Options win over variables, and those over the file, source by source")
+  func precedence() throws {
+    let file = try File("mirrors: {docker.io: file.io, quay.io: file.io/q}")
+    #expect(nginx(try load(file.path)) == "file.io/library/nginx:1")
+    #expect(nginx(try load(file.path, ["REGISTRY_URL": "variable.io"])) == "variable.io/library/nginx:1")
+    #expect(nginx(try load(file.path, ["PROXY_URL": "variable.io"])) == "variable.io/library/nginx:1")
+    let all = try load(file.path, mirrors: ["docker.io=option.io"], ["REGISTRY_URL": "variable.io"])
+    #expect(nginx(all) == "option.io/library/nginx:1" && all.policy.mirrors.count == 2)
+  }
+
+  @Test("An empty file is a configuration")
+  func empty() throws {
+    let file = try File("")
+    let loaded = try load(file.path)
+    #expect(loaded.policy.mirrors.isEmpty && loaded.file == file.path)
+  }
+
+  @Test("A file that cannot be read is an error that names it, whatever else there is")
+  func unreadable() throws {
+    let long = try File(String(repeating: "# 789\n", count: 174_763))
+    for (path, problem) in [
+      ("/nonexistent/config.yaml", "No such file"), (NSTemporaryDirectory(), "directory"),
+      (long.path, "larger than 1 MiB"), ("/dev/null/x", "Not a directory"),
+    ] {
+      for failure in [
+        try failure(path, mirrors: ["docker.io=p.io"], ["PROXY_URL": "p.io"]),
+        try failure(nil, mirrors: ["docker.io=p.io"], ["PISW_CONFIG": path]),
+      ] {
+        #expect(failure.problems.count == 1 && failure.place == path)
+        #expect(failure.problems.first?.hasPrefix(path + ": ") == true && failure.problems[0].contains(problem))
+      }
+    }
+    // One byte less is read.
+    let full = try File("mirrors: {docker.io: p.io}\n" + String(repeating: "#", count: 1 << 20 - 27))
+    #expect(nginx(try load(full.path)) == "p.io/library/nginx:1")
+  }
+
+  @Test("Every problem is told at once, each with its place, and the first place alone")
+  func problems() throws {
+    let file = try File("port: 0\nunknown: 1\n")
+    let failure = try failure(file.path, mirrors: ["docker.io"], ["REGISTRY_URL": "https://p.io"])
+    #expect(failure.place == file.path + ":1:7")
+    let places = ["\(file.path):1:7: ", "\(file.path):2:1: ", "REGISTRY_URL: ", "--mirror: "]
+    #expect(failure.problems.count == 4)
+    for (problem, place) in zip(failure.problems, places) { #expect(problem.hasPrefix(place)) }
+  }
+
+  @Test("A file's name shows no terminal what it might obey")
+  func escapes() throws {
+    let failure = try failure("/nonexistent/\u{1B}[2J\n")
+    #expect(failure.problems[0].utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
+    #expect(failure.place.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
+  }
+}
