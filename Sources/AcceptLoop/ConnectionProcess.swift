@@ -113,15 +113,28 @@ extension ConnectionProcess {
   private mutating func receiveRequest() throws(RequestError) -> Arrival {
     var deadline = Deadline.after(milliseconds: settings.idleTimeout)
     var hasHead = false
-    // What follows the last request may be a whole one.
-    if parser.hasMore {
-      slot.enter(.busy)
-      deadline = .after(milliseconds: settings.headerTimeout)
-      if try parser.feed([]) { return .request(parser.request) }
-    }
-    var mayHaveArrived = stream.hasPending || parser.hasMore
+    // What arrived with the last request may be a whole one, or the beginning of one.
+    var bytes: [UInt8] = []
+    var isFed = parser.hasMore
+    var isPending = stream.hasPending
     while true {
-      if !mayHaveArrived {
+      if isFed {
+        if slot.phase == .idle {
+          slot.enter(.busy)
+          deadline = .after(milliseconds: settings.headerTimeout)
+        }
+        if try parser.feed(bytes) { return .request(parser.request) }
+        if parser.hasHead {
+          if parser.bodyBytes > settings.smallBody { try takeTurn(context.bodyTokens) }
+          if !hasHead {
+            hasHead = true
+            deadline = .after(milliseconds: settings.headerTimeout)
+            if parser.awaitsContinue, !stream.writeAll(Response.continueLine, before: deadline) { return .ended }
+          }
+        }
+      }
+      isFed = false
+      if !isPending {
         switch wait(for: stream.socket, POLLIN, before: deadline, interruptible: parser.isUntouched) {
         case .ready: break
         case .timeout:
@@ -135,11 +148,16 @@ extension ConnectionProcess {
           return end()
         }
       }
-      mayHaveArrived = false
-      let (step, bytes) = stream.read()
+      let step: TLSStep
+      (step, bytes) = stream.read()
       switch step {
-      case .done: break
-      case .wantsRead: continue
+      case .done:
+        isFed = !bytes.isEmpty
+        isPending = stream.hasPending
+      case .wantsRead:
+        // What is pending is no whole record.
+        isPending = false
+        continue
       case .wantsWrite:
         guard wait(for: stream.socket, POLLOUT, before: deadline) == .ready else { return .ended }
         continue
@@ -149,20 +167,6 @@ extension ConnectionProcess {
         if parser.isUntouched { return end() }
         throw RequestError(.badRequest, "the request ends before it is whole")
       }
-      if parser.isUntouched {
-        slot.enter(.busy)
-        deadline = .after(milliseconds: settings.headerTimeout)
-      }
-      if try parser.feed(bytes) { return .request(parser.request) }
-      if parser.hasHead {
-        if parser.bodyBytes > settings.smallBody { try takeTurn(context.bodyTokens) }
-        if !hasHead {
-          hasHead = true
-          deadline = .after(milliseconds: settings.headerTimeout)
-          if parser.awaitsContinue, !stream.writeAll(Response.continueLine, before: deadline) { return .ended }
-        }
-      }
-      mayHaveArrived = stream.hasPending
     }
   }
 

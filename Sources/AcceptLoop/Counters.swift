@@ -1,6 +1,5 @@
 // What the listener counts, and how Prometheus reads it (text format 0.0.4, names and units as OpenMetrics wants them).
 
-import JSON
 import POSIX
 import TLS
 
@@ -76,7 +75,7 @@ struct Counters {
     case .review(let result, let microseconds, let counts, let fingerprint):
       reviews[Int(result.rawValue)] += 1
       durations[Counters.bounds.firstIndex { microseconds <= $0 } ?? Counters.bounds.count] += 1
-      totalMicroseconds += microseconds
+      totalMicroseconds &+= microseconds
       let labels = labels.first { $0.fingerprint == fingerprint }?.labels ?? ImageLabels(decisions: [], upstreams: [])
       for image in counts {
         let decision = labels.decisions.indices.contains(image.decision) ? labels.decisions[image.decision] : "other"
@@ -201,8 +200,21 @@ private struct Exposition {
     bytes.append(name)
     for (i, (label, value)) in labels.enumerated() {
       bytes.append(i == 0 ? "{" : ",")
-      bytes.append(label + "=\"" + asciiEscaped(value) + "\"")
+      bytes.append(label + "=\"" + escapedLabel(value) + "\"")
     }
     bytes.append((labels.isEmpty ? " " : "} ") + value + "\n")
   }
+}
+
+/// A label's value: backslash, quote and line feed are escaped.
+private func escapedLabel(_ value: String) -> String {
+  var bytes: [UInt8] = []
+  for byte in value.utf8 {
+    switch byte {
+    case UInt8(ascii: "\\"), UInt8(ascii: "\""): bytes += [UInt8(ascii: "\\"), byte]
+    case UInt8(ascii: "\n"): bytes += [UInt8(ascii: "\\"), UInt8(ascii: "n")]
+    default: bytes.append(byte)
+    }
+  }
+  return String(decoding: bytes, as: UTF8.self)
 }

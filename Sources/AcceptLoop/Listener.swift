@@ -45,16 +45,17 @@ struct Listener {
     self.sources = sources
     posix_keep_heap()
     posix_forget_startup()
+    // Looked at before they are read: what changes in between is noticed.
+    watches = (
+      FileWatch([sources.tls.certificate, sources.tls.key, sources.tls.clientCA ?? ""]),
+      FileWatch([sources.configuration ?? ""])
+    )
     do throws(LoadFailure) {
       handler = try sources.loadHandler()
     } catch {
       throw .configuration(error.problems)
     }
     startTLS()
-    watches = (
-      FileWatch([sources.tls.certificate, sources.tls.key, sources.tls.clientCA ?? ""]),
-      FileWatch([sources.configuration ?? ""])
-    )
     do throws(TLSFileError) {
       identity = try TLSIdentity(sources.tls)
     } catch {

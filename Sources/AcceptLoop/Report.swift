@@ -99,7 +99,7 @@ extension Report {
     }
   }
 
-  /// The counts that fit a record: the rest is counted under `other`, or with a decision that is there.
+  /// The counts that fit a record: of more, all of a decision are counted together, under `other`.
   private static func folded(_ images: [ImageCount]) -> [ImageCount] {
     if images.count <= maximumImages { return images }
     var kept: [ImageCount] = []

@@ -26,6 +26,8 @@ fi
 
 echo "building Kubernetes $version in $cache: about two minutes, once" >&2
 mkdir -p "$cache"
+# What builds that were killed left behind.
+find "$cache" -maxdepth 1 -name 'building-*' -mmin +120 -exec rm -rf {} +
 scratch=$(mktemp -d "$cache/building-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM

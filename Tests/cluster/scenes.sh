@@ -125,6 +125,9 @@ shows_certificate_of() {
     -verify_hostname pisw.kube-system.svc -verify_return_error -CAfile "$work/$1.pem" </dev/null
 }
 
+# is_trusted_alone: an API server that trusts the second authority alone has a pod swapped.
+is_trusted_alone() { register Fail second-ca && creates renewed "$1"; }
+
 # is_distrusted: an API server that trusts neither authority refuses a pod. (With the first one it may go on with a
 # connection that it still has from when it trusted that one alone.)
 is_distrusted() { register Fail cluster-ca && is_refused distrusted; }
