@@ -85,6 +85,7 @@ struct Listener {
     if let admin = settings.admin { adminSockets = [try bound(admin, "admin")] }
     useIdentity()
     useHandler()
+    posix_fill_heap()
   }
 
   /// Serves until it is told to end, and has ended.

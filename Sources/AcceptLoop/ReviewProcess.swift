@@ -83,7 +83,7 @@ struct ReviewRunner {
     do throws(SystemError) {
       while frame.count <= ReviewOutcome.largestFrame {
         guard try pipe.isReadable(before: deadline) else { return ([], false) }
-        let bytes = try pipe.read(atMost: 64 * 1024)
+        let bytes = try pipe.read(atMost: frame.isEmpty ? 16 * 1024 : 256 * 1024)
         if bytes.isEmpty { return (frame, true) }
         if frame.isEmpty { frame = bytes } else { frame += bytes }
       }

@@ -238,9 +238,7 @@ static int forget_segments(struct dl_phdr_info *program, size_t size, void *page
   return 1;  // the program itself comes first
 }
 
-// Takes every free piece of the heap for good, so that what is allocated from now on lies together: fewer pages are written
-// between one fork and the next.
-static void fill_heap(void) {
+void posix_fill_heap(void) {
   char *top = sbrk(0);
   for (size_t size = 64 * 1024; size >= 24; size -= size > 1024 ? size / 4 : 16) {
     char *volatile piece;
@@ -255,7 +253,7 @@ void posix_forget_startup(void) {
   dl_iterate_phdr(forget_segments, &pagemap);
   close(pagemap);
   malloc_trim(0);
-  fill_heap();
+  posix_fill_heap();
 }
 
 uint64_t *posix_shared_words(uintptr_t count) {

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Writes serve.order: the functions that a connection of pisw-serve runs, for the linker to put side by side at the
+# beginning of the code, which the server moves into huge pages. Run it when the way of a request has changed much;
+# entries that no longer exist do no harm.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+command -v valgrind >/dev/null || Tests/install.sh valgrind
+Tests/build.sh pisw-serve
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+  -addext subjectAltName=DNS:localhost -keyout "$scratch/key.pem" -out "$scratch/cert.pem" 2>/dev/null
+# valgrind cannot read the debug information of Swift's own objects.
+strip -g -o "$scratch/pisw-serve" .build/static/release/pisw-serve
+valgrind --tool=callgrind --demangle=no --instr-atstart=no --callgrind-out-file="$scratch/calls.%p" \
+  "$scratch/pisw-serve" --config Tests/bench/config.yaml --tls-cert "$scratch/cert.pem" --tls-key "$scratch/key.pem" \
+  --listen 127.0.0.1:0 --admin-listen off --handshake-timeout 60 --header-timeout 60 --review-timeout 60 \
+  --drain-delay 0 2>"$scratch/log" &
+server=$!
+until port=$(grep -oE '"address":"127.0.0.1:[0-9]+' "$scratch/log" | grep -oE '[0-9]+$'); do sleep 0.2; done
+callgrind_control -i on "$server" >/dev/null
+# The second review of a connection that stays open dies in its sandbox, where valgrind cannot work; the first connection
+# runs its review itself.
+for field in "Connection: close" "Connection: keep-alive"; do
+  curl -s --cacert "$scratch/cert.pem" -H "$field" -H 'Content-Type: application/json' -o /dev/null \
+    --data-binary @examples/reviews/deployment-pod.json "https://localhost:$port/mutate"
+done
+kill "$server"
+wait "$server" || true
+rm -f "$scratch/calls.$server"
+# Symbols by which the C library calls itself have other names outside.
+nm --defined-only .build/static/release/pisw-serve | awk '$2 ~ /[tTwW]/ { print $3 }' | sort -u >"$scratch/symbols"
+cat "$scratch"/calls.* | grep -oE '^c?fn=\([0-9]+\) .*' \
+  | sed -E "s/^c?fn=\([0-9]+\) //; s/'[0-9]+$//" | grep -v '^0x' | awk '!seen[$0]++' \
+  | awk -v symbols="$scratch/symbols" 'BEGIN { while ((getline name < symbols) > 0) known[name] = 1 }
+      { for (i = 0; i < 4; i++) { name = substr("____", 1, i) $0; if (name in known) { print name; next } }
+        if (("__libc_" $0) in known) print "__libc_" $0 }' >Tests/bench/serve.order
+wc -l Tests/bench/serve.order
