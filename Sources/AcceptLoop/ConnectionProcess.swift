@@ -245,10 +245,9 @@ extension ConnectionProcess {
   }
 
   private func limits(for body: [UInt8]) -> ReviewLimits {
-    // What the connection has in memory beside the body is less than two more of it, and 16 MiB.
+    // The first grows as often as bodies do not fit the reserve; the second line is for kernels without the sandbox.
     ReviewLimits(
-      memory: settings.reviewMemory,
-      addressSpace: context.addressSpace + settings.reviewMemory + 3 * body.capacity + (16 << 20),
+      addressSpace: context.addressSpace + 2 * settings.reviewMemory + 6 * settings.maxBody,
       timeout: settings.reviewTimeout)
   }
 

@@ -43,7 +43,8 @@ struct Listener {
   init(_ settings: ServerSettings, _ sources: ServerSources) throws(StartError) {
     self.settings = settings
     self.sources = sources
-    posix_keep_heap()
+    // Beside a review, a connection may have a body three times: as it grows, whole, and in a larger place.
+    posix_keep_heap(UInt(settings.reviewMemory + 3 * settings.maxBody))
     posix_forget_startup()
     // Looked at before they are read: what changes in between is noticed.
     watches = (

@@ -7,8 +7,6 @@ import POSIX
 
 /// What bounds a review.
 struct ReviewLimits {
-  /// Bytes of heap, beyond what the process starts with.
-  let memory: Int
   /// Bytes that may be mapped in all.
   let addressSpace: Int
   /// Milliseconds.
@@ -49,11 +47,15 @@ struct ReviewRunner {
     let parent = getpid()
     let child = fork()
     if child == 0 { runReview(body, limits, answer, answerTo: ends[1], parent) }
+    let error = SystemError.last
     close(ends[1])
-    defer { close(ends[0]) }
-    if child < 0 { return .notStarted(.last) }
-
+    guard child > 0 else {
+      close(ends[0])
+      return .notStarted(error)
+    }
     let (frame, isInTime) = readFrame(Descriptor(number: ends[0]), before: .after(milliseconds: limits.timeout))
+    // Who still writes gets an error.
+    close(ends[0])
     if !isInTime { kill(child, SIGKILL) }
     var exit: Int32 = 0
     _ = unsafe posix_reap(child, 1, &exit)
@@ -72,12 +74,12 @@ struct ReviewRunner {
     posix_close_from(3)
     close(0)
     limits.enter()
-    _ = posix_enter_sandbox(UInt(limits.memory))
+    _ = posix_enter_sandbox()
     let frame = answer(body).frame
     posix_leave_sandbox((try? Descriptor.output.write(frame)) == nil ? 1 : 0)
   }
 
-  /// Reads to the end; `false` when that did not come in time.
+  /// Reads an outcome, or what there is of it until the process ends; `false` when that did not come in time.
   private func readFrame(_ pipe: Descriptor, before deadline: Deadline) -> ([UInt8], Bool) {
     var frame: [UInt8] = []
     do throws(SystemError) {
@@ -86,6 +88,7 @@ struct ReviewRunner {
         let bytes = try pipe.read(atMost: frame.isEmpty ? 16 * 1024 : 256 * 1024)
         if bytes.isEmpty { return (frame, true) }
         if frame.isEmpty { frame = bytes } else { frame += bytes }
+        if ReviewOutcome.isWhole(frame) { return (frame, true) }
       }
     } catch {}
     return ([], false)
@@ -118,6 +121,13 @@ extension ReviewOutcome {
     frame += fields.bytes
     frame += body
     return frame
+  }
+
+  /// Whether as much is there as the numbers announce.
+  fileprivate static func isWhole(_ frame: [UInt8]) -> Bool {
+    frame.count >= headBytes
+      && UInt64(frame.count) >= UInt64(headBytes + Report.size) + number(frame, at: 4, bytes: 4)
+        &+ number(frame, at: 8, bytes: 8)
   }
 
   init?(frame: [UInt8], _ format: LogFormat) {

@@ -149,19 +149,16 @@ void posix_stop_timer(void) {
   setitimer(ITIMER_REAL, &never, NULL);
 }
 
-void posix_keep_heap(void) {
+void posix_keep_heap(uintptr_t reserve) {
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, -1);
+  mallopt(M_TOP_PAD, (int)reserve);
 }
 
 void posix_trim_heap(void) { malloc_trim(0); }
 
-int posix_enter_sandbox(uintptr_t heap) {
+int posix_enter_sandbox(void) {
   struct rlimit none = {0, 0};
-  // Pages that are not touched cost nothing. Volatile: a compiler knows that what nobody uses need not be allocated.
-  void *volatile reserve = malloc(heap);
-  if (!reserve) return -1;
-  free(reserve);
   return setrlimit(RLIMIT_FSIZE, &none) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0) ? -1 : 0;
 }
 
@@ -239,12 +236,15 @@ static int forget_segments(struct dl_phdr_info *program, size_t size, void *page
 }
 
 void posix_fill_heap(void) {
-  char *top = sbrk(0);
+  // Where malloc begins to cut from what nobody had yet.
+  char *fresh = (char *)sbrk(0) - mallinfo2().keepcost;
   for (size_t size = 64 * 1024; size >= 24; size -= size > 1024 ? size / 4 : 16) {
-    char *volatile piece;
-    while ((piece = malloc(size)) && piece < top - mallinfo2().keepcost) {}
+    char *volatile piece;  // volatile: a compiler knows that what nobody uses need not be allocated
+    while ((piece = malloc(size)) && piece < fresh) {}
     free(piece);
   }
+  // The first piece beyond what there was has the heap grow by its reserve.
+  free(malloc(mallinfo2().keepcost));
 }
 
 void posix_forget_startup(void) {

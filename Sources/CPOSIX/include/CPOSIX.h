@@ -58,17 +58,18 @@ void posix_close_from(int first);
 int posix_limit(uint64_t memory, uint64_t cpu_seconds, int milliseconds);
 // Ends the bound on time.
 void posix_stop_timer(void);
-// Has malloc take all memory from the heap, and keep what is freed: a process in a sandbox cannot ask for more.
-void posix_keep_heap(void);
+// Has malloc take all memory from the heap, keep what is freed, and ask for `reserve` bytes more than it needs each time:
+// a process in a sandbox cannot ask. Pages that are not touched cost nothing.
+void posix_keep_heap(uintptr_t reserve);
 // Takes every free piece of the heap for good, so that what is allocated from now on lies together: fewer pages are written
 // between one fork and the next, and each costs more than a system call.
 void posix_fill_heap(void);
 // Gives back what is free of the heap.
 void posix_trim_heap(void);
-// Leaves this process its memory, the files it has open, and its end: seccomp's strict mode, that is read, write and exit.
-// Of memory it has what is free of the heap and at least `heap` bytes; any call of the system, to ask for more or to look at
-// the clock too, kills it. -1 where the kernel has no such thing, with errno.
-int posix_enter_sandbox(uintptr_t heap);
+// Leaves this process the memory it has, the files it has open, and its end: seccomp's strict mode, that is read, write and
+// exit. Any other call of the system, to ask for memory or to look at the clock too, kills it. -1 where the kernel has no
+// such thing, with errno.
+int posix_enter_sandbox(void);
 // Whether the kernel has it, tried in a process of its own.
 int posix_has_sandbox(void);
 // Ends a process in a sandbox: exit_group, which _exit uses, is not for it.
