@@ -14,8 +14,7 @@ struct ConnectionContext {
   let reviewTokens: TokenPipe
   let bodyTokens: TokenPipe
   let reports: Int32
-  /// How much is mapped before any work, in bytes.
-  let addressSpace: Int
+  let reviewLimits: ReviewLimits
   let loadHandler: () throws(LoadFailure) -> ReviewHandler
 
   func report(_ report: Report) {
@@ -206,7 +205,7 @@ extension ConnectionProcess {
     case .request:
       try takeTurn(context.reviewTokens)
       start = monotonicNow()
-      ended = isLast ? .answered(runLast(body)) : runner.run(body, limits(for: body), handler.answer)
+      ended = isLast ? .answered(runLast(body)) : runner.run(body, context.reviewLimits, handler.answer)
       context.reviewTokens.putBack(slot)
     case .connection:
       start = monotonicNow()
@@ -239,16 +238,9 @@ extension ConnectionProcess {
 
   /// Runs the last review of a connection: its process has nothing left to do, so it is the review's.
   private func runLast(_ body: [UInt8]) -> ReviewOutcome {
-    limits(for: body).enter()
+    context.reviewLimits.enter()
     defer { posix_stop_timer() }
     return handler.answer(body)
-  }
-
-  private func limits(for body: [UInt8]) -> ReviewLimits {
-    // The first grows as often as bodies do not fit the reserve; the second line is for kernels without the sandbox.
-    ReviewLimits(
-      addressSpace: context.addressSpace + 2 * settings.reviewMemory + 6 * settings.maxBody,
-      timeout: settings.reviewTimeout)
   }
 
   /// - Parameter request: `nil` when it could not be read.

@@ -26,7 +26,7 @@ struct Listener {
   var freeSlots: [Int]
   var adminCount = 0
   var counters: Counters
-  /// What is mapped before any work, in bytes.
+  /// What is mapped before any work, a review's memory included, in bytes.
   let addressSpace: Int
   /// Accepting waits until then (milliseconds, as all times here, of the monotonic clock).
   var pausedUntil = 0
@@ -43,8 +43,7 @@ struct Listener {
   init(_ settings: ServerSettings, _ sources: ServerSources) throws(StartError) {
     self.settings = settings
     self.sources = sources
-    // Beside a review, a connection may have a body three times: as it grows, whole, and in a larger place.
-    posix_keep_heap(UInt(settings.reviewMemory + 3 * settings.maxBody))
+    posix_keep_heap(UInt(settings.reviewMemory))
     posix_forget_startup()
     // Looked at before they are read: what changes in between is noticed.
     watches = (
@@ -338,7 +337,8 @@ extension Listener {
     entry.enter(.handshake)
     let context = ConnectionContext(
       settings: settings, state: state, reviewTokens: reviewTokens, bodyTokens: bodyTokens, reports: reports.writing,
-      addressSpace: addressSpace, loadHandler: sources.loadHandler)
+      reviewLimits: ReviewLimits(addressSpace: addressSpace, timeout: settings.reviewTimeout),
+      loadHandler: sources.loadHandler)
     forkChild(socket, slot: slot) { listener in
       listener.state.keepFromChildren()
       serveWebhook(context, socket, entry, peer, listener.identity, listener.handler)

@@ -7,7 +7,7 @@ import POSIX
 
 /// What bounds a review.
 struct ReviewLimits {
-  /// Bytes that may be mapped in all.
+  /// Bytes that may be mapped in all: what is mapped has the review's memory in reserve, so nothing can be added.
   let addressSpace: Int
   /// Milliseconds.
   let timeout: Int

@@ -22,7 +22,7 @@ public struct ServerSettings: Sendable {
   /// The API server's client keeps idle connections for 90 seconds: who closes first loses a call.
   public var idleTimeout = 120_000
   public var reviewTimeout = 1_000
-  /// What a review may use beyond what its process starts with.
+  /// What a review may use, its body included.
   public var reviewMemory = 64 << 20
   /// Reviews at a time.
   public var maxReviews = 4

@@ -87,7 +87,7 @@ struct PiswServe: ParsableCommand {
     if file != nil, config != nil { throw ValidationError("give the configuration file once: CONFIG or --config") }
     if !(1...100_000).contains(maxConnections) { throw ValidationError("--max-connections must be from 1 to 100000") }
     if !(1...4096).contains(maxReviews) { throw ValidationError("--max-reviews must be from 1 to 4096") }
-    if !(8...1024).contains(reviewMemory) { throw ValidationError("--review-memory must be from 8 to 1024") }
+    if !(16...1024).contains(reviewMemory) { throw ValidationError("--review-memory must be from 16 to 1024") }
     for (name, seconds) in [
       ("handshake", handshakeTimeout), ("header", headerTimeout), ("idle", idleTimeout), ("review", reviewTimeout),
     ] where seconds.milliseconds == 0 {

@@ -26,4 +26,5 @@ for block in "$work"/blocks/*.sh; do
   check "README: $(head -n 1 "$block" | cut -c 1-90)" shows "$block" "${block%.sh}.expected"
 done
 check "examples/run.sh" "$top/examples/run.sh"
+check "examples/serve.sh" "$top/examples/serve.sh"
 summary
