@@ -24,6 +24,15 @@ if [ -d "$assets" ]; then
   exit
 fi
 
+# Where apt finds Debian 12, also before its first update.
+mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --no-release-info --format '$(REPO_URI)' \
+  'Created-By: Packages' 'Release: bookworm' 'Component: main' | sed -n 1p)}
+if [ -z "$mirror" ]; then
+  echo "no Kubernetes: this system has no source of Debian 12; set DEBIAN_MIRROR to the URL of a mirror," \
+    "or KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kubectl" >&2
+  exit 71
+fi
+
 echo "building Kubernetes $version in $cache: about two minutes, once" >&2
 mkdir -p "$cache"
 # What builds that were killed left behind.
@@ -35,18 +44,18 @@ trap 'exit 130' INT TERM
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -e $keyring ] || "$here/../install.sh" debian-archive-keyring
 
-# Debian 12's packages and sources, whatever this system's are, without a trace in the system's lists. The system's
-# other settings, such as a proxy, hold; what it does after updates of its own lists does not.
+# Debian 12's packages and sources, without a trace in the system's lists. The system's other settings, such as a proxy,
+# hold; what it does after updates of its own lists does not.
 mkdir -p "$scratch"/{lists,archives}/partial "$scratch/debs"
 cat >"$scratch/sources.list" <<END_OF_SOURCES
-deb [signed-by=$keyring] http://deb.debian.org/debian bookworm main
-deb-src [signed-by=$keyring] http://deb.debian.org/debian bookworm main
+deb [signed-by=$keyring] $mirror bookworm main
+deb-src [signed-by=$keyring] $mirror bookworm main
 END_OF_SOURCES
 cat >"$scratch/apt.conf" <<END_OF_SETTINGS
 Dir::Etc::sourcelist "$scratch/sources.list";
 Dir::Etc::sourceparts "-";
-Dir::Etc::preferences "-";
-Dir::Etc::preferencesparts "-";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
 Dir::State::lists "$scratch/lists";
 Dir::Cache "$scratch";
 APT::Default-Release "";
@@ -66,7 +75,7 @@ quietly() {
 }
 
 cd "$scratch/debs"
-quietly apt-get -c "$scratch/apt.conf" update
+quietly apt-get -c "$scratch/apt.conf" -o APT::Update::Error-Mode=any update
 quietly apt-get -c "$scratch/apt.conf" download etcd-server kubernetes-client golang-1.19-go golang-1.19-src \
   golang-github-modern-go-reflect2-dev
 quietly apt-get -c "$scratch/apt.conf" source --download-only kubernetes
@@ -81,7 +90,8 @@ done
 export GOPATH=$scratch/go
 kubernetes=$GOPATH/src/k8s.io/kubernetes
 mkdir -p "$kubernetes"
-tar -xzf kubernetes_*"really$version.orig.tar.gz" --strip-components=1 -C "$kubernetes" "${without_tests[@]}" --wildcards \
+tar -xzf kubernetes_*"really$version.orig.tar.gz" --strip-components=1 -C "$kubernetes" \
+  "${without_tests[@]}" --wildcards \
   '*/cmd/' '*/hack/boilerplate/' '*/pkg/' '*/plugin/' '*/staging/' '*/third_party/' '*/vendor/'
 cd "$kubernetes"
 reflect2=github.com/modern-go/reflect2

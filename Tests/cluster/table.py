@@ -40,7 +40,7 @@ class Row:
 
 
 def pod(image="nginx", *, images=None, metadata=None, **spec):
-    """A pod of one container, `web`; or of those in `images`, by their places (`containers/web`); or those in `spec`."""
+    """A pod of one container, `web`; or of those in `images`, by place (`containers/web`); or of those in `spec`."""
     if "containers" not in spec:
         for place, name in (images or {"containers/web": image}).items():
             kind, container = place.split("/")
