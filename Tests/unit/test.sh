@@ -14,7 +14,8 @@ declare -A covers=(
   [Endpoints]="what each method, path and kind of body is answered with, on both ports"
   [ConfigurationSources]="which file, variable or option wins, and what is said of those that cannot be used"
   [TLS]="certificates and keys of every form, and what is said of those that cannot be used"
-  [AcceptLoop]="reports and frames of children, counters, addresses, lines of the log, files that change, tokens"
+  [CPOSIX]="the heap for secrets: sizes, alignment, wiping, reuse, its end, kept from children"
+  [AcceptLoop]="reports and frames of children, counters, addresses, lines of the log, dates, files that change, tokens"
 )
 
 # count_tests MODULE: runs the tests of a module, and adds them to the counts.
@@ -62,7 +63,7 @@ if ! swift build --build-tests >"$work/build.log" 2>&1; then
   failed=1
   summary
 fi
-for module in ImageReference JSON YAML SwapPolicy Admission HTTP1 Endpoints ConfigurationSources TLS AcceptLoop; do
+for module in ImageReference JSON YAML SwapPolicy Admission HTTP1 Endpoints ConfigurationSources TLS CPOSIX AcceptLoop; do
   count_tests "$module"
 done
 summary

@@ -303,8 +303,25 @@ struct CountersTests {
     }
   }
 
-  @Test("Quotes and backslashes in a label are escaped", arguments: ["a\"b", "a\\b", "\\n", "\"", "a\",x=\"b"])
-  func escapes(_ version: String) throws {
-    #expect(try Exposition(counters(version))("pisw_build_info", ["version": version]) == 1)
+  @Test(
+    "Backslash, quote and line feed in a label are escaped, and nothing else is",
+    arguments: [
+      ("", ""), ("a\"b", #"a\"b"#), (#"a\b"#, #"a\\b"#), (#"\n"#, #"\\n"#), ("\"", #"\""#), ("\\", #"\\"#),
+      ("a\",x=\"b", #"a\",x=\"b"#), ("a\nb\n", #"a\nb\n"#), ("\\\n\"", #"\\\n\""#),
+      ("a\"} 1\npisw_forged 2\n", #"a\"} 1\npisw_forged 2\n"#), ("é日本😀", "é日本😀"), ("e\u{301}", "e\u{301}"),
+      ("\u{2028}\u{85}", "\u{2028}\u{85}"), ("\t{}=,#", "\t{}=,#"), ("*", "*"),
+    ])
+  func escapes(_ value: String, _ escaped: String) throws {
+    let fresh = try Exposition(counters())
+    var counted = counters(value)
+    counted.use(ImageLabels(decisions: ["d" + value], upstreams: [value]))
+    let lines = counted.text.split(separator: 0x0A).map { Array($0) }
+    // Bytes, not characters: a sign that joins the one before it must not hide a quote.
+    #expect(lines.contains(Array("pisw_build_info{version=\"\(escaped)\"} 1".utf8)))
+    #expect(lines.contains(Array("pisw_images_total{decision=\"d\(escaped)\",upstream=\"\(escaped)\"} 0".utf8)))
+    let shown = try Exposition(counted)
+    #expect(shown("pisw_build_info", ["version": value]) == 1)
+    #expect(shown("pisw_images_total", ["decision": "d" + value, "upstream": value]) == 0)
+    #expect(shown.series.count == fresh.series.count + 1, "no series that was not meant")
   }
 }

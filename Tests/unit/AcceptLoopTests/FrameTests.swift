@@ -7,14 +7,15 @@ import Testing
 
 private func outcome(
   _ status: Status = .ok, _ body: String = "{}\n", _ result: ReviewResult = .patched, _ images: [ImageCount] = [],
-  _ format: LogFormat = .json
+  _ level: LogLevel = .info, _ format: LogFormat = .json
 ) -> ReviewOutcome {
-  var line = LogLine(.info, "review", format)
-  line.add("name", "a\n\"b\"é\u{1B}")
-  return ReviewOutcome(status: status, body: Array(body.utf8), result: result, images: images, line: line)
+  var fields = LogFields(format)
+  fields.add("name", "a\n\"b\"é\u{1B}")
+  return ReviewOutcome(
+    status: status, body: Array(body.utf8), result: result, images: images, level: level, fields: fields)
 }
 
-/// Where the line begins, after three numbers and the counts.
+/// Where the fields of the log begin, after five numbers and the counts.
 private let head = 16 + Report.size
 
 @Suite("The frame of an outcome")
@@ -28,26 +29,50 @@ struct FrameTests {
     for status in [Status.ok, .badRequest, .internalServerError] {
       for result in ReviewResult.allCases {
         for body in ["", "{}", "{\"a\":\n\"\u{0}é\"}\n", large] {
-          for format in LogFormat.allCases {
-            let written = outcome(status, body, result, images, format)
-            let read = try #require(ReviewOutcome(frame: written.frame, format))
-            #expect(read.status == status && read.result == result && read.images == images)
-            #expect(read.body == written.body && read.line.bytes == written.line.bytes)
+          for level in LogLevel.allCases {
+            for format in LogFormat.allCases {
+              let written = outcome(status, body, result, images, level, format)
+              let read = try #require(ReviewOutcome(frame: written.frame, format))
+              #expect(read.status == status && read.result == result && read.images == images)
+              #expect(read.level == level && read.body == written.body && read.fields.bytes == written.fields.bytes)
+            }
           }
         }
       }
     }
   }
 
-  @Test("A line that goes on in the connection is one line")
-  func goesOn() throws {
-    var expected = outcome().line
-    var line = try #require(ReviewOutcome(frame: outcome().frame, .json)).line
-    expected = LogLine(begun: expected.bytes, .json)
-    expected.add("duration", microseconds: 1500)
-    line.add("duration", microseconds: 1500)
-    #expect(line.bytes == expected.bytes)
-    #expect(String(decoding: line.bytes, as: UTF8.self).hasSuffix(",\"duration\":0.001500"))
+  @Test("Fields that the connection adds to follow those of the review", arguments: LogFormat.allCases)
+  func goesOn(_ format: LogFormat) throws {
+    let written = outcome(.ok, "{}", .patched, [], .info, format)
+    var fields = try #require(ReviewOutcome(frame: written.frame, format)).fields
+    fields.add("duration", microseconds: 1500)
+    let added = format == .json ? ",\"duration\":0.001500" : " duration=0.001500"
+    #expect(fields.bytes == written.fields.bytes + Array(added.utf8))
+  }
+
+  @Test("The level is in byte 3, and the numbers of no level are refused")
+  func levels() {
+    for (number, level) in LogLevel.allCases.enumerated() {
+      #expect(outcome(.ok, "{}", .patched, [], level).frame[3] == UInt8(number))
+    }
+    for number in 0...255 as ClosedRange<UInt8> {
+      let read = ReviewOutcome(frame: changed(outcome().frame, [3: number]), .json)
+      #expect(read?.level == (number < 3 ? [LogLevel.info, .warning, .error][Int(number)] : nil), "\(number)")
+    }
+  }
+
+  @Test("An outcome without fields is read as it was written")
+  func noFields() throws {
+    let written = ReviewOutcome(
+      status: .ok, body: [0x7B, 0x7D], result: .unchanged, images: [], level: .info, fields: LogFields(.json))
+    let read = try #require(ReviewOutcome(frame: written.frame, .json))
+    #expect(written.fields.bytes.isEmpty && read.fields.bytes.isEmpty && read.body == [0x7B, 0x7D])
+  }
+
+  @Test("A body that is no review has a message of its own", arguments: ReviewResult.allCases)
+  func message(_ result: ReviewResult) {
+    #expect(outcome(.ok, "", result).message == (result == .invalid ? "not a review" : "review"))
   }
 
   @Test("A frame that ends too early, at any byte, is none, and so is one that goes on")
@@ -73,22 +98,23 @@ struct FrameTests {
   }
 
   @Test(
-    "A status or result that is none, and counts that are none or a record of another kind, are refused",
+    "A status, result or level that is none, and counts that are none or a record of another kind, are refused",
     arguments: [
       ("status 0", [0: 0, 1: 0]), ("status 201", [0: 201, 1: 0]), ("status 65535", [0: 255, 1: 255]),
-      ("result 4", [2: 4]), ("result 255", [2: 255]), ("no kind", [16: 0]), ("a failed handshake", [16: 3, 17: 0]),
+      ("result 4", [2: 4]), ("result 255", [2: 255]), ("level 3", [3: 3]), ("no kind", [16: 0]),
+      ("a failed handshake", [16: 3, 17: 0]),
       ("a signal", [16: 2, 17: 11]), ("a result in the counts", [17: 4]), ("23 images", [18: 23]),
     ])
   func fields(_ what: String, _ changes: [Int: UInt8]) {
     #expect(ReviewOutcome(frame: changed(outcome().frame, changes), .json) == nil, "\(what)")
   }
 
-  @Test("A control byte in the line is none: a line of the log cannot become two")
+  @Test("A control byte in the fields is none: a line of the log cannot become two")
   func controlBytes() {
     let written = outcome()
     let frame = written.frame
     for byte in 0..<0x20 as Range<UInt8> {
-      for offset in [head, head + 5, head + written.line.bytes.count - 1] {
+      for offset in [head, head + 5, head + written.fields.bytes.count - 1] {
         #expect(ReviewOutcome(frame: changed(frame, [offset: byte]), .json) == nil, "byte \(byte)")
       }
     }

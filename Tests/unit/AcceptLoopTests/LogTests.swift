@@ -5,19 +5,33 @@ import Testing
 
 @testable import AcceptLoop
 
-/// A finished line, read by Foundation.
-private func parsed(_ line: LogLine) throws -> [String: Any] {
-  let bytes = line.bytes + Array("}".utf8)
-  #expect(!bytes.contains { $0 < 0x20 }, "one line")
+private let logs: [LogFormat: Log] = Dictionary(
+  uniqueKeysWithValues: LogFormat.allCases.map { ($0, Log(format: $0, isDebug: false)) })
+
+/// A whole line, without the line feed that ends it and that is the only one.
+private func line(
+  _ level: LogLevel, _ message: String, _ fields: LogFields?, _ format: LogFormat = .json
+) throws -> [UInt8] {
+  let line = try #require(logs[format]).line(level, message, fields)
+  #expect(line.last == 0x0A)
+  #expect(!line.dropLast().contains { $0 < 0x20 }, "one line")
+  return line.dropLast()
+}
+
+/// A line in JSON, read by Foundation.
+private func parsed(
+  _ fields: LogFields? = nil, _ level: LogLevel = .info, _ message: String = "m"
+) throws -> [String: Any] {
+  let bytes = try line(level, message, fields)
   return try #require(try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any])
 }
 
 /// What becomes of a value in a JSON line.
 private func logged(_ value: String) throws -> String {
-  var line = LogLine(.info, "m", .json)
-  line.add("value", value)
-  line.add("after", 1)
-  let members = try parsed(line)
+  var fields = LogFields(.json)
+  fields.add("value", value)
+  fields.add("after", 1)
+  let members = try parsed(fields)
   #expect(members.count == 5 && members["after"] as? Int == 1)
   return try #require(members["value"] as? String)
 }
@@ -31,61 +45,72 @@ private let texts = [
 struct LogTests {
   @Test("A line in JSON has time, level and message, and then what was added, each as the kind that it is")
   func members() throws {
-    var line = LogLine(.warning, "review", .json)
-    line.add("text", "x")
-    line.add("none", nil as String?)
-    line.add("some", "y" as String?)
-    line.add("number", -5)
-    line.add("yes", true)
-    line.add("no", false)
-    line.add("duration", microseconds: 1_234_567)
-    let members = try parsed(line)
+    var fields = try #require(logs[.json]).fields
+    fields.add("text", "x")
+    fields.add("none", nil as String?)
+    fields.add("some", "y" as String?)
+    fields.add("number", -5)
+    fields.add("yes", true)
+    fields.add("no", false)
+    fields.add("duration", microseconds: 1_234_567)
+    let members = try parsed(fields, .warning, "review")
     #expect(
       Set(members.keys) == ["time", "level", "message", "text", "some", "number", "yes", "no", "duration"])
     #expect(members["level"] as? String == "warning" && members["message"] as? String == "review")
     #expect(members["text"] as? String == "x" && members["some"] as? String == "y")
-    let written = String(decoding: line.bytes, as: UTF8.self)
+    let written = String(decoding: try line(.warning, "review", fields), as: UTF8.self)
     #expect(
       written.hasSuffix(
-        #","level":"warning","message":"review","text":"x","some":"y","number":-5,"yes":true,"no":false,"duration":1.234567"#
+        #","level":"warning","message":"review","text":"x","some":"y","number":-5,"yes":true,"no":false,"duration":1.234567}"#
       ))
   }
 
-  @Test("The levels have their names", arguments: [(LogLevel.debug, "debug"), (.info, "info"), (.error, "error")])
+  @Test("A line without fields, and one with none in them, are the same", arguments: LogFormat.allCases)
+  func noFields(_ format: LogFormat) throws {
+    let afterTime = format == .json ? #","level":"info","message":"m"}"# : " info: m"
+    for fields in [nil, LogFields(format)] {
+      let written = String(decoding: try line(.info, "m", fields, format), as: UTF8.self)
+      #expect(written.hasSuffix("Z" + (format == .json ? "\"" : "") + afterTime))
+    }
+  }
+
+  @Test(
+    "The levels have their names, and are sent as their positions",
+    arguments: zip(LogLevel.allCases, ["info", "warning", "error"]))
   func levels(_ level: LogLevel, _ name: String) throws {
-    #expect(try parsed(LogLine(level, "m", .json))["level"] as? String == name)
+    #expect(LogLevel.allCases.count == 3)
+    #expect(try parsed(nil, level)["level"] as? String == name)
+    #expect(String(decoding: try line(level, "m", nil, .text), as: UTF8.self).hasSuffix("Z " + name + ": m"))
   }
 
   @Test("The time is RFC 3339 in UTC, to the millisecond, and now")
   func time() throws {
-    let time = try #require(try parsed(LogLine(.info, "m", .json))["time"] as? String)
+    let time = try #require(try parsed()["time"] as? String)
     #expect(time.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil)
     let formatter = ISO8601DateFormatter()
     formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
     let date = try #require(formatter.date(from: time))
     #expect(abs(date.timeIntervalSinceNow) < 60)
-    let inText = String(decoding: LogLine(.info, "m", .text).bytes, as: UTF8.self)
-    #expect(formatter.date(from: String(inText.prefix(24))) != nil && inText.hasSuffix("Z info: m"))
+    let inText = String(decoding: try line(.info, "m", nil, .text), as: UTF8.self)
+    #expect(formatter.date(from: String(inText.prefix(24))) != nil && inText.dropFirst(24) == " info: m")
   }
 
-  @Test("A text comes out of a JSON line as it went in, in a value, a name and the message", arguments: texts)
+  @Test("A text comes out of a JSON line as it went in, in a value and the message", arguments: texts)
   func json(_ text: String) throws {
     #expect(Array(try logged(text).utf8) == Array(text.utf8))
-    let message = try #require(try parsed(LogLine(.info, text, .json))["message"] as? String)
+    let message = try #require(try parsed(nil, .info, text)["message"] as? String)
     #expect(Array(message.utf8) == Array(text.utf8))
-    var line = LogLine(.info, "m", .json)
-    line.add("x" + text, 1)
-    #expect(try parsed(line).keys.contains("x" + text))
   }
 
   @Test("A line for people is printable ASCII, with values in quotes that they cannot end", arguments: texts)
   func text(_ text: String) throws {
-    var line = LogLine(.info, text, .text)
-    line.add("name", text)
-    line.add("count", 3)
-    line.add("ok", true)
-    let written = String(decoding: line.bytes, as: UTF8.self)
-    #expect(line.bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
+    var fields = LogFields(.text)
+    fields.add("name", text)
+    fields.add("count", 3)
+    fields.add("ok", true)
+    let bytes = try line(.info, text, fields, .text)
+    let written = String(decoding: bytes, as: UTF8.self)
+    #expect(bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
     #expect(written.hasSuffix(" count=3 ok=true"))
     // A value is quoted as a JSON string is.
     let start = try #require(written.range(of: " name=", options: .backwards)).upperBound
@@ -105,11 +130,11 @@ struct LogTests {
     for before in 240...256 {
       for format in LogFormat.allCases {
         let value = String(repeating: "a", count: before) + String(repeating: character, count: 10)
-        var line = LogLine(.info, "m", format)
-        line.add("value", value)
-        #expect(String(validating: line.bytes, as: UTF8.self) != nil)
+        var fields = LogFields(format)
+        fields.add("value", value)
+        #expect(String(validating: try line(.info, "m", fields, format), as: UTF8.self) != nil)
         guard format == .json else { continue }
-        let written = try #require(try parsed(line)["value"] as? String)
+        let written = try #require(try parsed(fields)["value"] as? String)
         #expect(written.hasPrefix(String(repeating: "a", count: min(before, 250))) && written.hasSuffix("..."))
         // A character that was cut apart is U+FFFD, which has three bytes.
         #expect(written.utf8.count <= 255)
@@ -121,9 +146,51 @@ struct LogTests {
 
   @Test("A line of many long values of any bytes is valid")
   func many() throws {
-    var line = LogLine(.info, "m", .json)
-    for (i, text) in texts.enumerated() { line.add("v\(i)", String(repeating: text, count: 300)) }
-    #expect(try parsed(line).count == texts.count + 3)
+    var fields = LogFields(.json)
+    for (i, text) in texts.enumerated() { fields.add("v\(i)", String(repeating: text, count: 300)) }
+    #expect(try parsed(fields).count == texts.count + 3)
+  }
+}
+
+@Suite("Dates")
+struct DateTests {
+  /// The Gregorian calendar, for all times, in UTC.
+  private static let calendar = {
+    var calendar = Calendar(identifier: .iso8601)
+    calendar.timeZone = .gmt
+    return calendar
+  }()
+
+  @Test("Every day from 1970 to 2199 has the date that Foundation gives it, and they are 84 006 days")
+  func everyDay() {
+    var day = 0
+    while true {
+      let date = Date(timeIntervalSince1970: TimeInterval(day) * 86_400)
+      let expected = DateTests.calendar.dateComponents([.year, .month, .day], from: date)
+      if expected.year == 2200 { break }
+      let (year, month, dayOfMonth) = civilDate(daysSince1970: day)
+      if year != expected.year || month != expected.month || dayOfMonth != expected.day {
+        Issue.record("day \(day): \(year)-\(month)-\(dayOfMonth), expected \(expected)")
+        return
+      }
+      day += 1
+    }
+    #expect(day == 84_006)
+  }
+
+  @Test(
+    "Days at the borders of months, leap years, centuries and eras",
+    arguments: [
+      (-719_468, 0, 3, 1), (-1, 1969, 12, 31), (0, 1970, 1, 1), (58, 1970, 2, 28), (59, 1970, 3, 1),
+      (364, 1970, 12, 31), (365, 1971, 1, 1), (789, 1972, 2, 29), (790, 1972, 3, 1),
+      (10_956, 1999, 12, 31), (10_957, 2000, 1, 1),
+      (11_016, 2000, 2, 29), (11_017, 2000, 3, 1), (11_322, 2000, 12, 31), (47_540, 2100, 2, 28), (47_541, 2100, 3, 1),
+      (84_005, 2199, 12, 31), (84_006, 2200, 1, 1), (157_112, 2400, 2, 28), (157_113, 2400, 2, 29),
+      (157_114, 2400, 3, 1), (2_932_896, 9999, 12, 31),
+    ])
+  func edges(_ days: Int, _ year: Int, _ month: Int, _ day: Int) {
+    let date = civilDate(daysSince1970: days)
+    #expect(date.year == year && date.month == month && date.day == day)
   }
 }
 

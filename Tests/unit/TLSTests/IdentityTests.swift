@@ -68,7 +68,8 @@ private func identity(_ certificate: String, _ key: String, _ clientCA: String? 
     TLSFiles(certificate: folder + certificate, key: folder + key, clientCA: clientCA.map { folder + $0 }))
 }
 
-@Suite("A server's identity")
+/// Serialised: OpenSSL's memory is a heap for one thread.
+@Suite("A server's identity", .serialized)
 struct IdentityTests {
   @Test(
     "Keys of both kinds in every form, chains, and files that hold more, are taken",

@@ -48,28 +48,29 @@ private let counters = {
 private func checkFrame(_ frame: [UInt8]) {
   for format in LogFormat.allCases {
     guard let outcome = ReviewOutcome(frame: frame, format) else { continue }
-    require(outcome.line.bytes.allSatisfy { $0 >= 0x20 }, "the line is one")
-    require(outcome.body.count + outcome.line.bytes.count + 16 + Report.size == frame.count, "nothing is left over")
+    require(outcome.fields.bytes.allSatisfy { $0 >= 0x20 }, "the line of the log stays one")
+    require(outcome.body.count + outcome.fields.bytes.count + 16 + Report.size == frame.count, "nothing is left over")
     guard let again = ReviewOutcome(frame: outcome.frame, format) else { fatalError("broken: a frame is read again") }
     require(again.status == outcome.status && again.result == outcome.result, "status and result stay")
     require(again.images == outcome.images && again.body == outcome.body, "images and body stay")
-    require(again.line.bytes == outcome.line.bytes, "the line stays")
+    require(again.level == outcome.level && again.fields.bytes == outcome.fields.bytes, "level and fields stay")
     for end in [0, 15, 16 + Report.size, frame.count - 1] where end < frame.count {
       require(ReviewOutcome(frame: Array(frame[..<end]), format) == nil, "a frame cut at \(end) is none")
     }
   }
 }
 
-/// A frame whose lengths are right for the bytes of a line and a body.
+/// A frame whose lengths are right for the bytes of fields and a body.
 private func framed(_ text: [UInt8], _ record: [UInt8]) -> [UInt8] {
   let rest = text.dropFirst(3)
-  let lineLength = min(rest.count, Int(text[2]))
+  let fieldsLength = min(rest.count, Int(text[2]))
   var head = [UInt8](repeating: 0, count: 16)
-  // A status and a result, mostly good ones.
+  // A status, a result and a level, mostly good ones.
   let statuses: [UInt16] = [200, 400, 500, 600]
   put(statuses[Int(text[0] % 4)], into: &head, at: 0)
   head[2] = text[1] % 5
-  put(UInt32(lineLength), into: &head, at: 4)
-  put(UInt64(rest.count - lineLength), into: &head, at: 8)
+  head[3] = text[1] / 5 % 4
+  put(UInt32(fieldsLength), into: &head, at: 4)
+  put(UInt64(rest.count - fieldsLength), into: &head, at: 8)
   return head + record + rest
 }
