@@ -15,6 +15,8 @@ struct ConnectionContext {
   let bodyTokens: TokenPipe
   let reports: Int32
   let reviewLimits: ReviewLimits
+  /// The configuration in force at the fork.
+  let generation: UInt64
   let loadHandler: () throws(LoadFailure) -> ReviewHandler
 
   func report(_ report: Report) {
@@ -50,7 +52,7 @@ struct ConnectionProcess<Connection: Stream> {
     self.peer = peer
     self.handler = handler
     labels = handler.labels.fingerprint
-    generation = context.state.generation
+    generation = context.generation
     parser = RequestParser(limits: RequestLimits(body: context.settings.maxBody))
     runner = try ReviewRunner(format: context.settings.log.format)
   }
@@ -62,13 +64,15 @@ struct ConnectionProcess<Connection: Stream> {
       switch receive() {
       case .ended: return
       case .failed(let error):
+        context.bodyTokens.putBack(slot)
         respond(Response(error), to: nil, isClosing: true)
         stream.linger(before: .after(milliseconds: settings.headerTimeout))
         return
       case .request(let request):
+        let isCurrent = refresh()
         let mustClose =
-          !request.keepsAlive || !request.isHTTP11 || !refresh() || context.state.isDraining || slot.givesWay
-        let response = answer(request, isLast: mustClose && !parser.hasMore)
+          !request.keepsAlive || !request.isHTTP11 || !isCurrent || context.state.isDraining || slot.givesWay
+        let response = answer(request, isLast: !request.keepsAlive && !parser.hasMore)
         if context.bodyTokens.putBack(slot) { posix_trim_heap() }
         guard respond(response, to: request, isClosing: mustClose) else { return }
         if mustClose {
@@ -112,6 +116,7 @@ extension ConnectionProcess {
   private mutating func receiveRequest() throws(RequestError) -> Arrival {
     var deadline = Deadline.after(milliseconds: settings.idleTimeout)
     var hasHead = false
+    var hasTurn = false
     // What arrived with the last request may be a whole one, or the beginning of one.
     var bytes: [UInt8] = []
     var isFed = parser.hasMore
@@ -124,7 +129,11 @@ extension ConnectionProcess {
         }
         if try parser.feed(bytes) { return .request(parser.request) }
         if parser.hasHead {
-          if parser.bodyBytes > settings.smallBody { try takeTurn(context.bodyTokens) }
+          if parser.bodyBytes > settings.smallBody, !hasTurn {
+            try takeTurn(context.bodyTokens)
+            hasTurn = true
+            deadline = .after(milliseconds: settings.headerTimeout)
+          }
           if !hasHead {
             hasHead = true
             deadline = .after(milliseconds: settings.headerTimeout)
@@ -209,7 +218,9 @@ extension ConnectionProcess {
       context.reviewTokens.putBack(slot)
     case .connection:
       start = monotonicNow()
+      _ = posix_set_timer(Int32(settings.reviewTimeout))
       ended = .answered(handler.answer(body))
+      _ = posix_set_timer(0)
     }
     let microseconds = (monotonicNow() - start) / 1000
     var fields = log.fields
@@ -238,8 +249,8 @@ extension ConnectionProcess {
 
   /// Runs the last review of a connection: its process has nothing left to do, so it is the review's.
   private func runLast(_ body: [UInt8]) -> ReviewOutcome {
-    context.reviewLimits.enter()
-    defer { posix_stop_timer() }
+    guard context.reviewLimits.enter() else { _exit(1) }
+    defer { _ = posix_set_timer(0) }
     return handler.answer(body)
   }
 
@@ -281,7 +292,10 @@ func serveWebhook(
   _ context: ConnectionContext, _ socket: Int32, _ slot: SharedState.Slot, _ peer: Address, _ identity: TLSIdentity,
   _ handler: ReviewHandler
 ) {
-  guard let connection = TLSConnection(identity, socket: socket) else { return }
+  guard let connection = TLSConnection(identity, socket: socket) else {
+    context.report(.handshakeFailed(.other))
+    return context.settings.log.write(.error, "no memory for a connection")
+  }
   let failure = negotiate(connection, slot, before: .after(milliseconds: context.settings.handshakeTimeout))
   connection.forgetKey()
   if let failure {

@@ -24,7 +24,7 @@ struct Counters {
   var activeConnections = 0
   var adminConnections = 0
   var pauses = 0
-  var lostTokens = 0
+  var restoredTokens = 0
   var certificateExpiry = -1
   /// Bytes.
   var residentMemory = 0
@@ -158,8 +158,8 @@ extension Counters {
     }
     out.family("pisw_accept_pauses_total", "counter", "Times that accepting paused because reviews kept crashing.")
     out.sample("pisw_accept_pauses_total", [], pauses)
-    out.family("pisw_tokens_restored_total", "counter", "Times that turns were counted anew after a process ended.")
-    out.sample("pisw_tokens_restored_total", [], lostTokens)
+    out.family("pisw_tokens_restored_total", "counter", "Turns put back that were lost with their processes.")
+    out.sample("pisw_tokens_restored_total", [], restoredTokens)
     out.family("pisw_malformed_reports_total", "counter", "Reports of children that were not valid.")
     out.sample("pisw_malformed_reports_total", [], malformedReports)
 

@@ -19,6 +19,7 @@ struct Listener {
   let reports: (reading: Descriptor, writing: Int32)
   /// Whether the pipe holds the reports of a quarter of a second: waking up for each would cost more than a review.
   let hasRoomForReports: Bool
+  let hasSandbox: Bool
   var webhookSockets: [Int32] = []
   var adminSockets: [Int32] = []
   /// The processes that were forked, with their slots; those without one serve the admin port.
@@ -28,10 +29,19 @@ struct Listener {
   var counters: Counters
   /// What is mapped before any work, a review's memory included, in bytes.
   let addressSpace: Int
-  /// Accepting waits until then (milliseconds, as all times here, of the monotonic clock).
+  /// The monotonic clock when this round began, in milliseconds, as all times here.
+  var now = monotonicNow() / 1_000_000
+  /// Accepting waits until then.
   var pausedUntil = 0
+  var adminPausedUntil = 0
+  /// A connection that was accepted, and there was no process for it yet.
+  var held: (socket: Int32, peer: Address)?
+  /// Which configuration is in force; each that was loaded has the next number.
+  var generation: UInt64 = 0
   /// Whether a connection waits in the backlog for a slot.
   var isCrowded = false
+  /// When a connection was last told to give way.
+  var lastVictim = 0
   /// When reviews crashed of late.
   var crashes: [Int] = []
   var tokensMayBeLost = false
@@ -61,7 +71,8 @@ struct Listener {
     } catch {
       throw .configuration([error.description])
     }
-    if posix_has_sandbox() == 0 {
+    hasSandbox = posix_has_sandbox() == 1
+    if !hasSandbox {
       settings.log.write(.warning, "no seccomp here: reviews are bounded, but may call the system")
     }
     do throws(SystemError) {
@@ -94,9 +105,10 @@ struct Listener {
       var entries = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
       if !hasRoomForReports { entries.append(pollfd(fd: reports.reading.number, events: Int16(POLLIN), revents: 0)) }
       let accepting = isAccepting ? webhookSockets : []
-      let admin = adminCount < settings.maxAdminConnections ? adminSockets : []
+      let admin = adminCount < settings.maxAdminConnections && now >= adminPausedUntil ? adminSockets : []
       for socket in accepting + admin { entries.append(pollfd(fd: socket, events: Int16(POLLIN), revents: 0)) }
       _ = unsafe posix_wait(&entries, UInt(entries.count), nextWake(), 0)
+      now = monotonicNow() / 1_000_000
 
       readReports()
       if let end = readSignals() { return end }
@@ -105,18 +117,17 @@ struct Listener {
       watchOverConnections()
       if let end = drain() { return end }
       let ready = Set(entries.filter { $0.revents != 0 }.map(\.fd))
-      for socket in accepting where ready.contains(socket) || isCrowded { accept(from: socket) }
+      for socket in accepting where ready.contains(socket) || isCrowded || held != nil { accept(from: socket) }
       for socket in admin where ready.contains(socket) { acceptAdmin(from: socket) }
     }
   }
-
-  private var now: Int { monotonicNow() / 1_000_000 }
 
   private var isAccepting: Bool { !webhookSockets.isEmpty && now >= pausedUntil }
 
   /// How long nothing needs to be looked at, in milliseconds.
   private func nextWake() -> Int32 {
-    if pausedUntil > now { return Int32(pausedUntil - now) }
+    let paused = max(pausedUntil, adminPausedUntil) - now
+    if paused > 0 { return Int32(min(paused, 250)) }
     if drainStart != nil || tokensMayBeLost { return 50 }
     return children.isEmpty ? -1 : 250
   }
@@ -158,7 +169,8 @@ extension Listener {
   private mutating func useHandler() {
     counters.use(handler.labels)
     _ = handler.answer(handler.sample)
-    state.generation += 1
+    generation += 1
+    state.generation = generation
   }
 }
 
@@ -166,11 +178,14 @@ extension Listener {
 extension Listener {
   private mutating func readReports() {
     // Nothing is written in parts: a pipe keeps what is smaller than PIPE_BUF together.
-    while let bytes = try? reports.reading.tryRead(atMost: Report.size * 256), !bytes.isEmpty {
+    // More than a full pipe at once would be a child that does nothing else.
+    for _ in 0..<64 {
+      guard let bytes = try? reports.reading.tryRead(atMost: Report.size * 256), !bytes.isEmpty else { return }
       for start in stride(from: 0, to: bytes.count, by: Report.size) {
         let report = Report(bytes[start..<min(start + Report.size, bytes.count)])
         counters.count(report)
-        if case .reviewEnded(.signal(let signal)) = report, isCrash(signal) { noteCrash() }
+        // The sandbox kills with SIGKILL.
+        if case .reviewEnded(.signal(let signal)) = report, isCrash(signal) || signal == SIGKILL { noteCrash() }
       }
     }
   }
@@ -182,7 +197,7 @@ extension Listener {
     crashes.append(now)
     guard crashes.count >= 10, now >= pausedUntil else { return }
     crashes = []
-    pausedUntil = now + 1000
+    pausedUntil = max(pausedUntil, now + 1000)
     counters.pauses += 1
     log.write(.warning, "ten reviews crashed within ten seconds: new connections wait for a second")
   }
@@ -211,6 +226,7 @@ extension Listener {
       // Others are the orphans of a connection that ended before its review.
       guard let slot = children.removeValue(forKey: child) else { continue }
       if let slot {
+        if state[slot: slot].holdsToken { tokensMayBeLost = true }
         state[slot: slot].clear()
         freeSlots.append(slot)
       } else {
@@ -231,7 +247,9 @@ extension Listener {
     }
     if tokensMayBeLost {
       let slots = children.values.compactMap(\.self)
-      tokensMayBeLost = !(reviewTokens.restore(state, slots: slots) && bodyTokens.restore(state, slots: slots))
+      let restored = [reviewTokens.restore(state, slots: slots), bodyTokens.restore(state, slots: slots)]
+      tokensMayBeLost = restored.contains(nil)
+      counters.restoredTokens += restored.reduce(0) { $0 + ($1 ?? 0) }
     }
   }
 }
@@ -285,16 +303,21 @@ extension Listener {
 extension Listener {
   private mutating func accept(from socket: Int32) {
     isCrowded = false
-    while true {
+    while now >= pausedUntil {
       guard !freeSlots.isEmpty else {
         isCrowded = true
         makeWay()
         return
       }
+      if let waiting = held {
+        held = nil
+        start(waiting.socket, waiting.peer)
+        continue
+      }
       var peer = sockaddr_storage()
       let connection = unsafe posix_accept(socket, &peer)
       if connection < 0 {
-        if errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS { pause("accept", .last) }
+        if isShortage(errno) { pausedUntil = max(pausedUntil, now + pause("accept", .last)) }
         return
       }
       counters.connections += 1
@@ -302,17 +325,21 @@ extension Listener {
     }
   }
 
+  private func isShortage(_ error: Int32) -> Bool { [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(error) }
+
   /// At the limit, the connection that has been idle for longest gives way; without one, those that have not come
-  /// through their handshake for a second. The new one waits in the backlog meanwhile.
+  /// through their handshake, or not got their turn, for a second. The new one waits in the backlog meanwhile.
   private mutating func makeWay() {
+    pausedUntil = max(pausedUntil, now + 10)
+    // One at a time: who was told a moment ago is about to go.
+    if now < lastVictim + 50 { return }
     var victim: (child: pid_t, since: Int, isIdle: Bool)?
     for (child, slot) in children {
       guard let slot else { continue }
       let entry = state[slot: slot]
-      // One is enough at a time.
-      if entry.givesWay { break }
       let isIdle = entry.phase == .idle
-      guard isIdle || (entry.phase == .handshake && entry.since < now - 1000) else { continue }
+      let isStuck = (entry.phase == .handshake || entry.phase == .waiting) && entry.since < now - 1000
+      guard isIdle || isStuck, !entry.givesWay else { continue }
       if let other = victim, (other.isIdle && !isIdle) || (other.isIdle == isIdle && other.since <= entry.since) {
         continue
       }
@@ -321,13 +348,14 @@ extension Listener {
     if let victim, let slot = children[victim.child], let slot {
       state[slot: slot].giveWay()
       kill(victim.child, SIGUSR1)
+      lastVictim = now
     }
-    pausedUntil = now + 10
   }
 
-  private mutating func pause(_ call: String, _ error: SystemError) {
+  /// Says what is short, and for how many milliseconds to wait.
+  private func pause(_ call: String, _ error: SystemError) -> Int {
     log.write(.error, call + ": " + error.description + "; new connections wait")
-    pausedUntil = now + 100
+    return 100
   }
 
   private mutating func start(_ socket: Int32, _ peer: Address) {
@@ -337,11 +365,19 @@ extension Listener {
     entry.enter(.handshake)
     let context = ConnectionContext(
       settings: settings, state: state, reviewTokens: reviewTokens, bodyTokens: bodyTokens, reports: reports.writing,
-      reviewLimits: ReviewLimits(addressSpace: addressSpace, timeout: settings.reviewTimeout),
+      reviewLimits: ReviewLimits(
+        addressSpace: addressSpace, timeout: settings.reviewTimeout, hasSandbox: hasSandbox),
+      generation: generation,
       loadHandler: sources.loadHandler)
-    forkChild(socket, slot: slot) { listener in
+    let hasStarted = forkChild(socket, slot: slot) { listener in
       listener.state.keepFromChildren()
       serveWebhook(context, socket, entry, peer, listener.identity, listener.handler)
+    }
+    if !hasStarted {
+      pausedUntil = max(pausedUntil, now + pause("fork", .last))
+      entry.clear()
+      freeSlots.append(slot)
+      held = (socket, peer)
     }
   }
 
@@ -349,18 +385,35 @@ extension Listener {
     while adminCount < settings.maxAdminConnections {
       var peer = sockaddr_storage()
       let connection = unsafe posix_accept(socket, &peer)
-      if connection < 0 { return }
+      if connection < 0 {
+        if isShortage(errno) { adminPausedUntil = now + pause("accept", .last) }
+        return
+      }
       counters.adminConnections += 1
       counters.activeConnections = children.count - adminCount
       counters.residentMemory = memoryPages(1)
-      adminCount += 1
-      forkChild(connection, slot: nil) { listener in
-        serveAdmin(listener.settings, connection, isDraining: listener.state.isDraining, listener.counters)
+      let hasStarted = forkChild(connection, slot: nil) { listener in
+        let isDraining = listener.state.isDraining
+        // It reads what anybody sends, and needs none of this.
+        dropTLS()
+        listener.state.drop()
+        listener.reviewTokens.close()
+        listener.bodyTokens.close()
+        close(listener.reports.writing)
+        serveAdmin(listener.settings, connection, isDraining: isDraining, listener.counters)
+      }
+      if hasStarted {
+        adminCount += 1
+      } else {
+        adminPausedUntil = now + pause("fork", .last)
+        close(connection)
+        return
       }
     }
   }
 
-  private mutating func forkChild(_ socket: Int32, slot: Int?, _ body: (Listener) -> Void) {
+  /// Forks a process for a connection; `false` where that fails, and the connection stays open.
+  private mutating func forkChild(_ socket: Int32, slot: Int?, _ body: (Listener) -> Void) -> Bool {
     let parent = getpid()
     let child = fork()
     if child == 0 {
@@ -370,13 +423,10 @@ extension Listener {
       body(self)
       _exit(0)
     }
+    guard child > 0 else { return false }
     close(socket)
-    if child > 0 {
-      children[child] = slot
-      return
-    }
-    pause("fork", .last)
-    if let slot { freeSlots.append(slot) } else { adminCount -= 1 }
+    children[child] = slot
+    return true
   }
 }
 
@@ -396,6 +446,8 @@ extension Listener {
   private mutating func drain() -> ServerEnd? {
     guard let drainStart else { return nil }
     if !webhookSockets.isEmpty, now >= drainStart + settings.drainDelay {
+      // Those that have come until now are served.
+      for socket in webhookSockets { accept(from: socket) }
       for socket in webhookSockets + adminSockets { close(socket) }
       webhookSockets = []
       adminSockets = []

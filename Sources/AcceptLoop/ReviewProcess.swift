@@ -11,10 +11,12 @@ struct ReviewLimits {
   let addressSpace: Int
   /// Milliseconds.
   let timeout: Int
+  /// Whether the kernel has a sandbox.
+  let hasSandbox: Bool
 
-  /// Bounds this process, for good. CPU time is counted in whole seconds, and is the second line.
-  func enter() {
-    _ = posix_limit(UInt64(addressSpace), UInt64(timeout / 1000 + 2), Int32(timeout))
+  /// Bounds this process, for good; `false` where that fails. CPU time is counted in whole seconds, and is the second line.
+  func enter() -> Bool {
+    posix_limit(UInt64(addressSpace), UInt64(timeout / 1000 + 2)) == 0 && posix_set_timer(Int32(timeout)) == 0
   }
 }
 
@@ -56,9 +58,11 @@ struct ReviewRunner {
     let (frame, isInTime) = readFrame(Descriptor(number: ends[0]), before: .after(milliseconds: limits.timeout))
     // Who still writes gets an error.
     close(ends[0])
-    if !isInTime { kill(child, SIGKILL) }
+    let isTooLarge = frame.count > ReviewOutcome.largestFrame
+    if !isInTime || isTooLarge { kill(child, SIGKILL) }
     var exit: Int32 = 0
     _ = unsafe posix_reap(child, 1, &exit)
+    if isTooLarge { return failed(.noAnswer) }
     if !isInTime || exit == -SIGALRM { return failed(.deadline) }
     if exit < 0 { return failed(.signal(-exit)) }
     guard exit == 0, let outcome = ReviewOutcome(frame: frame, format) else { return failed(.noAnswer) }
@@ -73,8 +77,7 @@ struct ReviewRunner {
     dup2(pipe, 1)
     posix_close_from(3)
     close(0)
-    limits.enter()
-    _ = posix_enter_sandbox()
+    guard limits.enter(), posix_enter_sandbox() == 0 || !limits.hasSandbox else { _exit(1) }
     let frame = answer(body).frame
     posix_leave_sandbox((try? Descriptor.output.write(frame)) == nil ? 1 : 0)
   }
@@ -91,7 +94,7 @@ struct ReviewRunner {
         if ReviewOutcome.isWhole(frame) { return (frame, true) }
       }
     } catch {}
-    return ([], false)
+    return (frame, true)
   }
 
   private func failed(_ fault: ReviewFault) -> Ended {

@@ -14,6 +14,8 @@ enum Phase: UInt64 {
   case idle
   /// A request is under way.
   case busy
+  /// A request waits for its turn.
+  case waiting
 }
 
 /// A table in shared memory: the server's state, and for each connection a slot.
@@ -60,6 +62,11 @@ enum Phase: UInt64 {
     _ = unsafe posix_unshare_words(words, UInt(SharedState.headerWords + slots * SharedState.slotWords))
   }
 
+  /// Takes the table from this process, which has no use for it.
+  func drop() {
+    unsafe posix_drop_words(words, UInt(SharedState.headerWords + slots * SharedState.slotWords))
+  }
+
   fileprivate subscript(word: Int) -> UInt64 {
     get { unsafe posix_load(words + word) }
     nonmutating set { unsafe posix_store(words + word, newValue) }
@@ -88,6 +95,9 @@ enum Phase: UInt64 {
     /// Odd while the connection takes or returns a token.
     fileprivate var sequence: UInt64 { state[start + 3] }
     fileprivate func step() { state[start + 3] &+= 1 }
+
+    /// Whether the connection has a token.
+    var holdsToken: Bool { holds(.review) || holds(.largeBody) }
 
     fileprivate func holds(_ kind: TokenPipe.Kind) -> Bool { state[start + 4 + kind.rawValue] != 0 }
     fileprivate func setHolds(_ kind: TokenPipe.Kind, _ holds: Bool) {
@@ -128,13 +138,26 @@ struct TokenPipe {
     return true
   }
 
-  /// Takes a token, if the slot holds none; `false` when there is none until the deadline.
+  /// Takes a token, if the slot holds none; `false` when there is none until the deadline, or the listener wants the
+  /// connection to give way.
   func take(_ slot: SharedState.Slot, before deadline: Deadline) -> Bool {
-    if slot.holds(kind) { return true }
-    while !tryTake(slot) {
-      guard (try? reading.isReadable(before: deadline)) == true else { return false }
-    }
+    if slot.holds(kind) || tryTake(slot) { return true }
+    slot.enter(.waiting)
+    defer { slot.enter(.busy) }
+    repeat {
+      switch wait(for: reading.number, POLLIN, before: deadline, interruptible: true) {
+      case .ready: break
+      case .timeout: return false
+      case .interrupted: if slot.givesWay { return false }
+      }
+    } while !tryTake(slot)
     return true
+  }
+
+  /// Leaves the pipe, in a process that has no use for it.
+  func close() {
+    Glibc.close(reading.number)
+    Glibc.close(writing.number)
   }
 
   /// Puts the token back, if the slot holds one; whether it did.
@@ -148,9 +171,9 @@ struct TokenPipe {
     return true
   }
 
-  /// Puts back what was lost with processes that ended. `false` when it could not be told what was: another
-  /// connection was taking or returning a token all the while.
-  func restore(_ state: SharedState, slots: [Int]) -> Bool {
+  /// Puts back what was lost with processes that ended, and says how many tokens that were; `nil` when it could not be
+  /// told: another connection was taking or returning a token all the while.
+  func restore(_ state: SharedState, slots: [Int]) -> Int? {
     for _ in 0..<100 {
       let before = slots.map { state[slot: $0].sequence }
       if before.contains(where: { $0 % 2 == 1 }) { continue }
@@ -161,9 +184,9 @@ struct TokenPipe {
       // One that was returned by a process that ended before it could say so.
       var byte: UInt8 = 0
       for _ in 0..<max(0, held + waiting - count) { _ = unsafe read(reading.number, &byte, 1) }
-      return true
+      return abs(count - held - waiting)
     }
-    return false
+    return nil
   }
 
   private func put(_ count: Int) {

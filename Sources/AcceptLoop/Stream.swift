@@ -92,7 +92,7 @@ extension Stream {
       let (step, count) = write(bytes, from: position)
       position += count
       switch step {
-      case .done: break
+      case .done: if count == 0 { return false }
       case .wantsRead: if wait(for: socket, POLLIN, before: deadline) != .ready { return false }
       case .wantsWrite: if wait(for: socket, POLLOUT, before: deadline) != .ready { return false }
       case .failed: return false

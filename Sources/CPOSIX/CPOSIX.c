@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 struct posix_option posix_next_option(int count, char *const arguments[], const char *short_options,
@@ -113,6 +114,11 @@ int posix_bytes_waiting(int descriptor) {
   return ioctl(descriptor, FIONREAD, &count) ? -1 : count;
 }
 
+void posix_open_standard(void) {
+  for (int i = 0; i < 3; i++)
+    if (fcntl(i, F_GETFD) < 0) open("/dev/null", O_RDWR);
+}
+
 int posix_reopen(int descriptor) {
   char path[64];
   snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
@@ -138,15 +144,17 @@ void posix_close_from(int first) {
   for (long i = first, end = sysconf(_SC_OPEN_MAX); i < end; i++) close((int)i);
 }
 
-int posix_limit(uint64_t memory, uint64_t cpu_seconds, int milliseconds) {
+int posix_limit(uint64_t memory, uint64_t cpu_seconds) {
+  struct timespec used = {0, 0};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  cpu_seconds += (uint64_t)used.tv_sec;
   struct rlimit cpu = {cpu_seconds, cpu_seconds}, mapped = {memory, memory};
-  struct itimerval timer = {{0, 0}, {milliseconds / 1000, milliseconds % 1000 * 1000}};
-  return setrlimit(RLIMIT_AS, &mapped) || setrlimit(RLIMIT_CPU, &cpu) || setitimer(ITIMER_REAL, &timer, NULL) ? -1 : 0;
+  return setrlimit(RLIMIT_AS, &mapped) || setrlimit(RLIMIT_CPU, &cpu) ? -1 : 0;
 }
 
-void posix_stop_timer(void) {
-  struct itimerval never = {{0, 0}, {0, 0}};
-  setitimer(ITIMER_REAL, &never, NULL);
+int posix_set_timer(int milliseconds) {
+  struct itimerval timer = {{0, 0}, {milliseconds / 1000, milliseconds % 1000 * 1000}};
+  return setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 void posix_keep_heap(uintptr_t reserve) {
@@ -260,6 +268,8 @@ uint64_t *posix_shared_words(uintptr_t count) {
   void *words = mmap(NULL, count * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   return words == MAP_FAILED ? NULL : words;
 }
+
+void posix_drop_words(uint64_t *words, uintptr_t count) { munmap(words, count * sizeof(uint64_t)); }
 
 int posix_unshare_words(uint64_t *words, uintptr_t count) {
   return madvise(words, count * sizeof(uint64_t), MADV_DONTFORK);

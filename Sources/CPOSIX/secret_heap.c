@@ -75,3 +75,7 @@ void secret_free(void *memory, const char *file, int line) {
 }
 
 int secret_keep_from_children(void) { return start ? madvise(start, room, MADV_DONTFORK) : 0; }
+
+void secret_drop_all(void) {
+  if (start) munmap(start, room);
+}

@@ -55,7 +55,7 @@ public enum TLSFailure: String, CaseIterable, Sendable {
   /// Goes on with the handshake.
   public func handshake() -> TLSStep {
     ERR_clear_error()
-    return unsafe step(SSL_accept(ssl))
+    return unsafe step(SSL_accept(ssl), atEnd: .failed(.closed))
   }
 
   /// Wipes the private key from this process, the identity's copy too. After the handshake, nothing needs it again.
@@ -79,7 +79,7 @@ public enum TLSFailure: String, CaseIterable, Sendable {
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 16 * 1024) { buffer, count in
       let got = unsafe SSL_read(ssl, buffer.baseAddress, Int32(buffer.count))
       count = Int(max(got, 0))
-      if got <= 0 { step = self.step(got) }
+      if got <= 0 { step = self.step(got, atEnd: .done) }
     }
     return (step, bytes)
   }
@@ -90,7 +90,7 @@ public enum TLSFailure: String, CaseIterable, Sendable {
     let written = unsafe bytes.withUnsafeBytes { buffer in
       unsafe SSL_write(ssl, buffer.baseAddress?.advanced(by: position), Int32(buffer.count - position))
     }
-    return written > 0 ? (.done, Int(written)) : (step(written), 0)
+    return written > 0 ? (.done, Int(written)) : (step(written, atEnd: .failed(.closed)), 0)
   }
 
   /// Tells the client that nothing more follows. It is not waited for.
@@ -99,12 +99,13 @@ public enum TLSFailure: String, CaseIterable, Sendable {
     _ = unsafe SSL_shutdown(ssl)
   }
 
-  private func step(_ result: Int32) -> TLSStep {
+  /// - Parameter atEnd: what it means that the client has said it sends nothing more.
+  private func step(_ result: Int32, atEnd: TLSStep) -> TLSStep {
     if result > 0 { return .done }
     switch unsafe SSL_get_error(ssl, result) {
     case SSL_ERROR_WANT_READ: return .wantsRead
     case SSL_ERROR_WANT_WRITE: return .wantsWrite
-    case SSL_ERROR_ZERO_RETURN: return .done
+    case SSL_ERROR_ZERO_RETURN: return atEnd
     case SSL_ERROR_SYSCALL: return .failed(.closed)
     default: return .failed(failure(openssl_reason(ERR_peek_last_error())))
     }

@@ -28,6 +28,9 @@ public func startTLS() {
   precondition(isOurs && openssl_start() == 1, "OpenSSL was used before startTLS")
 }
 
+/// Takes everything that belongs to TLS from this process, which has no use for it: it must not come back here.
+public func dropTLS() { secret_drop_all() }
+
 /// A server's identity, read and checked.
 ///
 /// The private key stands beside OpenSSL's context, not in it, so that a connection can forget it.

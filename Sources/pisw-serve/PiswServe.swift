@@ -2,6 +2,7 @@
 
 import AcceptLoop
 import ArgumentParser
+import CPOSIX
 import ConfigurationSources
 import Glibc
 import POSIX
@@ -99,6 +100,7 @@ struct PiswServe: ParsableCommand {
   }
 
   func run() throws {
+    posix_open_standard()
     let isDebug = environment("LOGLEVEL") == "DEBUG"
     let log = Log(format: logFormat ?? (isatty(2) == 1 ? .text : .json), isDebug: isDebug)
     var options = ConfigurationOptions()

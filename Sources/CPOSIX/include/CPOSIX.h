@@ -45,6 +45,8 @@ int posix_pipe_capacity(int end);
 // How many bytes a pipe holds.
 int posix_bytes_waiting(int descriptor);
 
+// Opens /dev/null for those of the standard descriptors that are closed: no other file is to get their numbers.
+void posix_open_standard(void);
 // Another descriptor for writing to what one refers to: not blocking, closed on exec.
 int posix_reopen(int descriptor);
 
@@ -54,10 +56,10 @@ int posix_harden(void);
 int posix_die_with(pid_t parent);
 // Closes every descriptor from `first` on.
 void posix_close_from(int first);
-// Bounds what this process may map (bytes in all), its CPU time (seconds) and its time (milliseconds).
-int posix_limit(uint64_t memory, uint64_t cpu_seconds, int milliseconds);
-// Ends the bound on time.
-void posix_stop_timer(void);
+// Bounds what this process may map (bytes in all), and the CPU time that it may use from now on (seconds).
+int posix_limit(uint64_t memory, uint64_t cpu_seconds);
+// Has SIGALRM end this process after so many milliseconds; with 0, no more.
+int posix_set_timer(int milliseconds);
 // Has malloc take all memory from the heap, keep what is freed, and ask for `reserve` bytes more than it needs each time:
 // a process in a sandbox cannot ask. Pages that are not touched cost nothing.
 void posix_keep_heap(uintptr_t reserve);
@@ -86,5 +88,7 @@ void posix_forget_startup(void);
 uint64_t *posix_shared_words(uintptr_t count);
 // Leaves the shared memory out of processes forked from now on.
 int posix_unshare_words(uint64_t *words, uintptr_t count);
+// Takes it from this process.
+void posix_drop_words(uint64_t *words, uintptr_t count);
 static inline uint64_t posix_load(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 static inline void posix_store(uint64_t *word, uint64_t value) { __atomic_store_n(word, value, __ATOMIC_SEQ_CST); }

@@ -9,3 +9,5 @@ void secret_free(void *memory, const char *file, int line);
 
 // Leaves the heap out of the processes that this one forks from now on: they get no copy, and this one's pages stay its own.
 int secret_keep_from_children(void);
+// Drops all that is in it, for a process that has no use for it. Nothing that points into it may be used again.
+void secret_drop_all(void);

@@ -141,7 +141,7 @@ struct CountersTests {
     counters.activeConnections = 12
     counters.adminConnections = 13
     counters.pauses = 14
-    counters.lostTokens = 15
+    counters.restoredTokens = 15
     counters.certificateExpiry = 2_000_000_000
     counters.residentMemory = 9_000_000
     let shown = try Exposition(counters)
