@@ -35,7 +35,8 @@ struct ConnectionProcess<Connection: Stream> {
   /// The configuration that `handler` stands for; older than the listener's after a reload.
   private var generation: UInt64
   private var parser: RequestParser
-  private let runner: ReviewRunner
+  /// Made for the first review that gets a process.
+  private var runner: ReviewRunner?
 
   private var settings: ServerSettings { context.settings }
   private var log: Log { context.settings.log }
@@ -43,9 +44,7 @@ struct ConnectionProcess<Connection: Stream> {
   init(
     _ context: ConnectionContext, _ stream: Connection, _ slot: SharedState.Slot, _ peer: Address,
     _ handler: ReviewHandler
-  )
-    throws(SystemError)
-  {
+  ) {
     self.context = context
     self.stream = stream
     self.slot = slot
@@ -54,7 +53,6 @@ struct ConnectionProcess<Connection: Stream> {
     labels = handler.labels.fingerprint
     generation = context.generation
     parser = RequestParser(limits: RequestLimits(body: context.settings.maxBody))
-    runner = try ReviewRunner(format: context.settings.log.format)
   }
 
   /// Serves until the connection ends.
@@ -214,7 +212,7 @@ extension ConnectionProcess {
     case .request:
       try takeTurn(context.reviewTokens)
       start = monotonicNow()
-      ended = isLast ? .answered(runLast(body)) : runner.run(body, context.reviewLimits, handler.answer)
+      ended = isLast ? .answered(runLast(body)) : runInProcess(body)
       context.reviewTokens.putBack(slot)
     case .connection:
       start = monotonicNow()
@@ -245,6 +243,16 @@ extension ConnectionProcess {
     fields.add("duration", microseconds: microseconds)
     log.write(.error, "review failed", fields)
     return response
+  }
+
+  private mutating func runInProcess(_ body: [UInt8]) -> ReviewRunner.Ended {
+    do throws(SystemError) {
+      let runner = if let runner { runner } else { try ReviewRunner(format: log.format) }
+      self.runner = runner
+      return runner.run(body, context.reviewLimits, handler.answer)
+    } catch {
+      return .notStarted(error)
+    }
   }
 
   /// Runs the last review of a connection: its process has nothing left to do, so it is the review's.
@@ -313,12 +321,8 @@ func serveWebhook(
     return
   }
   connection.keepFromChildren()
-  do throws(SystemError) {
-    var process = try ConnectionProcess(context, connection, slot, peer, handler)
-    process.run()
-  } catch {
-    context.settings.log.write(.error, "connection failed: " + error.description)
-  }
+  var process = ConnectionProcess(context, connection, slot, peer, handler)
+  process.run()
 }
 
 private func negotiate(_ connection: TLSConnection, _ slot: SharedState.Slot, before deadline: Deadline) -> TLSFailure?

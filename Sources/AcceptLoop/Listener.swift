@@ -110,13 +110,16 @@ struct Listener {
       _ = unsafe posix_wait(&entries, UInt(entries.count), nextWake(), 0)
       now = monotonicNow() / 1_000_000
 
-      readReports()
-      if let end = readSignals() { return end }
-      reap()
+      let ready = entries.filter { $0.revents != 0 }.map(\.fd)
+      // Nothing but new connections is the common case, and each call of the system counts.
+      if !ready.allSatisfy(accepting.contains) || ready.isEmpty {
+        readReports()
+        if ready.contains(signals), let end = readSignals() { return end }
+        restoreTokens()
+        watchOverConnections()
+        if let end = drain() { return end }
+      }
       reloadIfChanged()
-      watchOverConnections()
-      if let end = drain() { return end }
-      let ready = Set(entries.filter { $0.revents != 0 }.map(\.fd))
       for socket in accepting where ready.contains(socket) || isCrowded || held != nil { accept(from: socket) }
       for socket in admin where ready.contains(socket) { acceptAdmin(from: socket) }
     }
@@ -213,6 +216,7 @@ extension Listener {
         drainStart = now
         state.isDraining = true
         log.write(.info, "draining")
+      case SIGCHLD: reap()
       case SIGHUP: reload(isTLSChanged: true, isConfigurationChanged: true)
       case -1: return nil
       default: break
@@ -245,12 +249,14 @@ extension Listener {
         }
       }
     }
-    if tokensMayBeLost {
-      let slots = children.values.compactMap(\.self)
-      let restored = [reviewTokens.restore(state, slots: slots), bodyTokens.restore(state, slots: slots)]
-      tokensMayBeLost = restored.contains(nil)
-      counters.restoredTokens += restored.reduce(0) { $0 + ($1 ?? 0) }
-    }
+  }
+
+  private mutating func restoreTokens() {
+    guard tokensMayBeLost else { return }
+    let slots = children.values.compactMap(\.self)
+    let restored = [reviewTokens.restore(state, slots: slots), bodyTokens.restore(state, slots: slots)]
+    tokensMayBeLost = restored.contains(nil)
+    counters.restoredTokens += restored.reduce(0) { $0 + ($1 ?? 0) }
   }
 }
 
