@@ -58,6 +58,15 @@ def context(*folders):
     return trusting
 
 
+def free_ports(count):
+    """Ports of 127.0.0.1 that nobody listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
 def processes():
     """Every process: its parent, state, start, and what tells it from a later one of the same id."""
     found = {}

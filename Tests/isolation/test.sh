@@ -10,7 +10,7 @@ need /usr/bin/python3 python3
 # A copy, so that nobody's build changes it under the tests.
 cp "$top/.build/static/release/faulty-serve" "$work/faulty-serve"
 
-FAULTY_SERVE=$work/faulty-serve WORK=$work /usr/bin/python3 "$top/Tests/isolation/misdeeds.py" |
+PYTHONDONTWRITEBYTECODE=1 FAULTY_SERVE=$work/faulty-serve WORK=$work /usr/bin/python3 "$top/Tests/isolation/misdeeds.py" |
   tee "$work/table.out"
 check "the table ran to its end" test "${PIPESTATUS[0]}" -eq 0
 passed=$((passed + $(grep -c '^ok ' "$work/table.out")))
