@@ -1,5 +1,8 @@
-"""What the groups that drive a running server share: the server as a process with its log, metrics and descendants;
-clients that keep their connection or do not; load from several of them at once; and counting checks."""
+"""What the groups that drive a running server share: the server as a process with its log, metrics and
+descendants; clients that keep their connection or do not; load from several of them at once; and counting
+checks."""
+
+import contextlib
 import http.client
 import json
 import os
@@ -43,9 +46,29 @@ def make_certificate(folder, name):
     """A self-signed certificate, which is its own authority: `folder`/cert.pem and key.pem."""
     os.makedirs(folder, exist_ok=True)
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-         "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-keyout", folder + "/key.pem", "-out", folder + "/cert.pem"], check=True, capture_output=True)
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "30",
+            "-subj",
+            "/CN=" + name,
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-keyout",
+            folder + "/key.pem",
+            "-out",
+            folder + "/cert.pem",
+        ],
+        check=True,
+        capture_output=True,
+    )
     return folder
 
 
@@ -120,8 +143,11 @@ class Server:
         self.port, self.admin = listening
 
     def listening(self):
-        ports = {line["port"]: int(line["address"].rpartition(":")[2])
-                 for line in self.log() if line["message"] == "listening"}
+        ports = {
+            line["port"]: int(line["address"].rpartition(":")[2])
+            for line in self.log()
+            if line["message"] == "listening"
+        }
         if self.process.poll() is not None:
             return None
         return (ports["webhook"], ports["admin"]) if len(ports) == 2 else None
@@ -136,7 +162,8 @@ class Server:
             self.process.wait()
         for pid, start in below.items():
             if processes().get(pid, {}).get("start") == start:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def log_lines(self):
         with open(self.log_path, encoding="utf-8", errors="backslashreplace") as log:
@@ -226,8 +253,11 @@ class Client:
         """(status, body) of a review."""
         if isinstance(body, str):
             body = body.encode()
-        self.send(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n"
-                  % (path.encode(), len(body), b"Connection: close\r\n" if closing else b"") + body)
+        self.send(
+            b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n"
+            % (path.encode(), len(body), b"Connection: close\r\n" if closing else b"")
+            + body
+        )
         return self.receive()
 
     def send(self, data):
@@ -261,10 +291,11 @@ class Client:
 
 
 class Load:
-    """Clients that send reviews all the time, each in a thread, until told to stop; every answer is checked.
+    """Clients that send reviews all the time, each in a thread, until told to stop; every answer is
+    checked.
 
-    `ask(n)` makes a body, and `judge(n, status, body)` says what is wrong with its answer. The first of the clients keep
-    their connections; the `new` others take one for each request.
+    `ask(n)` makes a body, and `judge(n, status, body)` says what is wrong with its answer. The first of the
+    clients keep their connections; the `new` others take one for each request.
     """
 
     def __init__(self, port, trusting, ask, judge, kept=3, new=1, pause=0.0):
@@ -290,8 +321,10 @@ class Load:
 
     @property
     def wrong(self):
-        return [f"request {fault['n']} over {fault['port']} at {fault['at']}, {fault['what']}: {fault['text']}"
-                for fault in self.faults]
+        return [
+            f"request {fault['n']} over {fault['port']} at {fault['at']}, {fault['what']}: {fault['text']}"
+            for fault in self.faults
+        ]
 
     def run(self, number, keeps):
         client = Client(self.port, self.trusting, connect_now=False)
@@ -300,7 +333,8 @@ class Load:
             n += 1
             start, what, text = time.monotonic(), "connecting", None
             try:
-                # Who keeps a connection takes another only when the server has closed it between two requests.
+                # Who keeps a connection takes another only when the server has closed it between two
+                # requests.
                 if client.is_closed():
                     client.connect()
                 what, port = "lost", client.local_port
@@ -315,8 +349,15 @@ class Load:
                 self.by_client[number] += 1
                 self.slowest = max(self.slowest, took)
                 if text:
-                    self.faults.append({"n": n, "port": port, "at": time.strftime("%X") + f" after {took:.2f} s",
-                                        "what": what, "text": text})
+                    self.faults.append(
+                        {
+                            "n": n,
+                            "port": port,
+                            "at": time.strftime("%X") + f" after {took:.2f} s",
+                            "what": what,
+                            "text": text,
+                        }
+                    )
             if self.pause:
                 time.sleep(self.pause)
         with self.lock:

@@ -1,5 +1,7 @@
-"""Files that change under load: the certificate as Kubernetes replaces it, and a configuration that is replaced and
-broken. Nobody gets another answer than one of the old or the new configuration, and nobody none."""
+"""Files that change under load: the certificate as Kubernetes replaces it, and a configuration that is
+replaced and broken. Nobody gets another answer than one of the old or the new configuration, and nobody
+none."""
+
 import os
 import shutil
 import signal
@@ -10,8 +12,8 @@ from serving import Client, check, context, make_certificate, wait_until
 
 
 class Mounted:
-    """A folder as the kubelet mounts a secret or a config map: every file is a link into `..data`, which is a link to the
-    folder of one version, and is replaced in one step."""
+    """A folder as the kubelet mounts a secret or a config map: every file is a link into `..data`, which is
+    a link to the folder of one version, and is replaced in one step."""
 
     def __init__(self, folder):
         self.folder, self.version = folder, 0
@@ -51,8 +53,14 @@ def replaced_certificate():
     mounted = Mounted(WORK + "/secret")
     mounted.put(files[0])
     seen, wrong = [], []
-    with serve("certificate", "--tls-cert", mounted.folder + "/cert.pem", "--tls-key", mounted.folder + "/key.pem",
-               tls=None) as server, load(server, kept=3, new=3, trusting=trusting) as good:
+    with serve(
+        "certificate",
+        "--tls-cert",
+        mounted.folder + "/cert.pem",
+        "--tls-key",
+        mounted.folder + "/key.pem",
+        tls=None,
+    ) as server, load(server, kept=3, new=3, trusting=trusting) as good:
         first = served(server.port, trusting)
         for i in range(1, 51):
             mounted.put(files[i % 2])
@@ -65,7 +73,8 @@ def replaced_certificate():
         failures = server.metric('pisw_reloads_total{file="certificate",result="failure"}')
         mounted.put(broken)
         if not wait_until(
-                lambda: server.metric('pisw_reloads_total{file="certificate",result="failure"}') > failures, 10):
+            lambda: server.metric('pisw_reloads_total{file="certificate",result="failure"}') > failures, 10
+        ):
             wrong.append("a broken certificate is not counted")
         if served(server.port, trusting) == first:
             wrong.append("a broken certificate has put another into force")
@@ -80,8 +89,10 @@ def replaced_certificate():
         good.more(3)
         reloads = server.metric('pisw_reloads_total{file="certificate",result="success"}')
     changes = sum(a != b for a, b in zip(seen, seen[1:]))
-    report(f"{good.done} reviews over {good.connections} connections, {reloads:.0f} reloads, {changes} of them seen "
-           "by a client that looked after every replacement")
+    report(
+        f"{good.done} reviews over {good.connections} connections, {reloads:.0f} reloads, {changes} of them seen "
+        "by a client that looked after every replacement"
+    )
     if reloads < 8 or changes < 5:
         wrong.append(f"{reloads} reloads, {changes} seen")
     return wrong + good.wrong
@@ -106,7 +117,8 @@ def replaced_configuration():
         return client.post(REVIEWS[position]) == (200, right[host][position])
 
     with serve("configuration", config=mounted.folder + "/config.yaml", mirror=None) as server, load(
-            server, judge=lambda n, status, body: judge(n, status, body, *right), kept=3, new=3) as good:
+        server, judge=lambda n, status, body: judge(n, status, body, *right), kept=3, new=3
+    ) as good:
         kept = Client(server.port, context(TLS))
         for i in range(1, 31):
             mounted.put({"config.yaml": BROKEN[i // 3 % len(BROKEN)] if i % 3 == 1 else yaml(hosts[i % 2])})
@@ -122,17 +134,23 @@ def replaced_configuration():
         failures = server.metric('pisw_reloads_total{file="configuration",result="failure"}')
         mounted.put({"config.yaml": BROKEN[1]})
         if not wait_until(
-                lambda: server.metric('pisw_reloads_total{file="configuration",result="failure"}') > failures, 10):
+            lambda: server.metric('pisw_reloads_total{file="configuration",result="failure"}') > failures, 10
+        ):
             wrong.append("a broken configuration is not counted")
-        if not [line for line in server.log() if line["message"].startswith("configuration not reloaded")
-                and "no-registry" in line["reason"]]:
+        if not [
+            line
+            for line in server.log()
+            if line["message"].startswith("configuration not reloaded") and "no-registry" in line["reason"]
+        ]:
             wrong.append("what is wrong with it is not told")
         if not new_connection(server, lambda client: in_force(client, 0)) or not in_force(kept, 0):
             wrong.append("the old configuration is not in force")
         kept.close()
         good.more(3)
         reloads = server.metric('pisw_reloads_total{file="configuration",result="success"}')
-    report(f"{good.done} reviews over {good.connections} connections, {reloads:.0f} reloads, {failures + 1:.0f} refused")
+    report(
+        f"{good.done} reviews over {good.connections} connections, {reloads:.0f} reloads, {failures + 1:.0f} refused"
+    )
     if reloads < 5:
         wrong.append(f"{reloads} reloads")
     return wrong + good.wrong
@@ -147,5 +165,7 @@ def new_connection(server, ask):
 
 
 check("the certificate is replaced 50 times under load, and not one request fails", replaced_certificate)
-check("the configuration is replaced and broken under load, and every answer is of one that was valid",
-      replaced_configuration)
+check(
+    "the configuration is replaced and broken under load, and every answer is of one that was valid",
+    replaced_configuration,
+)

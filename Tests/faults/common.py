@@ -1,5 +1,6 @@
-"""The server under test and the reviews it is given: real ones (examples/reviews), each with the answer that pisw-mutate
-gives under the same configuration. Needs PISW_SERVE, PISW_MUTATE, REVIEWS and WORK."""
+"""The server under test and the reviews it is given: real ones (examples/reviews), each with the answer
+that pisw-mutate gives under the same configuration. Needs PISW_SERVE, PISW_MUTATE, REVIEWS and WORK."""
+
 import fcntl
 import glob
 import os
@@ -28,8 +29,12 @@ REVIEWS = [read(path) for path in sorted(glob.glob(os.environ["REVIEWS"] + "/*.j
 def answers(*options):
     """What pisw-mutate answers to each review."""
     environment = {"PISW_CONFIG": "/dev/null"}
-    return [subprocess.run([MUTATE, *options], input=review, capture_output=True, check=True, env=environment).stdout
-            for review in REVIEWS]
+    return [
+        subprocess.run(
+            [MUTATE, *options], input=review, capture_output=True, check=True, env=environment
+        ).stdout
+        for review in REVIEWS
+    ]
 
 
 ANSWERS = answers("--mirror", MIRROR)
@@ -47,7 +52,14 @@ def load(server, kept=3, new=1, pause=0.0, judge=judge, port=None, trusting=TRUS
 
 def command(*options, tls=TLS, mirror=MIRROR, config="/dev/null", ports=(0, 0)):
     """pisw-serve with what is usual here and these options."""
-    usual = ["--listen", f"127.0.0.1:{ports[0]}", "--admin-listen", f"127.0.0.1:{ports[1]}", "--config", config]
+    usual = [
+        "--listen",
+        f"127.0.0.1:{ports[0]}",
+        "--admin-listen",
+        f"127.0.0.1:{ports[1]}",
+        "--config",
+        config,
+    ]
     if tls:
         usual += ["--tls-cert", tls + "/cert.pem", "--tls-key", tls + "/key.pem"]
     if mirror:
@@ -60,8 +72,8 @@ def serve(name, *options, **more):
 
 
 def tokens(pid):
-    """How many bytes wait in each pipe of which the listener has both ends, sorted: reports, and turns for large bodies
-    (2) and for reviews."""
+    """How many bytes wait in each pipe of which the listener has both ends, sorted: reports, and turns for
+    large bodies (2) and for reviews."""
     ends = {}
     for name in os.listdir(f"/proc/{pid}/fd"):
         try:
@@ -82,4 +94,3 @@ def tokens(pid):
 def report(text):
     """A figure for the reader; no check."""
     print("        " + text, flush=True)
-

@@ -1,5 +1,6 @@
-"""Many reviews: the listener has afterwards the descriptors and the memory it had before, and no zombie. As many as
-PISW_REVIEWS says, a tenth of them over connections of their own."""
+"""Many reviews: the listener has afterwards the descriptors and the memory it had before, and no zombie. As
+many as PISW_REVIEWS says, a tenth of them over connections of their own."""
+
 import glob
 import os
 import re
@@ -28,8 +29,22 @@ def wrk(server, reviews, closing=False):
     wrong = []
     while count(server) < end and not wrong:
         out = subprocess.run(
-            ["wrk", "-t1", "-c6", "-d2s", "--timeout", "30s", "-s", os.path.dirname(os.path.abspath(__file__)) + "/post.lua",
-             f"https://127.0.0.1:{server.port}/mutate"], env=environment, capture_output=True, text=True, check=True).stdout
+            [
+                "wrk",
+                "-t1",
+                "-c6",
+                "-d2s",
+                "--timeout",
+                "30s",
+                "-s",
+                os.path.dirname(os.path.abspath(__file__)) + "/post.lua",
+                f"https://127.0.0.1:{server.port}/mutate",
+            ],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         wrong += [line for line in out.splitlines() if re.search(r"Non-2xx|Socket errors|^status", line)]
     return wrong
 
@@ -48,22 +63,27 @@ def many_reviews():
         wrong = wrk(server, 1000) + wrk(server, 500, closing=True)
         settled(server)
         before, start, first = footprint(server), time.monotonic(), count(server)
-        # Closing clients of wrk report as socket errors what they did not wait for at their end: those are not looked at.
+        # Closing clients of wrk report as socket errors what they did not wait for at their end: those are
+        # not looked at.
         wrong += wrk(server, COUNT * 9 // 10)
         wrong += [line for line in wrk(server, COUNT // 10, closing=True) if "Socket errors" not in line]
         took, reviews = time.monotonic() - start, count(server) - first
         if not settled(server):
             wrong.append(f"processes are left: {descendants(server.pid)}")
         after = footprint(server)
-        report(f"{reviews:.0f} reviews in {took:.0f} s; the listener before: {before[0]} descriptors, "
-               f"{before[1] >> 10} KiB resident, {before[2] >> 10} KiB of data; after: {after[0]}, {after[1] >> 10} KiB, "
-               f"{after[2] >> 10} KiB")
+        report(
+            f"{reviews:.0f} reviews in {took:.0f} s; the listener before: {before[0]} descriptors, "
+            f"{before[1] >> 10} KiB resident, {before[2] >> 10} KiB of data; after: {after[0]}, {after[1] >> 10} KiB, "
+            f"{after[2] >> 10} KiB"
+        )
         if after[0] != before[0]:
             wrong.append("descriptors have become more")
         if after[1] > before[1] + (1 << 19) or after[2] > before[2] + (1 << 19):
             wrong.append("memory has grown by more than half a MiB")
         now = processes()
-        wrong += [f"zombie {pid}" for pid in now if now[pid]["parent"] == server.pid and now[pid]["state"] == "Z"]
+        wrong += [
+            f"zombie {pid}" for pid in now if now[pid]["parent"] == server.pid and now[pid]["state"] == "Z"
+        ]
         wrong += server.not_json()
         if server.stop() != 0:
             wrong.append("the server does not end as it should")

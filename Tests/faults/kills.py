@@ -1,5 +1,6 @@
-"""Processes that are killed under load: those of connections and reviews, where nobody else may notice and every turn
-comes back, and the listener, with which everything ends."""
+"""Processes that are killed under load: those of connections and reviews, where nobody else may notice and
+every turn comes back, and the listener, with which everything ends."""
+
 import os
 import random
 import signal
@@ -28,7 +29,9 @@ def port_of(pid):
     except OSError:
         return None
     ports = peer_ports()
-    return next((ports[link[8:-1]] for link in links if link.startswith("socket:") and link[8:-1] in ports), None)
+    return next(
+        (ports[link[8:-1]] for link in links if link.startswith("socket:") and link[8:-1] in ports), None
+    )
 
 
 def children(pid):
@@ -73,7 +76,8 @@ def kill_one(server, kind):
 
 
 def killed_under_load():
-    """Connections and reviews by turns; whoever asked over a connection that was hit may lose what was under way."""
+    """Connections and reviews by turns; whoever asked over a connection that was hit may lose what was
+    under way."""
     hit, kinds = set(), {"connection": 0, "review": 0}
     with serve("kills", "--max-reviews", "3") as server:
         before = tokens(server.pid)
@@ -89,8 +93,10 @@ def killed_under_load():
             wrong = [] if good.more(3) else ["reviews hang"]
         lost = [fault for fault in good.faults if fault["what"] in ("lost", "connecting")]
         failed = [fault for fault in good.faults if fault["what"] == "status 500"]
-        report(f"{kinds['connection']} connections and {kinds['review']} reviews killed in {good.done} requests: "
-               f"{len(lost)} lost, {len(failed)} answered with 500")
+        report(
+            f"{kinds['connection']} connections and {kinds['review']} reviews killed in {good.done} requests: "
+            f"{len(lost)} lost, {len(failed)} answered with 500"
+        )
         # Some were at their end already, and noticed nothing.
         if min(kinds.values()) < KILLS or len(failed) < KILLS / 2:
             wrong.append(f"only {kinds} were killed")
@@ -105,7 +111,10 @@ def killed_under_load():
             wrong.append(f"turns are {tokens(server.pid)}, and were {before}")
         if before != [0, 2, 3]:
             wrong.append(f"the pipes of turns are not as this test thinks: {before}")
-        if server.metric('pisw_processes_ended_total{process="connection",reason="SIGKILL"}') < kinds["connection"] / 2:
+        if (
+            server.metric('pisw_processes_ended_total{process="connection",reason="SIGKILL"}')
+            < kinds["connection"] / 2
+        ):
             wrong.append("they are not counted")
         if server.stop() != 0:
             wrong.append("the server does not end as it should")
@@ -126,8 +135,12 @@ def orphans():
 
             def alive():
                 now = processes()
-                return [pid for pid, start in below.items() if now.get(pid, {}).get("start") == start
-                        and now[pid]["state"] != "Z"]
+                return [
+                    pid
+                    for pid, start in below.items()
+                    if now.get(pid, {}).get("start") == start and now[pid]["state"] != "Z"
+                ]
+
             wait_until(lambda: not alive(), 10)
             time.sleep(0.1)
         for client in idle:
@@ -137,6 +150,8 @@ def orphans():
         return [f"{pid} lives" for pid in alive()]
 
 
-check(f"{KILLS} connections and as many reviews, killed under load, cost their own requests; every turn comes back",
-      killed_under_load)
+check(
+    f"{KILLS} connections and as many reviews, killed under load, cost their own requests; every turn comes back",
+    killed_under_load,
+)
 check("with the listener every process of it ends", orphans)

@@ -1,4 +1,5 @@
--- What wrk sends: the review in the file that REVIEW names; a connection for each with CLOSE=1. Every answer is looked at.
+-- What wrk sends: the review in the file that REVIEW names; a connection for each with CLOSE=1. Every
+-- answer is looked at.
 local file = assert(io.open(os.getenv("REVIEW"), "rb"))
 wrk.method, wrk.body = "POST", file:read("*a")
 file:close()

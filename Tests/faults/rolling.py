@@ -1,5 +1,6 @@
-"""A rolling update as a Service does it: two servers behind haproxy, which asks /readyz of both every half second, each
-ended and started again, five times over, under load. Not one request fails."""
+"""A rolling update as a Service does it: two servers behind haproxy, which asks /readyz of both every half
+second, each ended and started again, five times over, under load. Not one request fails."""
+
 import os
 import socket
 import subprocess
@@ -7,7 +8,6 @@ import time
 
 from common import WORK, load, report, serve
 from serving import check, free_ports, wait_until
-
 
 CONFIGURATION = """
 global
@@ -36,7 +36,8 @@ class Pod:
 
     def start(self):
         self.server = serve(
-            self.name, "--drain-delay", "3", "--drain-timeout", "20", ports=(self.port, self.admin))
+            self.name, "--drain-delay", "3", "--drain-timeout", "20", ports=(self.port, self.admin)
+        )
 
 
 def states():
@@ -45,7 +46,11 @@ def states():
         control.connect(WORK + "/haproxy.sock")
         control.sendall(b"show stat\n")
         lines = control.makefile().read().splitlines()
-    return {row[1]: row[17] for row in (line.split(",") for line in lines) if row[0] == "pods" and row[1] != "BACKEND"}
+    return {
+        row[1]: row[17]
+        for row in (line.split(",") for line in lines)
+        if row[0] == "pods" and row[1] != "BACKEND"
+    }
 
 
 def rolling(rounds, least):
@@ -67,7 +72,9 @@ def rolling(rounds, least):
             return [f"haproxy sees {states()}"]
         start, ended = time.monotonic(), 0
         # Beside those that ask all the time, some that pause as the API server does, and new connections.
-        with load(None, kept=4, new=2, port=port) as busy, load(None, kept=4, new=0, pause=0.4, port=port) as calm:
+        with load(None, kept=4, new=2, port=port) as busy, load(
+            None, kept=4, new=0, pause=0.4, port=port
+        ) as calm:
             while ended < 2 * rounds or busy.done + calm.done < least:
                 pod = pods[ended % 2]
                 status = pod.server.stop()
@@ -79,12 +86,16 @@ def rolling(rounds, least):
                     wrong.append(f"haproxy sees {states()}")
                     break
             busy.more(3)
-        report(f"{busy.done + calm.done} requests over {busy.connections + calm.connections} connections while {ended} "
-               f"servers were replaced in {time.monotonic() - start:.0f} s; the slowest took {busy.slowest:.2f} s; "
-               f"{len(busy.faults) + len(calm.faults)} failed")
+        report(
+            f"{busy.done + calm.done} requests over {busy.connections + calm.connections} connections while {ended} "
+            f"servers were replaced in {time.monotonic() - start:.0f} s; the slowest took {busy.slowest:.2f} s; "
+            f"{len(busy.faults) + len(calm.faults)} failed"
+        )
         wrong += busy.wrong + calm.wrong
         with open(WORK + "/haproxy.log", encoding="utf-8") as log:
-            return wrong and wrong[:20] + [line.strip() for line in log if "DOWN" in line and "code: 503" not in line]
+            return wrong and wrong[:20] + [
+                line.strip() for line in log if "DOWN" in line and "code: 503" not in line
+            ]
     finally:
         haproxy.terminate()
         haproxy.wait()
@@ -92,4 +103,9 @@ def rolling(rounds, least):
             pod.server.__exit__()
 
 
-check("two servers are replaced five times in turn under load, and not one request of 10 000 fails", rolling, 5, 10_000)
+check(
+    "two servers are replaced five times in turn under load, and not one request of 10 000 fails",
+    rolling,
+    5,
+    10_000,
+)

@@ -1,11 +1,13 @@
-"""A machine that has run out of something: room for the log, someone who reads it, processes, descriptors. Reviews go on
-where they can; where not, they wait or are told so, and all is well when there is enough again."""
+"""A machine that has run out of something: room for the log, someone who reads it, processes, descriptors.
+Reviews go on where they can; where not, they wait or are told so, and all is well when there is enough
+again."""
+
 import os
 import resource
 import subprocess
 import time
 
-from common import ANSWERS, REVIEWS, SERVE, TLS, TRUSTING, WORK, command, load, report, serve, tokens
+from common import ANSWERS, REVIEWS, TLS, TRUSTING, WORK, command, load, report, serve, tokens
 from serving import PATIENCE, Client, Server, check, descendants, free_ports, wait_until
 
 HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -29,9 +31,12 @@ def talks(port, rounds=2):
 
 
 def with_standard_error(redirect):
-    """Reviews while standard error is what a shell makes of it; nobody sees what is logged, so the ports are given."""
+    """Reviews while standard error is what a shell makes of it; nobody sees what is logged, so the ports
+    are given."""
     ports = free_ports(2)
-    process = subprocess.Popen(["bash", "-c", 'exec "$@" ' + redirect, "bash", *command("--drain-delay", "0", ports=ports)])
+    process = subprocess.Popen(
+        ["bash", "-c", 'exec "$@" ' + redirect, "bash", *command("--drain-delay", "0", ports=ports)]
+    )
     try:
         if not wait_until(lambda: listens(ports[0])):
             return ["does not listen"]
@@ -107,7 +112,11 @@ def gone_reader():
 
 def tolerant(n, status, body):
     """While processes are short, a review may be told so."""
-    return None if status == 200 and body == ANSWERS[n % len(ANSWERS)] or status == 503 else f"{status} {body[:100]}"
+    return (
+        None
+        if status == 200 and body == ANSWERS[n % len(ANSWERS)] or status == 503
+        else f"{status} {body[:100]}"
+    )
 
 
 def no_processes():
@@ -127,6 +136,7 @@ def no_processes():
             for pid in [server.pid, *below]:
                 # The user's own processes, without any capability.
                 subprocess.run([*AS_USER, "prlimit", "--pid", str(pid), f"--nproc={count}:"], check=True)
+
         bound(1)
         status, body = kept.post(REVIEWS[0])
         if status != 503 or b"error" not in body:
@@ -154,7 +164,8 @@ def no_processes():
 
 
 def few_processes():
-    """Fewer processes than connections and reviews want, all the time: who is told so, or waits; then enough."""
+    """Fewer processes than connections and reviews want, all the time: who is told so, or waits; then
+    enough."""
     wrong = []
     with Server(["prlimit", "--nproc=12:", *AS_USER, *command()], WORK + "/few.log") as server:
         with load(server, kept=12, new=4, judge=tolerant) as crowd:
@@ -214,7 +225,11 @@ def few_descriptors():
 
 
 check("the disk is full: reviews go on without a log", with_standard_error, "2>/dev/full")
-check("standard error is closed: reviews go on, and no client gets a line of the log", with_standard_error, "2>&-")
+check(
+    "standard error is closed: reviews go on, and no client gets a line of the log",
+    with_standard_error,
+    "2>&-",
+)
 check("every standard descriptor is closed: reviews go on", with_standard_error, "<&- >&- 2>&-")
 check("who read the log is gone: reviews go on", gone_reader)
 check("who reads the log reads nothing: reviews go on", slow_reader)

@@ -1,4 +1,6 @@
-"""Clients that say nothing, too little, or nonsense, and those that leave at every stage, beside good reviews."""
+"""Clients that say nothing, too little, or nonsense, and those that leave at every stage, beside good
+reviews."""
+
 import os
 import random
 import socket
@@ -6,10 +8,12 @@ import struct
 import threading
 import time
 
-from common import REVIEWS, TRUSTING, WORK, judge, load, report, serve
+from common import REVIEWS, TRUSTING, judge, load, report, serve
 from serving import PATIENCE, Client, Lost, check, descendants, processes, wait_until
 
-HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(range(60))  # a record that promises 200 bytes, and breaks off
+HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(
+    range(60)
+)  # a record that promises 200 bytes, and breaks off
 HEAD = b"POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 LARGE = REVIEWS[0].rstrip()[:-1] + b" " * 200_000 + b"}"
 RESET = struct.pack("ii", 1, 0)
@@ -23,7 +27,9 @@ def plain(port, data=b""):
 
 
 def encrypted(port, data=b""):
-    connection = TRUSTING.wrap_socket(socket.create_connection(("127.0.0.1", port), PATIENCE), server_hostname="localhost")
+    connection = TRUSTING.wrap_socket(
+        socket.create_connection(("127.0.0.1", port), PATIENCE), server_hostname="localhost"
+    )
     if data:
         connection.sendall(data)
     return connection
@@ -39,14 +45,19 @@ SILENT = {
 
 
 class Crowd:
-    """So many connections that are silent in some of these ways; those that the server ends are opened again."""
+    """So many connections that are silent in some of these ways; those that the server ends are opened
+    again."""
 
     def __init__(self, port, ways, count):
         self.port, self.stopping, self.opened, self.held = port, threading.Event(), 0, 0
         self.lock = threading.Lock()
         each = 20
-        self.threads = [threading.Thread(target=self.hold, args=([ways[(each * i + j) % len(ways)] for j in range(each)],))
-                        for i in range(count // each)]
+        self.threads = [
+            threading.Thread(
+                target=self.hold, args=([ways[(each * i + j) % len(ways)] for j in range(each)],)
+            )
+            for i in range(count // each)
+        ]
 
     def __enter__(self):
         for thread in self.threads:
@@ -94,15 +105,19 @@ def is_over(connection):
 
 
 def goes_on(ways, count, seconds):
-    with serve("silent") as server, load(server, kept=2, new=2) as good, Crowd(server.port, ways, count) as crowd:
+    with serve("silent") as server, load(server, kept=2, new=2) as good, Crowd(
+        server.port, ways, count
+    ) as crowd:
         wait_until(lambda: crowd.held >= count, 10)
         good.more(1)
         before = good.done
         time.sleep(seconds)
         hangs = [] if good.more(2) else ["reviews hang"]
         good.stop()
-        report(f"{good.done - before} good reviews, the slowest {good.slowest:.2f} s, beside {crowd.held} silent "
-               f"connections, {crowd.opened} opened in all")
+        report(
+            f"{good.done - before} good reviews, the slowest {good.slowest:.2f} s, beside {crowd.held} silent "
+            f"connections, {crowd.opened} opened in all"
+        )
         if crowd.held < count * 0.8:
             hangs.append(f"only {crowd.held} silent connections")
         if good.slowest > 10:
@@ -115,7 +130,15 @@ def nonsense(server):
     seed = int(os.environ.get("PISW_SEED", time.time_ns() % 1_000_000))
     report(f"PISW_SEED={seed}")
     chance = random.Random(seed)
-    openings = [b"", b"\x16\x03\x01", b"\x16\x03\x01\x00\x40\x01\x00\x00\x3c\x03\x03", HELLO, b"GET ", HEAD, HEAD + b"\r\n"]
+    openings = [
+        b"",
+        b"\x16\x03\x01",
+        b"\x16\x03\x01\x00\x40\x01\x00\x00\x3c\x03\x03",
+        HELLO,
+        b"GET ",
+        HEAD,
+        HEAD + b"\r\n",
+    ]
     with load(server) as good:
         for i in range(300):
             data = chance.choice(openings) + chance.randbytes(chance.choice([1, 10, 100, 1000, 20_000]))
@@ -189,7 +212,8 @@ def left(server):
 
 
 def large(server):
-    """A review of more than 64 KiB, of which only two are held at a time, is answered soon whatever others did."""
+    """A review of more than 64 KiB, of which only two are held at a time, is answered soon whatever others
+    did."""
     client, start = Client(server.port, TRUSTING), time.monotonic()
     status, body = client.post(LARGE)
     client.close()
@@ -222,7 +246,13 @@ def nothing_remains(server):
 
 
 def main():
-    check("500 who say nothing, in every way at once, do not hold up good reviews", goes_on, list(SILENT.values()), 500, 8)
+    check(
+        "500 who say nothing, in every way at once, do not hold up good reviews",
+        goes_on,
+        list(SILENT.values()),
+        500,
+        8,
+    )
     for name in os.environ.get("PISW_SILENT", "").split(",") if os.environ.get("PISW_SILENT") else []:
         check(f"500 of whom everyone {name} do not hold up good reviews", goes_on, [SILENT[name]], 500, 15)
     with serve("left", "--max-reviews", "2") as server:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# pisw-serve under attack, while files change, while it is replaced, while its processes are killed, over many reviews, and
-# on a machine that has run out of something: what it promises is that no other request is lost.
+# pisw-serve under attack, while files change, while it is replaced, while its processes are killed, over
+# many reviews, and on a machine that has run out of something: what it promises is that no other request is
+# lost.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 

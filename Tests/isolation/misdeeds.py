@@ -1,5 +1,6 @@
-"""Reviews that do what no review should, each at the side of good ones: the one that did it gets a 500, and nobody else
-notices. Needs FAULTY_SERVE (the program) and WORK (a folder to write in)."""
+"""Reviews that do what no review should, each at the side of good ones: the one that did it gets a 500, and
+nobody else notices. Needs FAULTY_SERVE (the program) and WORK (a folder to write in)."""
+
 import json
 import os
 import re
@@ -8,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from serving import PATIENCE, Client, Load, Lost, Server, check, context, descendants, make_certificate  # noqa: E402
+from serving import Client, Load, Lost, Server, check, context, descendants, make_certificate  # noqa: E402
 from serving import processes, wait_until  # noqa: E402
 
 WORK = os.environ["WORK"]
@@ -35,6 +36,8 @@ TOO_MUCH = [
     ("write without end", "deadline", None),
     ("complain without end", "deadline", "again and again"),
     ("half and loop", "deadline", None),
+    ("answer and loop", "deadline", None),
+    ("answer and crash", "SIGSEGV", None),
 ]
 NO_ANSWER = [
     ("leave", "no_answer", None),
@@ -60,15 +63,39 @@ NO_ANSWER = [
 # None of these calls gets through: the kernel ends the process instead.
 FORBIDDEN = "SIGKILL|SIGSYS"
 SYSTEM = [
-    "exit", "map memory", "sleep", "fork", "vfork", "spawn", "exec", "thread", "kill", "kill everyone", "kill thread",
-    "trace", "read memory", "limit another", "open", "create", "remove", "socket", "duplicate", "raise limits", "outlive",
-    "ignore alarm", "stop timer", "hang up", "stop",
+    "exit",
+    "map memory",
+    "sleep",
+    "fork",
+    "vfork",
+    "spawn",
+    "exec",
+    "thread",
+    "kill",
+    "kill everyone",
+    "kill thread",
+    "trace",
+    "read memory",
+    "limit another",
+    "open",
+    "create",
+    "remove",
+    "socket",
+    "duplicate",
+    "raise limits",
+    "outlive",
+    "ignore alarm",
+    "stop timer",
+    "hang up",
+    "stop",
 ]
 NEEDS_VICTIM = {"kill", "kill thread", "trace", "read memory", "limit another"}
 
 
 def serve(isolation="request", reviews=4):
-    return Server([FAULTY, TLS + "/cert.pem", TLS + "/key.pem", isolation, str(reviews)], f"{WORK}/{isolation}.log")
+    return Server(
+        [FAULTY, TLS + "/cert.pem", TLS + "/key.pem", isolation, str(reviews)], f"{WORK}/{isolation}.log"
+    )
 
 
 def echoed(body, answer):
@@ -78,15 +105,24 @@ def echoed(body, answer):
 
 
 def neighbours(server, kept=2, new=1):
-    return Load(server.port, TRUSTING, lambda n: f'"good {n}"', lambda n, *got: echoed(f'"good {n}"', got), kept, new,
-                pause=0.01)
+    return Load(
+        server.port,
+        TRUSTING,
+        lambda n: f'"good {n}"',
+        lambda n, *got: echoed(f'"good {n}"', got),
+        kept,
+        new,
+        pause=0.01,
+    )
 
 
 def left_behind(before):
     """Processes that came since and do not go."""
+
     def alive():
         now = processes()
         return {pid: start for pid, start in came.items() if now.get(pid, {}).get("start") == start}
+
     now = processes()
     came = {pid: now[pid]["start"] for pid in now if before.get(pid, {}).get("start") != now[pid]["start"]}
     wait_until(lambda: not alive(), 10)
@@ -112,16 +148,25 @@ def costs_only_itself(server, misdeed, reason, words, victim):
     told = [line for line in server.log()[lines:] if line["message"] == "review failed"]
     if len(told) != 1 or told[0]["level"] != "error" or told[0]["duration"] <= 0:
         wrong.append(f"the log tells {told}")
-    elif words is not None and words not in told[0].get("detail", "") or words is None and "detail" in told[0]:
+    elif (
+        words is not None and words not in told[0].get("detail", "") or words is None and "detail" in told[0]
+    ):
         wrong.append(f"the last words in the log are {told[0].get('detail')!r}")
     now = server.metrics()
     if now['pisw_reviews_total{result="failed"}'] != counts['pisw_reviews_total{result="failed"}'] + 1:
         wrong.append("not counted as failed")
-    ended = [re.search('reason="(.*)"', name)[1] for name in now if now[name] != counts.get(name, 0)
-             and name.startswith('pisw_processes_ended_total{process="review"')]
+    ended = [
+        re.search('reason="(.*)"', name)[1]
+        for name in now
+        if now[name] != counts.get(name, 0) and name.startswith('pisw_processes_ended_total{process="review"')
+    ]
     if len(ended) != 1 or ended[0] not in reason.split("|"):
         wrong.append(f"counted as ended by {ended}, not {reason}")
-    if told and ended and not any(word in told[0]["reason"] for word in (ended[0], "too long", "without an answer")):
+    if (
+        told
+        and ended
+        and not any(word in told[0]["reason"] for word in (ended[0], "too long", "without an answer"))
+    ):
         wrong.append(f"the log's reason is {told[0]['reason']}")
     return [fault for fault in wrong + left_behind(before) if fault]
 
@@ -130,25 +175,50 @@ def kept_connections(server):
     victim = subprocess.Popen(["sleep", "600"])
     with neighbours(server) as load:
         load.more(2)
-        for misdeed, reason, words in CRASHES + TOO_MUCH + NO_ANSWER + [(name, FORBIDDEN, None) for name in SYSTEM]:
-            check(f"{misdeed}: 500, told as {reason}; the connection goes on and nothing is left behind",
-                  costs_only_itself, server, misdeed, reason, words, victim.pid)
+        for misdeed, reason, words in (
+            CRASHES + TOO_MUCH + NO_ANSWER + [(name, FORBIDDEN, None) for name in SYSTEM]
+        ):
+            check(
+                f"{misdeed}: 500, told as {reason}; the connection goes on and nothing is left behind",
+                costs_only_itself,
+                server,
+                misdeed,
+                reason,
+                words,
+                victim.pid,
+            )
         check("the neighbours go on meanwhile", lambda: [] if load.more(5) else ["they hang"])
     check("every neighbour was answered right all the while", lambda: load.wrong)
-    check("the process that reviews tried to end is alive", lambda: [] if victim.poll() is None else ["it is dead"])
+    check(
+        "the process that reviews tried to end is alive",
+        lambda: [] if victim.poll() is None else ["it is dead"],
+    )
     check("reviews write nothing but JSON into the log", server.not_json)
-    check("no review made a file", lambda: [] if not os.path.exists("/tmp/pisw-should-not-be") else ["it did"])
+    check(
+        "no review made a file", lambda: [] if not os.path.exists("/tmp/pisw-should-not-be") else ["it did"]
+    )
     victim.kill()
     victim.wait()
 
 
 def small_things(server):
     client = Client(server.port, TRUSTING)
-    check("an answer that a review put together by hand, rightly, is taken", lambda: [] if client.post('"frame"') == (
-        200, b'{"made":"by hand"}') else ["it is not"])
-    check("an answer that counts images unheard of is taken, and they count as other", unheard_of, server, client)
-    check("a review has no descriptors but its two pipes", lambda: [] if client.post('"descriptors"') == (
-        200, b'{"open":[1,2]}') else [client.post('"descriptors"')])
+    check(
+        "an answer that a review put together by hand, rightly, is taken",
+        lambda: [] if client.post('"frame"') == (200, b'{"made":"by hand"}') else ["it is not"],
+    )
+    check(
+        "an answer that counts images unheard of is taken, and they count as other",
+        unheard_of,
+        server,
+        client,
+    )
+    check(
+        "a review has no descriptors but its two pipes",
+        lambda: (
+            [] if client.post('"descriptors"') == (200, b'{"open":[1,2]}') else [client.post('"descriptors"')]
+        ),
+    )
     check("what a good review muttered is no later one's last words", muttered, server, client)
     client.close()
 
@@ -171,7 +241,8 @@ def muttered(server, client):
 
 
 def costs_its_connection(server, misdeed, reason):
-    """A misdeed in the process of a connection, which is the last review there (or any, with isolation connection)."""
+    """A misdeed in the process of a connection, which is the last review there (or any, with isolation
+    connection)."""
     before, counts = processes(), server.metrics()
     client = Client(server.port, TRUSTING)
     wrong = []
@@ -186,9 +257,13 @@ def costs_its_connection(server, misdeed, reason):
     other.close()
     name = 'pisw_processes_ended_total{process="connection",reason="%s"}'
     reasons = reason.split("|")
-    if not wait_until(lambda: any(server.metric(name % r) == counts.get(name % r, 0) + 1 for r in reasons), 10):
+    if not wait_until(
+        lambda: any(server.metric(name % r) == counts.get(name % r, 0) + 1 for r in reasons), 10
+    ):
         wrong.append(f"not counted as {reason}")
-    if not [line for line in server.log() if line.get("process") == "connection" and line.get("signal") in reasons]:
+    if not [
+        line for line in server.log() if line.get("process") == "connection" and line.get("signal") in reasons
+    ]:
         wrong.append("not told in the log")
     return [fault for fault in wrong + left_behind(before) if fault]
 
@@ -204,18 +279,31 @@ def leaves_nothing(server, misdeed):
     return left_behind(before)
 
 
-LAST_REVIEWS = [(name, reason) for name, reason, _ in CRASHES] + [("allocate", "SIGABRT|SIGKILL|SIGILL"), ("loop", "SIGALRM")]
+LAST_REVIEWS = [(name, reason) for name, reason, _ in CRASHES] + [
+    ("allocate", "SIGABRT|SIGKILL|SIGILL"),
+    ("loop", "SIGALRM"),
+]
 
 
 def last_reviews(server):
     with neighbours(server) as load:
         load.more(2)
         for misdeed, reason in LAST_REVIEWS:
-            check(f"{misdeed} in a connection's last review costs that connection", costs_its_connection, server, misdeed,
-                  reason)
+            check(
+                f"{misdeed} in a connection's last review costs that connection",
+                costs_its_connection,
+                server,
+                misdeed,
+                reason,
+            )
         check("those who took turns with them go on", lambda: [] if load.more(5) else ["they hang"])
         for misdeed in ["fork", "vfork", "spawn", "thread"]:
-            check(f"{misdeed} in a connection's last review leaves nothing behind", leaves_nothing, server, misdeed)
+            check(
+                f"{misdeed} in a connection's last review leaves nothing behind",
+                leaves_nothing,
+                server,
+                misdeed,
+            )
     check("every neighbour of last reviews was answered right", lambda: load.wrong)
     check("last reviews write nothing but JSON into the log", server.not_json)
 
@@ -224,7 +312,13 @@ def in_connections(server):
     with neighbours(server) as load:
         load.more(2)
         for misdeed, reason, _ in CRASHES:
-            check(f"isolation connection: {misdeed} costs that connection", costs_its_connection, server, misdeed, reason)
+            check(
+                f"isolation connection: {misdeed} costs that connection",
+                costs_its_connection,
+                server,
+                misdeed,
+                reason,
+            )
     check("isolation connection: every neighbour was answered right", lambda: load.wrong)
 
 
@@ -291,7 +385,11 @@ def ends(server):
     if server.stop() != 0:
         return ["its status is not 0"]
     wait_until(lambda: not [pid for pid in below if pid in processes()], 5)
-    return [f"left behind: {pid}" for pid, start in below.items() if processes().get(pid, {}).get("start") == start]
+    return [
+        f"left behind: {pid}"
+        for pid, start in below.items()
+        if processes().get(pid, {}).get("start") == start
+    ]
 
 
 def zombies(server):
@@ -304,14 +402,18 @@ def main():
         kept_connections(server)
         small_things(server)
         last_reviews(server)
-        check("afterwards the listener has no process below it",
-              lambda: [] if wait_until(lambda: not descendants(server.pid), 10) else descendants(server.pid))
+        check(
+            "afterwards the listener has no process below it",
+            lambda: [] if wait_until(lambda: not descendants(server.pid), 10) else descendants(server.pid),
+        )
         check("and ends as it should", ends, server)
     with serve(reviews=2) as server:
         check("turns that crashed with a connection come back", turns_come_back, server)
         check("no zombie stays", zombies, server)
     with serve() as server:
-        check("the tenth crash within ten seconds makes new connections wait, and no other", ten_crashes, server)
+        check(
+            "the tenth crash within ten seconds makes new connections wait, and no other", ten_crashes, server
+        )
     with serve("connection") as server:
         in_connections(server)
         check("isolation connection: the server ends as it should", ends, server)

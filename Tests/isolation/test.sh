@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# One review, one process: the accept loop of pisw-serve around a review function that crashes, hangs, floods and calls
-# the system (Tests/isolation/faulty), with good reviews at its side.
+# One review, one process: the accept loop of pisw-serve around a review function that crashes, hangs,
+# floods and calls the system (Tests/isolation/faulty), with good reviews at its side.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 

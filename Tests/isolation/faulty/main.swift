@@ -1,6 +1,6 @@
-// faulty-serve CERTIFICATE KEY ISOLATION REVIEWS: the accept loop of pisw-serve around a review function that does what
-// the request asks for, all of it bad: the body is a JSON string, `MISDEED`, or `MISDEED@PID` where it has a victim. A
-// body that names no misdeed is answered with itself.
+// faulty-serve CERTIFICATE KEY ISOLATION REVIEWS: the accept loop of pisw-serve around a review function
+// that does what the request asks for, all of it bad: the body is a JSON string, `MISDEED`, or
+// `MISDEED@PID` where it has a victim. A body that names no misdeed is answered with itself.
 
 import AcceptLoop
 import Glibc
@@ -42,7 +42,9 @@ private func frame(_ name: String) -> [UInt8]? {
   var frame = Frame()
   switch name {
   case "frame": break
-  case "frame: unknown decision": frame.record[2...5] = [1, 0, 0, 0]; frame.record[16...20] = [250, 9, 9, 1, 0]
+  case "frame: unknown decision":
+    frame.record[2] = 1
+    frame.record.replaceSubrange(16..<21, with: [250, 9, 9, 1, 0])
   case "frame: status 0": frame.status = 0
   case "frame: status 999": frame.status = 999
   case "frame: result 200": frame.result = 200
@@ -81,6 +83,12 @@ private func act(_ name: String, _ victim: Int32, _ body: [UInt8]) {
   case "complain and leave":
     write(2, Array("the first line\nthe second\n".utf8))
     leave(0)
+  case "answer and crash":
+    write(1, Frame().bytes)
+    _ = unsafe misdeed("null", 0)
+  case "answer and loop":
+    write(1, Frame().bytes)
+    _ = unsafe misdeed("loop", 0)
   case "half and loop":
     write(1, Array(Frame().bytes.prefix(100)))
     _ = unsafe misdeed("loop", 0)
