@@ -253,6 +253,9 @@ def main():
         500,
         8,
     )
+    # More than there may be connections, and none would end by itself for two minutes.
+    silent = SILENT["is silent after the handshake"]
+    check("300 who are silent after the handshake give way to good reviews", goes_on, [silent], 300, 3)
     for name in os.environ.get("PISW_SILENT", "").split(",") if os.environ.get("PISW_SILENT") else []:
         check(f"500 of whom everyone {name} do not hold up good reviews", goes_on, [SILENT[name]], 500, 15)
     with serve("left", "--max-reviews", "2") as server:
