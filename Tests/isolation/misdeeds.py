@@ -1,6 +1,7 @@
 """Reviews that do what no review should, each at the side of good ones: the one that did it gets a 500, and
 nobody else notices. Needs FAULTY_SERVE (the program) and WORK (a folder to write in)."""
 
+import contextlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ WORK = os.environ["WORK"]
 FAULTY = os.environ["FAULTY_SERVE"]
 TLS = make_certificate(WORK + "/tls", "pisw")
 TRUSTING = context(TLS)
+FILE = "/tmp/pisw-should-not-be"  # what "create" would make
 
 # What a review does, what the log and the metrics say ended it, and its last words if it has any.
 CRASHES = [
@@ -173,6 +175,9 @@ def costs_only_itself(server, misdeed, reason, words, victim):
 
 def kept_connections(server):
     victim = subprocess.Popen(["sleep", "600"])
+    # What an earlier run without a sandbox made.
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(FILE)
     with neighbours(server) as load:
         load.more(2)
         for misdeed, reason, words in (
@@ -194,9 +199,7 @@ def kept_connections(server):
         lambda: [] if victim.poll() is None else ["it is dead"],
     )
     check("reviews write nothing but JSON into the log", server.not_json)
-    check(
-        "no review made a file", lambda: [] if not os.path.exists("/tmp/pisw-should-not-be") else ["it did"]
-    )
+    check("no review made a file", lambda: [] if not os.path.exists(FILE) else ["it did"])
     victim.kill()
     victim.wait()
 
