@@ -27,6 +27,10 @@ let package = Package(
     .executableTarget(
       name: "bench-review", dependencies: ["Admission", "SwapPolicy"], path: "Tests/bench/review", swiftSettings: strict
     ),
+    .executableTarget(
+      name: "faulty-serve", dependencies: ["AcceptLoop", "HTTP1", "Misdeeds", "TLS"], path: "Tests/isolation/faulty",
+      swiftSettings: strict),
+    .target(name: "Misdeeds", path: "Tests/isolation/misdeeds"),
     .target(
       name: "OneShot",
       dependencies: ["Admission", "ConfigurationSources", "Endpoints", "HTTP1", "SwapPolicy", "JSON", "POSIX"],

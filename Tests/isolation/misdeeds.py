@@ -1,0 +1,427 @@
+"""Reviews that do what no review should, each at the side of good ones: the one that did it gets a 500, and
+nobody else notices. Needs FAULTY_SERVE (the program) and WORK (a folder to write in)."""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from serving import Client, Load, Lost, Server, check, context, descendants, make_certificate  # noqa: E402
+from serving import processes, wait_until  # noqa: E402
+
+WORK = os.environ["WORK"]
+FAULTY = os.environ["FAULTY_SERVE"]
+TLS = make_certificate(WORK + "/tls", "pisw")
+TRUSTING = context(TLS)
+FILE = "/tmp/pisw-should-not-be"  # what "create" would make
+
+# What a review does, what the log and the metrics say ended it, and its last words if it has any.
+CRASHES = [
+    ("fatalError", "SIGILL|SIGTRAP", "Fatal error: as asked"),
+    ("index", "SIGILL|SIGTRAP", None),
+    ("unwrap", "SIGILL|SIGTRAP", None),
+    ("overflow", "SIGILL|SIGTRAP", None),
+    ("null", "SIGSEGV", None),
+    ("jump", "SIGSEGV", None),
+    ("divide", "SIGFPE", None),
+    ("recurse", "SIGSEGV", None),
+    # It asks to unblock its signal first, which the sandbox does not allow.
+    ("abort", "SIGABRT|SIGKILL", None),
+]
+TOO_MUCH = [
+    ("allocate", "SIGABRT|SIGKILL|SIGILL", None),
+    ("loop", "deadline", None),
+    ("write without end", "deadline", None),
+    ("complain without end", "deadline", "again and again"),
+    ("half and loop", "deadline", None),
+    ("answer and loop", "deadline", None),
+    ("answer and crash", "SIGSEGV", None),
+]
+NO_ANSWER = [
+    ("leave", "no_answer", None),
+    ("leave 3", "no_answer", None),
+    ("complain and leave", "no_answer", "the first line"),
+    ("frame: none", "no_answer", None),
+    ("frame: half", "no_answer", None),
+    ("frame: two", "no_answer", None),
+    ("frame: status 0", "no_answer", None),
+    ("frame: status 999", "no_answer", None),
+    ("frame: result 200", "no_answer", None),
+    ("frame: level 200", "no_answer", None),
+    ("frame: huge fields", "no_answer", None),
+    ("frame: huge body", "no_answer", None),
+    ("frame: hugest body", "no_answer", None),
+    ("frame: body too long", "no_answer", None),
+    ("frame: body too short", "no_answer", None),
+    ("frame: more than the answer", "no_answer", None),
+    ("frame: another report", "no_answer", None),
+    ("frame: 255 images", "no_answer", None),
+    ("frame: a line for the log", "no_answer", None),
+]
+# None of these calls gets through: the kernel ends the process instead.
+FORBIDDEN = "SIGKILL|SIGSYS"
+SYSTEM = [
+    "exit",
+    "map memory",
+    "sleep",
+    "fork",
+    "vfork",
+    "spawn",
+    "exec",
+    "thread",
+    "kill",
+    "kill everyone",
+    "kill thread",
+    "trace",
+    "read memory",
+    "limit another",
+    "open",
+    "create",
+    "remove",
+    "socket",
+    "duplicate",
+    "raise limits",
+    "outlive",
+    "ignore alarm",
+    "stop timer",
+    "hang up",
+    "stop",
+]
+NEEDS_VICTIM = {"kill", "kill thread", "trace", "read memory", "limit another"}
+
+
+def serve(isolation="request", reviews=4):
+    return Server(
+        [FAULTY, TLS + "/cert.pem", TLS + "/key.pem", isolation, str(reviews)], f"{WORK}/{isolation}.log"
+    )
+
+
+def echoed(body, answer):
+    """What is wrong with the answer to a body that asks for nothing bad."""
+    wanted = (200, b'{"echo":' + body.encode() + b"}")
+    return None if answer == wanted else f"to {body}: {answer}, not {wanted}"
+
+
+def neighbours(server, kept=2, new=1):
+    return Load(
+        server.port,
+        TRUSTING,
+        lambda n: f'"good {n}"',
+        lambda n, *got: echoed(f'"good {n}"', got),
+        kept,
+        new,
+        pause=0.01,
+    )
+
+
+def left_behind(before):
+    """Processes that came since and do not go."""
+
+    def alive():
+        now = processes()
+        return {pid: start for pid, start in came.items() if now.get(pid, {}).get("start") == start}
+
+    now = processes()
+    came = {pid: now[pid]["start"] for pid in now if before.get(pid, {}).get("start") != now[pid]["start"]}
+    wait_until(lambda: not alive(), 10)
+    names = []
+    for pid in alive():
+        with open(f"/proc/{pid}/cmdline", "rb") as command:
+            names.append(f"left behind: {pid} {command.read()}")
+    return [name for name in names if "faulty-serve" in name or "sleep\\x0060" in name]
+
+
+def costs_only_itself(server, misdeed, reason, words, victim):
+    """A misdeed on a kept connection, between two good reviews."""
+    before, counts, lines = processes(), server.metrics(), len(server.log())
+    body = json.dumps(f"{misdeed}@{victim}" if misdeed in NEEDS_VICTIM else misdeed)
+    client = Client(server.port, TRUSTING)
+    wrong = [echoed('"first"', client.post('"first"'))]
+    status, answer = client.post(body)
+    if status != 500 or set(json.loads(answer)) != {"error"}:
+        wrong.append(f"got {status} {answer}")
+    wrong.append(echoed('"last"', client.post('"last"')))
+    client.close()
+
+    told = [line for line in server.log()[lines:] if line["message"] == "review failed"]
+    if len(told) != 1 or told[0]["level"] != "error" or told[0]["duration"] <= 0:
+        wrong.append(f"the log tells {told}")
+    elif (
+        words is not None and words not in told[0].get("detail", "") or words is None and "detail" in told[0]
+    ):
+        wrong.append(f"the last words in the log are {told[0].get('detail')!r}")
+    now = server.metrics()
+    if now['pisw_reviews_total{result="failed"}'] != counts['pisw_reviews_total{result="failed"}'] + 1:
+        wrong.append("not counted as failed")
+    ended = [
+        re.search('reason="(.*)"', name)[1]
+        for name in now
+        if now[name] != counts.get(name, 0) and name.startswith('pisw_processes_ended_total{process="review"')
+    ]
+    if len(ended) != 1 or ended[0] not in reason.split("|"):
+        wrong.append(f"counted as ended by {ended}, not {reason}")
+    if (
+        told
+        and ended
+        and not any(word in told[0]["reason"] for word in (ended[0], "too long", "without an answer"))
+    ):
+        wrong.append(f"the log's reason is {told[0]['reason']}")
+    return [fault for fault in wrong + left_behind(before) if fault]
+
+
+def kept_connections(server):
+    victim = subprocess.Popen(["sleep", "600"])
+    # What an earlier run without a sandbox made.
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(FILE)
+    with neighbours(server) as load:
+        load.more(2)
+        for misdeed, reason, words in (
+            CRASHES + TOO_MUCH + NO_ANSWER + [(name, FORBIDDEN, None) for name in SYSTEM]
+        ):
+            check(
+                f"{misdeed}: 500, told as {reason}; the connection goes on and nothing is left behind",
+                costs_only_itself,
+                server,
+                misdeed,
+                reason,
+                words,
+                victim.pid,
+            )
+        check("the neighbours go on meanwhile", lambda: [] if load.more(5) else ["they hang"])
+    check("every neighbour was answered right all the while", lambda: load.wrong)
+    check(
+        "the process that reviews tried to end is alive",
+        lambda: [] if victim.poll() is None else ["it is dead"],
+    )
+    check("reviews write nothing but JSON into the log", server.not_json)
+    check("no review made a file", lambda: [] if not os.path.exists(FILE) else ["it did"])
+    victim.kill()
+    victim.wait()
+
+
+def small_things(server):
+    client = Client(server.port, TRUSTING)
+    check(
+        "an answer that a review put together by hand, rightly, is taken",
+        lambda: [] if client.post('"frame"') == (200, b'{"made":"by hand"}') else ["it is not"],
+    )
+    check(
+        "an answer that counts images unheard of is taken, and they count as other",
+        unheard_of,
+        server,
+        client,
+    )
+    check(
+        "a review has no descriptors but its two pipes",
+        lambda: (
+            [] if client.post('"descriptors"') == (200, b'{"open":[1,2]}') else [client.post('"descriptors"')]
+        ),
+    )
+    check("what a good review muttered is no later one's last words", muttered, server, client)
+    client.close()
+
+
+def unheard_of(server, client):
+    if client.post('"frame: unknown decision"') != (200, b'{"made":"by hand"}'):
+        return ["not taken"]
+    count = server.metric('pisw_images_total{decision="other",upstream="other"}')
+    return [] if count == 1 else [f"counted {count}"]
+
+
+def muttered(server, client):
+    wrong = [echoed('"mutter"', client.post('"mutter"'))]
+    if client.post('"null"')[0] != 500:
+        wrong.append("the crash is no 500")
+    told = [line for line in server.log() if line["message"] == "review failed"][-1]
+    if "detail" in told:
+        wrong.append(f"the crash after it is told with {told['detail']!r}")
+    return [fault for fault in wrong if fault]
+
+
+def costs_its_connection(server, misdeed, reason):
+    """A misdeed in the process of a connection, which is the last review there (or any, with isolation
+    connection)."""
+    before, counts = processes(), server.metrics()
+    client = Client(server.port, TRUSTING)
+    wrong = []
+    try:
+        answer = client.post(json.dumps(misdeed), closing=True)
+        wrong.append(f"answered with {answer}")
+    except Lost:
+        pass
+    client.close()
+    other = Client(server.port, TRUSTING)
+    wrong.append(echoed('"next"', other.post('"next"')))
+    other.close()
+    name = 'pisw_processes_ended_total{process="connection",reason="%s"}'
+    reasons = reason.split("|")
+    if not wait_until(
+        lambda: any(server.metric(name % r) == counts.get(name % r, 0) + 1 for r in reasons), 10
+    ):
+        wrong.append(f"not counted as {reason}")
+    if not [
+        line for line in server.log() if line.get("process") == "connection" and line.get("signal") in reasons
+    ]:
+        wrong.append("not told in the log")
+    return [fault for fault in wrong + left_behind(before) if fault]
+
+
+def leaves_nothing(server, misdeed):
+    before = processes()
+    client = Client(server.port, TRUSTING)
+    try:
+        client.post(json.dumps(misdeed), closing=True)
+    except Lost:
+        pass
+    client.close()
+    return left_behind(before)
+
+
+LAST_REVIEWS = [(name, reason) for name, reason, _ in CRASHES] + [
+    ("allocate", "SIGABRT|SIGKILL|SIGILL"),
+    ("loop", "SIGALRM"),
+]
+
+
+def last_reviews(server):
+    with neighbours(server) as load:
+        load.more(2)
+        for misdeed, reason in LAST_REVIEWS:
+            check(
+                f"{misdeed} in a connection's last review costs that connection",
+                costs_its_connection,
+                server,
+                misdeed,
+                reason,
+            )
+        check("those who took turns with them go on", lambda: [] if load.more(5) else ["they hang"])
+        for misdeed in ["fork", "vfork", "spawn", "thread"]:
+            check(
+                f"{misdeed} in a connection's last review leaves nothing behind",
+                leaves_nothing,
+                server,
+                misdeed,
+            )
+    check("every neighbour of last reviews was answered right", lambda: load.wrong)
+    check("last reviews write nothing but JSON into the log", server.not_json)
+
+
+def in_connections(server):
+    with neighbours(server) as load:
+        load.more(2)
+        for misdeed, reason, _ in CRASHES:
+            check(
+                f"isolation connection: {misdeed} costs that connection",
+                costs_its_connection,
+                server,
+                misdeed,
+                reason,
+            )
+    check("isolation connection: every neighbour was answered right", lambda: load.wrong)
+
+
+def turns_come_back(server):
+    """With two turns in all, reviews that crash their connection do not use them up."""
+    for _ in range(6):
+        client = Client(server.port, TRUSTING)
+        try:
+            return [f"answered with {client.post(json.dumps('null'), closing=True)}"]
+        except Lost:
+            client.close()
+    with neighbours(server, kept=4, new=0) as load:
+        if not load.more(10):
+            return ["reviews hang"]
+    return load.wrong
+
+
+def ten_crashes(server):
+    """Crashes on one kept connection, while another is opened after the ninth and after the tenth."""
+    wrong, client = [], Client(server.port, TRUSTING)
+
+    def pauses():
+        told = sum("ten reviews crashed" in line["message"] for line in server.log())
+        return server.metric("pisw_accept_pauses_total"), told
+
+    for _ in range(9):
+        client.post('"null"')
+    if pauses() != (0, 0):
+        wrong.append(f"paused before the tenth: {pauses()}")
+    client.post('"null"')
+    if not wait_until(lambda: pauses() == (1, 1), 5):
+        wrong.append(f"no pause after the tenth: {pauses()}")
+    start = time.monotonic()
+    if echoed('"kept"', client.post('"kept"')):
+        wrong.append("the connection that is there was not served")
+    kept = time.monotonic() - start
+    other = Client(server.port, TRUSTING)
+    wrong.append(echoed('"new"', other.post('"new"')))
+    new = time.monotonic() - start
+    if new < 0.5:
+        wrong.append(f"a new connection waited {new:.2f} s, and one that was there {kept:.2f} s")
+    other.close()
+    client.close()
+    return [fault for fault in wrong if fault]
+
+
+def slow_crashes(server):
+    """Nine crashes, and others when they are forgotten: no pause."""
+    client = Client(server.port, TRUSTING)
+    for _ in range(9):
+        client.post('"null"')
+    time.sleep(10.5)
+    for _ in range(9):
+        client.post('"null"')
+    client.close()
+    time.sleep(0.5)
+    pauses = server.metric("pisw_accept_pauses_total")
+    return [] if pauses == 0 else [f"{pauses} pauses"]
+
+
+def ends(server):
+    """SIGTERM ends the server with nothing left of it."""
+    below = descendants(server.pid)
+    if server.stop() != 0:
+        return ["its status is not 0"]
+    wait_until(lambda: not [pid for pid in below if pid in processes()], 5)
+    return [
+        f"left behind: {pid}"
+        for pid, start in below.items()
+        if processes().get(pid, {}).get("start") == start
+    ]
+
+
+def zombies(server):
+    now = processes()
+    return [f"{pid} {now[pid]}" for pid in descendants(server.pid, now) if now[pid]["state"] == "Z"]
+
+
+def main():
+    with serve() as server:
+        kept_connections(server)
+        small_things(server)
+        last_reviews(server)
+        check(
+            "afterwards the listener has no process below it",
+            lambda: [] if wait_until(lambda: not descendants(server.pid), 10) else descendants(server.pid),
+        )
+        check("and ends as it should", ends, server)
+    with serve(reviews=2) as server:
+        check("turns that crashed with a connection come back", turns_come_back, server)
+        check("no zombie stays", zombies, server)
+    with serve() as server:
+        check(
+            "the tenth crash within ten seconds makes new connections wait, and no other", ten_crashes, server
+        )
+    with serve("connection") as server:
+        in_connections(server)
+        check("isolation connection: the server ends as it should", ends, server)
+    with serve() as server:
+        check("nine crashes, and nine more ten seconds later, are no reason to wait", slow_crashes, server)
+
+
+main()
