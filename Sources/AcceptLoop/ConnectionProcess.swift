@@ -14,13 +14,15 @@ struct ConnectionContext {
   let reviewTokens: TokenPipe
   let bodyTokens: TokenPipe
   let reports: Int32
+  /// /dev/null.
+  let nowhere: Int32
   let reviewLimits: ReviewLimits
   /// The configuration in force at the fork.
   let generation: UInt64
   let loadHandler: () throws(LoadFailure) -> ReviewHandler
 
   func report(_ report: Report) {
-    writeInTime(report.bytes, to: reports)
+    writeInTime(report.bytes, to: reports, patience: 300)
   }
 }
 
@@ -212,7 +214,8 @@ extension ConnectionProcess {
     case .request:
       try takeTurn(context.reviewTokens)
       start = monotonicNow()
-      ended = isLast ? .answered(runLast(body)) : runInProcess(body)
+      if isLast, context.reviewLimits.hasSandbox, body.count <= settings.smallBody { finish(body) }
+      ended = runInProcess(body)
       context.reviewTokens.putBack(slot)
     case .connection:
       start = monotonicNow()
@@ -255,11 +258,33 @@ extension ConnectionProcess {
     }
   }
 
-  /// Runs the last review of a connection: its process has nothing left to do, so it is the review's.
-  private func runLast(_ body: [UInt8]) -> ReviewOutcome {
-    guard context.reviewLimits.enter() else { _exit(1) }
-    defer { _ = posix_set_timer(0) }
-    return handler.answer(body)
+  /// Answers the last request of a connection, and ends: the process has nothing left to do, so it is the review's. In its
+  /// sandbox it can write, and nothing else: everything that is to be asked of the system comes before.
+  private func finish(_ body: [UInt8]) -> Never {
+    let time = LogTime.now
+    let stopwatch = posix_start_stopwatch()
+    posix_make_blocking(stream.socket)
+    posix_cork(stream.socket)
+    // What the runtime says of a crash is no line of the log.
+    if log.leavesStandardError { dup2(context.nowhere, 2) }
+    guard context.reviewLimits.enter(writing: settings.headerTimeout), posix_enter_sandbox() == 0 else { _exit(1) }
+
+    let outcome = handler.answer(body)
+    context.reviewTokens.putBack(slot)
+    let microseconds = Int(truncatingIfNeeded: posix_read_stopwatch(stopwatch))
+    let report = Report.review(outcome.result, microseconds: microseconds, images: outcome.images, labels: labels)
+    writeOnce(report.bytes, to: context.reports)
+    if outcome.status != .ok { writeOnce(Report.refused(status: outcome.status.rawValue).bytes, to: context.reports) }
+    let response = outcome.response.http1(closing: true, withBody: true)
+    var position = 0
+    while position < response.count, case (.done, let count) = stream.write(response, from: position) {
+      position += count
+    }
+    stream.sendClose()
+    var fields = outcome.fields
+    fields.add("duration", microseconds: microseconds)
+    log.writeOnce(log.line(outcome.level, outcome.message, fields, at: time))
+    posix_leave_sandbox(0)
   }
 
   /// - Parameter request: `nil` when it could not be read.

@@ -20,6 +20,8 @@ struct Listener {
   /// Whether the pipe holds the reports of a quarter of a second: waking up for each would cost more than a review.
   let hasRoomForReports: Bool
   let hasSandbox: Bool
+  /// /dev/null.
+  let nowhere: Int32
   var webhookSockets: [Int32] = []
   var adminSockets: [Int32] = []
   /// The processes that were forked, with their slots; those without one serve the admin port.
@@ -77,6 +79,8 @@ struct Listener {
     }
     do throws(SystemError) {
       if posix_harden() != 0 { throw .last }
+      nowhere = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
+      if nowhere < 0 { throw .last }
       signals = posix_take_signals()
       if signals < 0 { throw .last }
       state = try SharedState(slots: settings.maxConnections)
@@ -343,7 +347,8 @@ extension Listener {
     for (child, slot) in children {
       guard let slot else { continue }
       let entry = state[slot: slot]
-      let isIdle = entry.phase == .idle
+      // A client that has just connected is about to send its first request.
+      let isIdle = entry.phase == .idle && entry.since < now - 250
       let isStuck = (entry.phase == .handshake || entry.phase == .waiting) && entry.since < now - 1000
       guard isIdle || isStuck, !entry.givesWay else { continue }
       if let other = victim, (other.isIdle && !isIdle) || (other.isIdle == isIdle && other.since <= entry.since) {
@@ -371,6 +376,7 @@ extension Listener {
     entry.enter(.handshake)
     let context = ConnectionContext(
       settings: settings, state: state, reviewTokens: reviewTokens, bodyTokens: bodyTokens, reports: reports.writing,
+      nowhere: nowhere,
       reviewLimits: ReviewLimits(
         addressSpace: addressSpace, timeout: settings.reviewTimeout, hasSandbox: hasSandbox),
       generation: generation,

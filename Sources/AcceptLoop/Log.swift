@@ -33,17 +33,23 @@ public struct Log: Sendable {
 
   /// Writes a line. One that cannot be written has nowhere else to go; nothing waits for a reader that is slow.
   public func write(_ level: LogLevel, _ message: String, _ fields: LogFields? = nil) {
-    writeInTime(line(level, message, fields), to: descriptor, mayBlock: descriptor == 2)
+    writeInTime(line(level, message, fields), to: descriptor, patience: 50, mayBlock: descriptor == 2)
   }
 
+  /// Writes a line that was made before, in a sandbox, where nobody can wait: without room for it, it is lost.
+  func writeOnce(_ line: [UInt8]) { AcceptLoop.writeOnce(line, to: descriptor) }
+
+  /// Whether standard error can be given away: lines go out by another descriptor.
+  var leavesStandardError: Bool { descriptor != 2 }
+
   /// A whole line: time, level and message, then the fields.
-  func line(_ level: LogLevel, _ message: String, _ fields: LogFields?) -> [UInt8] {
+  func line(_ level: LogLevel, _ message: String, _ fields: LogFields?, at time: LogTime = .now) -> [UInt8] {
     var line: [UInt8] = []
     line.reserveCapacity(128 + message.utf8.count + (fields?.bytes.count ?? 0))
     switch format {
     case .json:
       line.append("{\"time\":\"")
-      line.appendTimestamp()
+      line.append(time)
       line.append("\",\"level\":\"")
       line.append(level.rawValue)
       line.append("\",\"message\":")
@@ -51,7 +57,7 @@ public struct Log: Sendable {
       if let fields { line += fields.bytes }
       line.append("}\n")
     case .text:
-      line.appendTimestamp()
+      line.append(time)
       line.append(" ")
       line.append(level.rawValue)
       line.append(": ")
@@ -60,6 +66,17 @@ public struct Log: Sendable {
       line.append("\n")
     }
     return line
+  }
+}
+
+/// The time of a line.
+struct LogTime {
+  fileprivate var time = timespec()
+
+  static var now: LogTime {
+    var now = LogTime()
+    unsafe clock_gettime(CLOCK_REALTIME, &now.time)
+    return now
   }
 }
 
@@ -126,10 +143,9 @@ func decimal(_ parts: Int, digits: Int) -> String {
 }
 
 extension [UInt8] {
-  /// Appends the time of day as RFC 3339 has it, in UTC, to the millisecond.
-  fileprivate mutating func appendTimestamp() {
-    var now = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &now)
+  /// Appends a time as RFC 3339 has it, in UTC, to the millisecond.
+  fileprivate mutating func append(_ time: LogTime) {
+    let now = time.time
     let (year, month, day) = civilDate(daysSince1970: now.tv_sec / 86_400)
     let second = now.tv_sec % 86_400
     append(year, digits: 4)

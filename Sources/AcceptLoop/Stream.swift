@@ -67,12 +67,14 @@ func wait(for socket: Int32, _ events: Int32, before deadline: Deadline, interru
 
 /// Writes to a pipe, a file or a terminal; gives up on a reader that takes nothing for a while.
 ///
-/// - Parameter mayBlock: whether a write could block; it then waits until there is room.
-func writeInTime(_ bytes: [UInt8], to descriptor: Int32, mayBlock: Bool = false) {
+/// - Parameters:
+///   - patience: for how many milliseconds to wait for the reader.
+///   - mayBlock: whether a write could block; it then waits until there is room.
+func writeInTime(_ bytes: [UInt8], to descriptor: Int32, patience: Int, mayBlock: Bool = false) {
   var position = 0
   var mustWait = mayBlock
   while position < bytes.count {
-    if mustWait, wait(for: descriptor, POLLOUT, before: .after(milliseconds: 300)) != .ready { return }
+    if mustWait, wait(for: descriptor, POLLOUT, before: .after(milliseconds: patience)) != .ready { return }
     // A pipe that is ready has room for so much.
     let count = min(bytes.count - position, Int(PIPE_BUF))
     let written = unsafe bytes.withUnsafeBytes {
@@ -82,6 +84,11 @@ func writeInTime(_ bytes: [UInt8], to descriptor: Int32, mayBlock: Bool = false)
     position += max(written, 0)
     mustWait = mayBlock || written < 0
   }
+}
+
+/// Writes in one call; what there is no room for is lost.
+func writeOnce(_ bytes: [UInt8], to descriptor: Int32) {
+  _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
 }
 
 extension Stream {

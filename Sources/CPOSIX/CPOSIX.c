@@ -18,6 +18,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,6 +97,8 @@ int posix_accept(int listener, struct sockaddr_storage *peer) {
   return accept4(listener, (struct sockaddr *)peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+void posix_make_blocking(int socket) { fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) & ~O_NONBLOCK); }
+
 void posix_cork(int socket) {
   int one = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_CORK, &one, sizeof one);
@@ -150,6 +153,21 @@ int posix_limit(uint64_t memory, uint64_t cpu_seconds) {
   cpu_seconds += (uint64_t)used.tv_sec;
   struct rlimit cpu = {cpu_seconds, cpu_seconds}, mapped = {memory, memory};
   return setrlimit(RLIMIT_AS, &mapped) || setrlimit(RLIMIT_CPU, &cpu) ? -1 : 0;
+}
+
+int posix_start_stopwatch(void) {
+  struct itimerspec every_microsecond = {{0, 1000}, {0, 1000}};
+  int stopwatch = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (stopwatch >= 0 && timerfd_settime(stopwatch, 0, &every_microsecond, NULL)) {
+    close(stopwatch);
+    return -1;
+  }
+  return stopwatch;
+}
+
+uint64_t posix_read_stopwatch(int stopwatch) {
+  uint64_t microseconds;
+  return read(stopwatch, &microseconds, sizeof microseconds) == sizeof microseconds ? microseconds : 0;
 }
 
 int posix_set_timer(int milliseconds) {

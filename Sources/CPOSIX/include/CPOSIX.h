@@ -36,6 +36,8 @@ int posix_wait(struct pollfd *entries, unsigned long count, int milliseconds, in
 int posix_listen(const struct sockaddr *address, socklen_t length, int deferred);
 // accept4(2), not blocking, closed on exec, TCP_NODELAY.
 int posix_accept(int listener, struct sockaddr_storage *peer);
+// Has a socket's calls wait from now on.
+void posix_make_blocking(int socket);
 // Holds small writes back until the socket closes, so that they leave in one packet.
 void posix_cork(int socket);
 // A pipe, closed on exec; not blocking if asked for; of `capacity` bytes if more than 0 and allowed.
@@ -58,6 +60,10 @@ int posix_die_with(pid_t parent);
 void posix_close_from(int first);
 // Bounds what this process may map (bytes in all), and the CPU time that it may use from now on (seconds).
 int posix_limit(uint64_t memory, uint64_t cpu_seconds);
+// A stopwatch, and the microseconds since it was started: read(2) tells them in a sandbox too, where the clock is out of
+// reach. The kernel counts when it is asked; nothing ticks.
+int posix_start_stopwatch(void);
+uint64_t posix_read_stopwatch(int stopwatch);
 // Has SIGALRM end this process after so many milliseconds; with 0, no more.
 int posix_set_timer(int milliseconds);
 // Has malloc take all memory from the heap, keep what is freed, and ask for `reserve` bytes more than it needs each time:
