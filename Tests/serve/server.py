@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import select
 import signal
 import socket
 import ssl
@@ -28,9 +29,11 @@ _failures = 0
 def check(name, test):
     """Runs a test, which raises when something is not as it should be, and tells."""
     global _failures
+    start = time.monotonic()
     try:
         test()
-        print(f"ok      {name}", flush=True)
+        seconds = time.monotonic() - start
+        print(f"ok      {name}" + (f" ({seconds:.0f} s)" if seconds >= 2 else ""), flush=True)
     except Exception as error:  # Whatever it is, the table goes on.
         where = error.__traceback__
         while where.tb_next:
@@ -216,23 +219,65 @@ class Client:
         self.tls.sendall(data)
         return self
 
+    def feed(self, data, every=0):
+        """Sends while reading, so that neither side waits for the other; yields as responses arrive.
+
+        With `every`, a byte at a time, so many seconds apart. One thread does both: an SSL object serves only one.
+        """
+        self.tls.settimeout(0)
+        position, size, next_time = 0, 1 if every else 16384, time.monotonic()
+        deadline = time.monotonic() + PATIENCE
+        try:
+            while time.monotonic() < deadline:
+                writes = position < len(data) and time.monotonic() >= next_time
+                if writes:
+                    try:
+                        position += self.tls.send(data[position:position + size])
+                        next_time = time.monotonic() + every
+                    except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                        pass
+                    except OSError:
+                        position = len(data)  # What matters is what can still be read.
+                try:
+                    self.more()
+                    yield
+                except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                    select.select([self.tls], [self.tls] if writes else [], [], every or 0.5)
+            raise AssertionError("nothing more arrives")
+        finally:
+            self.tls.settimeout(PATIENCE)
+
+    def answers(self, data, count=1, every=0):
+        """Sends while reading, until so many responses are there, and returns them."""
+        responses = []
+        feed = self.feed(data, every)
+        while len(responses) < count:
+            kept = self.data
+            try:
+                responses.append(self.response(more=lambda: next(feed)))
+            except StopIteration:
+                raise AssertionError(f"closed after {kept[:200]!r}") from None
+        feed.close()
+        return responses
+
     def more(self):
         part = self.tls.recv(65536)
         if not part:
             raise Closed(f"closed by the server after {self.data[:200]!r}")
         self.data += part
 
-    def response(self, to_head=False):
+    def response(self, to_head=False, more=None):
         """The next response: status, fields, body."""
+        more = more or self.more
         while b"\r\n\r\n" not in self.data:
-            self.more()
+            more()
         head, _, self.data = self.data.partition(b"\r\n\r\n")
         first, *lines = head.decode("ascii").split("\r\n")
         fields = dict(line.split(": ", 1) for line in lines)
         expect("number of fields", len(fields), len(lines))
         length = 0 if to_head or first == "HTTP/1.1 100 Continue" else int(fields["Content-Length"])
         while len(self.data) < length:
-            self.more()
+            more()
         body, self.data = self.data[:length], self.data[length:]
         version, status, _ = first.split(" ", 2)
         expect("version", version, "HTTP/1.1")
