@@ -84,14 +84,16 @@ class Server:
                                         stdin=subprocess.DEVNULL, env=os.environ | (environment or {}))
         self.pid = self.process.pid
         Server.running.append(self)
-        self.ports = {}
-        while b'"listening","port":"webhook"' not in self._log or (
-                "off" not in arguments + list(options) and b'"listening","port":"admin"' not in self._log):
+        # An address for each --listen, or the default; and one for the admin port, unless it is off.
+        sockets = max(1, listen.count("--listen")) + ("off" not in listen)
+        watch = threading.Timer(PATIENCE, self.process.kill)
+        watch.start()
+        while len(self.addresses) < sockets:
             if not self._read():
                 raise AssertionError(f"ended with {self.process.wait()}: {self._log.decode()}")
-        for line in self.records("listening"):
-            self.ports[line["port"]] = int(line["address"].rpartition(":")[2])
-        self.port, self.admin = self.ports["webhook"], self.ports.get("admin")
+        watch.cancel()
+        ports = {name: int(address.rpartition(":")[2]) for name, address in self.addresses}
+        self.port, self.admin = ports["webhook"], ports.get("admin")
         if reads_log:
             threading.Thread(target=self._read_on, daemon=True).start()
 
@@ -105,6 +107,11 @@ class Server:
     def _read_on(self):
         while self._read():
             pass
+
+    @property
+    def addresses(self):
+        """Where it listens, in either format of the log."""
+        return re.findall(r'listening"?,?\s?"?port"?[:=]"(\w+)",?\s?"?address"?[:=]"([^"]+)"', self._log.decode())
 
     @property
     def log(self):
