@@ -191,6 +191,17 @@ def large_bodies():
             raise AssertionError(f"at most {highest[0] >> 20} MB")
 
 
+def small_again():
+    """A connection that had a large body is as small as any other afterwards: at most 1 MB of its own."""
+    with Server() as server, server.connect() as client:
+        process = client.process(server)
+        for name in ("8MiB", "job-pod"):
+            client.review(name)
+            rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+            own = sum(int(kb) for kb in re.findall(r"^Private_\w+:\s+(\d+)", rollup, re.M))
+            expect(f"at most 1024 kB after {name}, {own} kB", own <= 1024, True)
+
+
 def middle_bodies():
     """Bodies just below what needs a turn to be read are all held; there is room for one in every connection."""
     body = review + b" " * (65_000 - len(review))
@@ -205,6 +216,7 @@ def middle_bodies():
 
 
 check("twenty bodies of 8 MiB at once are all answered, within 120 MB", large_bodies)
+check("a connection gives back the memory of a large body", small_again)
 check("a hundred bodies of 65 KB that come slowly are all answered", middle_bodies)
 
 
