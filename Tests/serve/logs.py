@@ -293,7 +293,10 @@ def closed_error():
             stdout=output, stdin=subprocess.DEVNULL)
     try:
         def port():
-            inodes = {os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")}
+            try:
+                inodes = {os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")}
+            except FileNotFoundError:
+                return None  # One was closed meanwhile.
             for row in open("/proc/net/tcp").read().splitlines()[1:]:
                 fields = row.split()
                 if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
