@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.request
 
-from server import (PATIENCE, Server, check, eventually, expect, finish, pod, post, review, reviews, run, work)
+from server import (PATIENCE, Server, check, eventually, expect, finish, pod, post, reviews, run, work)
 
 MIRRORS = ["--mirror", "quay.io=harbor.example.com/quay", "--mirror", "*=proxy.example.com/{registry}"]
 
@@ -286,7 +286,8 @@ def prometheus():
 
     def query(expression):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?query={expression}", timeout=5) as answer:
+            url = f"http://127.0.0.1:{port}/api/v1/query?query={expression}"
+            with urllib.request.urlopen(url, timeout=5) as answer:
                 return json.load(answer)["data"]["result"]
         except OSError:
             return []
@@ -340,7 +341,7 @@ def admin_deadline():
 
 
 def cap():
-    """Sixteen clients that begin a request and go no further: the webhook does not notice, and the next scrape waits."""
+    """Sixteen clients that begin a request and go no further: the webhook does not notice, a scrape waits."""
     with Server("--header-timeout", 3) as other:
         silent_clients = [socket.create_connection(("127.0.0.1", other.admin)) for _ in range(40)]
         for client in silent_clients:

@@ -7,7 +7,7 @@ import socket
 import time
 
 from memory import stop_review
-from server import Client, Server, check, eventually, expect, finish, post, review, reviews
+from server import Server, check, eventually, expect, finish, post, review, reviews
 
 large = post(review + b" " * ((8 << 20) - len(review)))
 
@@ -103,7 +103,8 @@ def body_under_way():
 
 
 def cut_off():
-    with Server("--drain-delay", 0, "--drain-timeout", 2, "--review-timeout", 60) as server, server.connect() as client:
+    options = ["--drain-delay", 0, "--drain-timeout", 2, "--review-timeout", 60]
+    with Server(*options) as server, server.connect() as client:
         stop_review(client.process(server), client, large)
         processes = server.connections()
         start = time.monotonic()

@@ -1,5 +1,5 @@
-# The log: each line one JSON object, with what an operator needs of a review and nothing that a pod keeps secret; lines
-# for people; odd names; and a reader that does not read.
+# The log: each line one JSON object, with what an operator needs of a review and nothing that a pod keeps secret;
+# lines for people; odd names; and a reader that does not read.
 
 import datetime
 import json
@@ -81,7 +81,8 @@ for name, body, wanted in [
      {"uid": request("dry-run")["uid"], "namespace": request("dry-run")["namespace"],
       "name": request("dry-run")["name"], "operation": "CREATE", "dryRun": True, "images": 1, "swapped": 1,
       "result": "patched"}),
-    ("nothing to swap", pod(spec={"containers": [{"name": "a", "image": "quay.io/x"}, {"name": "b", "image": "auto"}]}),
+    ("nothing to swap",
+     pod(spec={"containers": [{"name": "a", "image": "quay.io/x"}, {"name": "b", "image": "auto"}]}),
      {"uid": "u-1", "namespace": "shop", "name": "web", "operation": "CREATE", "dryRun": False, "images": 2,
       "swapped": 0, "result": "unchanged"}),
     ("two of three", pod(spec={"containers": [{"name": "a", "image": "quay.io/x"}, {"name": "b", "image": "nginx"}],
@@ -288,8 +289,8 @@ def closed_error():
     """Without a standard error at all, a connection's socket is not taken for one."""
     with open(work / "sockets.out", "wb") as output:
         process = subprocess.Popen(
-            ["sh", "-c", 'exec "$0" "$@" 2>&-', program, "--listen", "127.0.0.1:0", "--admin-listen", "off", "--tls-cert",
-             work / "ec.pem", "--tls-key", work / "ec.key", "--mirror", "docker.io=proxy.example.com"],
+            ["sh", "-c", 'exec "$0" "$@" 2>&-', program, "--listen", "127.0.0.1:0", "--admin-listen", "off",
+             "--tls-cert", work / "ec.pem", "--tls-key", work / "ec.key", "--mirror", "docker.io=proxy.example.com"],
             stdout=output, stdin=subprocess.DEVNULL)
     try:
         def port():

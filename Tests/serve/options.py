@@ -61,7 +61,7 @@ for arguments, message in [
     (["--max-connections", "many"], "'many' is invalid for '--max-connections <max-connections>'"),
     (["--max-reviews", "0"], "--max-reviews must be from 1 to 4096"),
     (["--max-reviews", "4097"], "--max-reviews must be from 1 to 4096"),
-    (["--review-memory", "7"], "--review-memory must be from 8 to 65536"),
+    (["--review-memory", "15"], "--review-memory must be from 16 to 1024"),
     (["--handshake-timeout", "0"], "--handshake-timeout must be more than 0"),
     (["--header-timeout", "0"], "--header-timeout must be more than 0"),
     (["--idle-timeout", "0.0001"], "--idle-timeout must be more than 0"),
@@ -85,8 +85,8 @@ def says(arguments, *parts):
 
 check("--version tells the version", lambda: says(["--version"], "0.1.0\n"))
 check("--help tells options, defaults and statuses",
-      lambda: says(["--help"], "USAGE: pisw-serve [<options>] [<file>]", "(default:\n                          256)", "[::]:8443", "SIGHUP",
-                   "78 the"))
+      lambda: says(["--help"], "USAGE: pisw-serve [<options>] [<file>]", "(default:\n                          256)",
+                   "[::]:8443", "SIGHUP", "78 the"))
 
 # The configuration: every problem has a line of its own.
 broken = write("broken.yaml", "mirrors:\n  docker.io: https://p.example.com\n  quay.io: harbor\nbogus: 1\nport: 0\n")

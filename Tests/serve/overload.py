@@ -1,5 +1,5 @@
-# More than the server takes at a time: connections beyond the limit, silent ones, reviews beyond their turns, large bodies
-# all at once. Nothing is answered wrongly, and memory stays bounded.
+# More than the server takes at a time: connections beyond the limit, silent ones, reviews beyond their turns, large
+# bodies all at once. Nothing is answered wrongly, and memory stays bounded.
 
 import os
 import re
@@ -139,7 +139,7 @@ def one_at_a_time():
 
 
 def waits_its_turn():
-    """With the only turn taken by a review that is stopped, the next waits, unanswered, and comes when that is done."""
+    """With the only turn taken by a review that is stopped, the next waits; it comes when that is done."""
     large = post(review + b" " * ((8 << 20) - len(review)))
     with Server("--max-reviews", 1, "--review-timeout", 60) as server:
         with server.connect() as first, server.connect() as second:

@@ -1,5 +1,5 @@
-# What the processes of pisw-serve have: descriptors, privileges, limits, and an end with their parent. A review is caught
-# alive in its work.
+# What the processes of pisw-serve have: descriptors, privileges, limits, and an end with their parent. A review is
+# caught alive in its work.
 
 import os
 import re
@@ -48,7 +48,8 @@ caught = Caught()
 
 
 def review_descriptors():
-    kinds = {number: (re.sub(r":.*", "", target), mode) for number, (target, mode) in descriptors(caught.review).items()}
+    kinds = {number: (target.partition(":")[0], mode)
+             for number, (target, mode) in descriptors(caught.review).items()}
     expect("descriptors", kinds, {1: ("pipe", "w"), 2: ("pipe", "w")})
     errors = descriptors(caught.server.pid)[2][0]
     expect("standard error is the log", descriptors(caught.review)[2][0] == errors, False)
@@ -109,7 +110,8 @@ check("a connection has one socket, and nothing of the listener's", connection_d
 check("a connection does not gather descriptors", no_leaks)
 check("no process can gain privileges", lambda: has_status("NoNewPrivs", "1"))
 check("no process has a second thread", lambda: has_status("Threads", "1"))
-check("a review is confined by seccomp", lambda: expect("mode", status(caught.review)["Seccomp"].strip() in "12", True))
+check("a review is confined by seccomp", lambda: expect(
+    "mode", status(caught.review)["Seccomp"].strip() in "12", True))
 check("a review is bounded in memory, files and time", review_limits)
 check("a review is well below its bound of memory", stays_below_limit)
 check("no process dumps core", core_limits)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# pisw-serve from outside: its options, TLS and HTTP to real clients, what its processes hold, metrics, logs, reloading,
-# draining and overload. Each table is a Python program beside this file.
+# pisw-serve from outside: its options, TLS and HTTP to real clients, what its processes hold, metrics, logs,
+# reloading, draining and overload. Each table is a Python program beside this file.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 here=$top/Tests/serve

@@ -20,8 +20,8 @@ scan = subprocess.Popen(
 
 # curl and openssl trust the root alone: they see a chain.
 def curl(server, version, name, *options):
-    result = run("curl", "-s", "--cacert", work / "root.pem", f"--tlsv1.{version}", "--tls-max", f"1.{version}", *options,
-                 "-H", "Content-Type: application/json", "--data-binary", f"@{work}/reviews/{name}.json",
+    result = run("curl", "-s", "--cacert", work / "root.pem", f"--tlsv1.{version}", "--tls-max", f"1.{version}",
+                 *options, "-H", "Content-Type: application/json", "--data-binary", f"@{work}/reviews/{name}.json",
                  f"https://localhost:{server.port}/mutate?timeout=5s")
     expect("curl's exit status", result.returncode, 0)
     expect("answer", result.stdout, answers[name])
