@@ -1,0 +1,284 @@
+# More than the server takes at a time: connections beyond the limit, silent ones, reviews beyond their turns, large
+# bodies all at once. Nothing is answered wrongly, and memory stays bounded.
+
+import os
+import re
+import select
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+from memory import stop_review
+from server import Closed, PATIENCE, Server, check, children, eventually, expect, finish, post, review, reviews
+
+
+def at_once(count, action):
+    """Runs an action in so many threads at once; every one must succeed."""
+    failures = []
+
+    def run(i):
+        try:
+            action(i)
+        except Exception as error:
+            failures.append(f"{type(error).__name__}: {error}")
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expect("failures", failures, [])
+
+
+def idle_gives_way():
+    for _ in range(5):
+        with Server("--max-connections", 8) as server:
+            clients = []
+            for _ in range(8):
+                clients.append(server.connect())
+                clients[-1].review()
+                time.sleep(0.02)
+            # The oldest is not the longest idle: the second is.
+            clients[0].review()
+            with server.connect() as ninth:
+                ninth.review()
+                expect("it was closed", clients[1].is_closed(), True)
+                for i in (0, 2, 3, 4, 5, 6, 7):
+                    clients[i].review()
+
+
+def none_gives_way():
+    """A limit that is reached, and not passed, closes nothing."""
+    with Server("--max-connections", 8) as server:
+        clients = [server.connect() for _ in range(8)]
+        for _ in range(3):
+            time.sleep(0.5)
+            for client in clients:
+                client.review()
+
+
+def many_in_turn():
+    """Fifty clients, one after the other, each of which keeps its connection: every one is served."""
+    with Server("--max-connections", 8) as server:
+        clients = []
+        for _ in range(50):
+            clients.append(server.connect())
+            clients[-1].review()
+        closed = 0
+        for client in clients:
+            try:
+                client.review()
+            except (Closed, OSError):
+                closed += 1
+        expect("those that gave way", 42 <= closed <= 50, True)
+
+
+def busy_does_not():
+    """Eight connections in the middle of a request: a ninth waits, none of the eight is disturbed."""
+    request = post()
+    with Server("--max-connections", 8, "--header-timeout", 20) as server:
+        clients = [server.connect() for _ in range(8)]
+        for client in clients:
+            client.send(request[:-10])
+        time.sleep(0.3)
+        served = []
+
+        def ninth():
+            with server.connect() as client:
+                client.review()
+                served.append(time.monotonic())
+
+        waiting = threading.Thread(target=ninth)
+        waiting.start()
+        time.sleep(1)
+        expect("the ninth was served meanwhile", served, [])
+        finished = time.monotonic()
+        for client in clients:
+            client.send(request[-10:])
+            expect("status", client.response()[0], 200)
+        waiting.join()
+        expect("the ninth was served afterwards", len(served) == 1 and served[0] > finished, True)
+
+
+def silent_ones(first):
+    """Sixty clients that say nothing, at a server of eight: reviews go on beside them."""
+    with Server("--max-connections", 8) as server:
+        silent = [socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) for _ in range(60)]
+        for client in silent:
+            client.sendall(first)
+        start = time.monotonic()
+        with server.connect() as client:
+            for _ in range(20):
+                client.review()
+        server.post()
+        if time.monotonic() - start > 20:
+            raise AssertionError(f"it took {time.monotonic() - start} s")
+        for client in silent:
+            client.close()
+
+
+check("as many connections as the limit allows are left alone", none_gives_way)
+check("one more: the longest idle connection gives way, cleanly, and no other", idle_gives_way)
+check("fifty keep-alive clients at a limit of eight are all served", many_in_turn)
+check("busy connections do not give way; the next one waits, and is served", busy_does_not)
+check("sixty silent connections do not hold up reviews", lambda: silent_ones(b""))
+check("sixty that begin a handshake and stop do not either", lambda: silent_ones(b"\x16\x03\x01"))
+
+
+def one_at_a_time():
+    with Server("--max-reviews", 1) as server:
+        def client(i):
+            with server.connect() as connection:
+                for _ in range(10):
+                    connection.review("1MB" if i % 4 == 0 else "job-pod")
+
+        at_once(16, client)
+        server.counted('pisw_reviews_total{result="patched"}', 160)
+
+
+def waits_its_turn():
+    """With the only turn taken by a review that is stopped, the next waits; it comes when that is done."""
+    large = post(review + b" " * ((8 << 20) - len(review)))
+    with Server("--max-reviews", 1, "--review-timeout", 60) as server:
+        with server.connect() as first, server.connect() as second:
+            at_work = stop_review(first.process(server), first, large)
+            second.send(post())
+            expect("an answer meanwhile", select.select([second.tls], [], [], 0.5)[0], [])
+            os.kill(at_work, signal.SIGCONT)
+            expect("status", (first.response()[0], second.response()[0]), (200, 200))
+
+
+check("--max-reviews 1: reviews of sixteen connections at once are all answered", one_at_a_time)
+check("--max-reviews 1: a second review waits for the first", waits_its_turn)
+
+
+def memory(server):
+    """What the server's processes have of memory, what they share counted once."""
+    total, waiting = 0, [server.pid]
+    while waiting:
+        pid = waiting.pop()
+        waiting += children(pid)
+        try:
+            total += int(re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1]) << 10
+        except (OSError, TypeError):
+            continue
+    return total
+
+
+def large_bodies():
+    with Server("--header-timeout", 60) as server:
+        # Each is connected first: they come at once.
+        clients = [server.connect() for _ in range(20)]
+        highest, done = [0], threading.Event()
+
+        def watch():
+            while not done.wait(0.005):
+                highest[0] = max(highest[0], memory(server))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            at_once(20, lambda i: clients[i].review("8MiB"))
+        finally:
+            done.set()
+            watcher.join()
+        for client in clients:
+            client.close()
+        if not 16 << 20 < highest[0] < 120 << 20:
+            raise AssertionError(f"at most {highest[0] >> 20} MB")
+
+
+def small_again():
+    """A connection that had a large body is as small as any other afterwards: at most 1 MB of its own."""
+    with Server() as server, server.connect() as client:
+        process = client.process(server)
+        for name in ("8MiB", "job-pod"):
+            client.review(name)
+            rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+            own = sum(int(kb) for kb in re.findall(r"^Private_\w+:\s+(\d+)", rollup, re.M))
+            expect(f"at most 1024 kB after {name}, {own} kB", own <= 1024, True)
+
+
+def middle_bodies():
+    """Bodies just below what needs a turn to be read are all held; there is room for one in every connection."""
+    body = review + b" " * (65_000 - len(review))
+    with Server() as server:
+        clients = [server.connect() for _ in range(100)]
+        for client in clients:
+            client.send(post(body)[:-1])
+        for client in clients:
+            client.send(b" ")
+        for client in clients:
+            expect("status", client.response()[0], 200)
+
+
+check("twenty bodies of 8 MiB at once are all answered, within 120 MB", large_bodies)
+check("a connection gives back the memory of a large body", small_again)
+check("a hundred bodies of 65 KB that come slowly are all answered", middle_bodies)
+
+
+# What breaks off gives back what it held: afterwards as many large bodies are taken as before.
+def gives_back(action):
+    with Server("--header-timeout", 1) as server:
+        for _ in range(4):
+            action(server)
+        start = time.monotonic()
+        for _ in range(3):
+            server.post("8MiB")
+        if time.monotonic() - start > 15:
+            raise AssertionError(f"the next took {time.monotonic() - start} s")
+
+
+def goes_away(server):
+    with server.connect() as client:
+        client.send(post(reviews["1MB"])[:-1000])
+
+
+def stops(server):
+    with server.connect() as client:
+        client.send(post(reviews["1MB"])[:-1000])
+        expect("status", client.response()[0], 408)
+
+
+def too_large(server):
+    with server.connect() as client:
+        try:
+            client.send(b"POST /mutate HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        + (b"300000\r\n%s\r\n" % bytes(0x300000)) * 3)
+        except OSError:
+            pass
+        expect("status", client.response()[0], 413)
+
+
+def is_killed(server):
+    with server.connect() as client:
+        client.send(post(reviews["1MB"])[:-1000])
+        time.sleep(0.1)
+        os.kill(client.process(server), signal.SIGKILL)
+
+
+for name, action in [("that goes away", goes_away), ("that stops", stops), ("that turns out too large", too_large),
+                     ("whose process is killed", is_killed)]:
+    check(f"a large body {name} leaves its turn to the next", lambda: gives_back(action))
+
+
+def killed_reviews():
+    """The turn of a review comes back too when its connection is killed."""
+    large = post(review + b" " * ((8 << 20) - len(review)))
+    with Server("--max-reviews", 1, "--review-timeout", 60) as server:
+        for i in range(3):
+            with server.connect() as client:
+                connection = client.process(server)
+                stop_review(connection, client, large)
+                os.kill(connection, signal.SIGKILL)
+        start = time.monotonic()
+        server.post()
+        if time.monotonic() - start > 15:
+            raise AssertionError(f"the next took {time.monotonic() - start} s")
+        eventually("that it was put back is counted", lambda: server.metrics()["pisw_tokens_restored_total"] > 0, 5)
+
+
+check("a review whose connection is killed leaves its turn to the next", killed_reviews)
+finish()

@@ -1,0 +1,176 @@
+# What the processes of pisw-serve have: descriptors, privileges, limits, and an end with their parent. A review is
+# caught alive in its work.
+
+import os
+import re
+import shutil
+import signal
+from pathlib import Path
+
+from memory import status, stop_review
+from server import Server, check, eventually, expect, finish, post, review, run, work
+
+large = post(review + b" " * ((8 << 20) - len(review)))
+
+
+def descriptors(pid):
+    """Number to what it is, and whether it may be written."""
+    found = {}
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        flags = int(re.search(r"flags:\t(\d+)", Path(f"/proc/{pid}/fdinfo/{link.name}").read_text())[1], 8)
+        found[int(link.name)] = (os.readlink(link), "w" if flags & os.O_ACCMODE else "r")
+    return found
+
+
+def limits(pid):
+    """The hard limits, by name."""
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]
+    return {name.strip(): hard for name, hard in
+            (re.match(r"(.{25}) +\S+ +(\S+)", line).groups() for line in lines)}
+
+
+def gone(pid):
+    return not Path(f"/proc/{pid}").exists() or status(pid)["State"][0] == "Z"
+
+
+class Caught:
+    """A server, a connection to it, and a review of that connection, stopped at work."""
+
+    def __init__(self, *options, **more):
+        self.server = Server("--review-timeout", 60, *options, **more)
+        self.client = self.server.connect()
+        self.connection = self.client.process(self.server)
+        self.review = stop_review(self.connection, self.client, large)
+        self.processes = {"listener": self.server.pid, "connection": self.connection, "review": self.review}
+
+
+caught = Caught()
+
+
+def review_descriptors():
+    kinds = {number: (target.partition(":")[0], mode)
+             for number, (target, mode) in descriptors(caught.review).items()}
+    expect("descriptors", kinds, {1: ("pipe", "w"), 2: ("pipe", "w")})
+    errors = descriptors(caught.server.pid)[2][0]
+    expect("standard error is the log", descriptors(caught.review)[2][0] == errors, False)
+
+
+def connection_descriptors():
+    mine, listeners = descriptors(caught.connection), descriptors(caught.server.pid)
+    sockets = [target for target, _ in mine.values() if target.startswith("socket:")]
+    expect("number of sockets", len(sockets), 1)
+    expect("the listener's sockets", [t for t, _ in listeners.values() if t in sockets], [])
+    expect("its signals", [t for t, _ in mine.values() if "signalfd" in t], [])
+    # Of the pipes that both have, the connection may only write to its log and its reports.
+    shared = {target for target, _ in mine.values() if target.startswith("pipe:")} & {
+        target for target, _ in listeners.values()}
+    only_written = [pipe for pipe in shared if (pipe, "r") not in mine.values()]
+    expect("pipes it only writes to", len(only_written), 2)
+
+
+def no_leaks():
+    """After a hundred reviews a connection has the descriptors it had after the first."""
+    with caught.server.connect() as client:
+        client.review()
+        process = client.process(caught.server)
+        before = descriptors(process)
+        for _ in range(100):
+            client.review()
+        expect("descriptors", descriptors(process), before)
+
+
+def has_status(field, wanted):
+    for name, pid in caught.processes.items():
+        expect(f"{field} of the {name}", status(pid)[field].strip(), wanted)
+
+
+def review_limits():
+    found = limits(caught.review)
+    expect("core", found["Max core file size"], "0")
+    expect("files", found["Max file size"], "0")
+    expect("seconds of CPU, the second line behind 60 s of time", found["Max cpu time"], "62")
+    space = int(found["Max address space"])
+    # 64 MiB, 8 MiB of body, and what was mapped before.
+    if not 64 << 20 < space < 200 << 20:
+        raise AssertionError(f"{space >> 20} MiB of address space")
+
+
+def core_limits():
+    for name, pid in caught.processes.items():
+        expect(f"core of the {name}", limits(pid)["Max core file size"], "0")
+
+
+def stays_below_limit():
+    size = int(re.search(r"(\d+) kB", status(caught.review)["VmPeak"])[1]) << 10
+    expect("it is below its limit", size < int(limits(caught.review)["Max address space"]), True)
+
+
+check("a review has its pipe and a standard error of its own, and nothing else", review_descriptors)
+check("a connection has one socket, and nothing of the listener's", connection_descriptors)
+check("a connection does not gather descriptors", no_leaks)
+check("no process can gain privileges", lambda: has_status("NoNewPrivs", "1"))
+check("no process has a second thread", lambda: has_status("Threads", "1"))
+check("a review is confined by seccomp", lambda: expect(
+    "mode", status(caught.review)["Seccomp"].strip() in "12", True))
+check("a review is bounded in memory, files and time", review_limits)
+check("a review is well below its bound of memory", stays_below_limit)
+check("no process dumps core", core_limits)
+
+
+def dies_with_connection():
+    os.kill(caught.connection, signal.SIGKILL)
+    eventually("the review is gone", lambda: gone(caught.review))
+    # Its end is noticed, its slot and turn are free again.
+    record = caught.server.logged("process ended by a signal")
+    expect("record", (record["process"], record["signal"]), ("connection", "SIGKILL"))
+    caught.server.post("8MiB")
+
+
+def dies_with_listener():
+    again = Caught()
+    again.server.process.kill()
+    again.server.process.wait()
+    for name in ("connection", "review"):
+        eventually(f"the {name} is gone", lambda: gone(again.processes[name]))
+    Server.running.remove(again.server)
+
+
+def no_zombies():
+    for _ in range(50):
+        caught.server.post()
+    eventually("no child is left", lambda: not caught.server.connections())
+
+
+check("a review dies with its connection", dies_with_connection)
+check("connections and reviews die with the listener", dies_with_listener)
+check("connections leave no zombies", no_zombies)
+
+# As another user: what is not dumpable belongs to root, and that user's other processes cannot look into it.
+AS_NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+work.chmod(0o711)
+for part in ("pem", "key"):
+    shutil.copy(work / f"ec.{part}", work / f"nobody.{part}")
+    shutil.chown(work / f"nobody.{part}", 65534, 65534)
+user = Caught(certificate="nobody", before=AS_NOBODY)
+
+
+def belongs_to_root():
+    for name, pid in user.processes.items():
+        expect(f"user of the {name}", status(pid)["Uid"].split()[0], "65534")
+        for file in ("mem", "environ", "fd", "maps"):
+            expect(f"owner of {file} of the {name}", os.stat(f"/proc/{pid}/{file}").st_uid, 0)
+
+
+def closed_to_its_user():
+    for name, pid in user.processes.items():
+        for file in ("mem", "environ", "maps"):
+            result = run(*AS_NOBODY, "head", "-c", 1, f"/proc/{pid}/{file}")
+            expect(f"{file} of the {name}", (result.returncode, b"Permission denied" in result.stderr), (1, True))
+    # What can be looked into otherwise.
+    result = run(*AS_NOBODY, "head", "-c", 1, "/proc/self/environ")
+    expect("its own", result.returncode, 0)
+
+
+check("as another user, every process belongs to root in /proc", belongs_to_root)
+check("as another user, that user cannot read the processes' memory", closed_to_its_user)
+finish()

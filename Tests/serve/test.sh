@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# pisw-serve from outside: its options, TLS and HTTP to real clients, what its processes hold, metrics, logs,
+# reloading, draining and overload. Each table is a Python program beside this file.
+# shellcheck source=Tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+here=$top/Tests/serve
+
+need curl curl ca-certificates
+need openssl openssl
+need /usr/bin/python3 python3
+need wrk wrk
+need promtool prometheus
+need testssl testssl.sh
+need setpriv util-linux
+build_static
+# Copies, so that nobody's build changes them under the tests.
+cp "$pisw_mutate" "$top/.build/static/release/pisw-serve" "$work"
+pisw_mutate=$work/pisw-mutate
+# No setting of whoever runs the tests may reach the programs.
+unset PISW_CONFIG REGISTRY_URL PROXY_URL LOGLEVEL GATEWAY_INTERFACE SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF
+export PISW_SERVE=$work/pisw-serve WORK=$work PYTHONDONTWRITEBYTECODE=1
+
+# shellcheck source=Tests/serve/certificates.sh
+source "$here/certificates.sh"
+check "certificates are made" make_certificates
+make_reviews
+
+# Two tables at a time: most of them wait.
+in_turn() {
+  local table
+  for table; do
+    /usr/bin/python3 "$here/$table.py" >"$work/$table.out" 2>&1
+    echo $? >"$work/$table.status"
+  done
+}
+lanes=("options tls requests drain" "keys processes admin logs reload overload")
+[ $# -eq 0 ] || lanes=("$*")
+lane_pids=()
+for lane in "${lanes[@]}"; do
+  # shellcheck disable=SC2086
+  in_turn $lane &
+  lane_pids+=($!)
+  started+=($!)
+done
+
+# count_table NAME: shows and counts what a table printed.
+count_table() {
+  local status ok bad
+  status=$(cat "$work/$1.status" 2>/dev/null)
+  cat "$work/$1.out"
+  ok=$(grep -c '^ok ' "$work/$1.out")
+  bad=$(grep -c '^FAILED ' "$work/$1.out")
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+  # A table that broke off, or found nothing to test, has failed.
+  check "the table $1 ran to its end" test "$((ok > 0)) $status" = "1 $((bad > 0))"
+}
+wait "${lane_pids[@]}"
+for lane in "${lanes[@]}"; do
+  for table in $lane; do count_table "$table"; done
+done
+
+summary
