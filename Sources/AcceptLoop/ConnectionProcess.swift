@@ -60,6 +60,11 @@ struct ConnectionProcess<Connection: Stream> {
   /// Serves until the connection ends.
   mutating func run() {
     while true {
+      // Only now is nothing left of a large body that was served.
+      if slot.holds(.largeBody) {
+        posix_trim_heap()
+        context.bodyTokens.putBack(slot)
+      }
       slot.enter(.idle)
       switch receive() {
       case .ended: return
@@ -73,7 +78,6 @@ struct ConnectionProcess<Connection: Stream> {
         let mustClose =
           !request.keepsAlive || !request.isHTTP11 || !isCurrent || context.state.isDraining || slot.givesWay
         let response = answer(request, isLast: !request.keepsAlive && !parser.hasMore)
-        if context.bodyTokens.putBack(slot) { posix_trim_heap() }
         guard respond(response, to: request, isClosing: mustClose) else { return }
         if mustClose {
           if parser.hasMore { stream.linger(before: .after(milliseconds: settings.headerTimeout)) }
@@ -214,7 +218,7 @@ extension ConnectionProcess {
     case .request:
       try takeTurn(context.reviewTokens)
       start = monotonicNow()
-      if isLast, context.reviewLimits.hasSandbox, body.count <= settings.smallBody { finish(body) }
+      if isLast, context.reviewLimits.hasSandbox, body.count <= settings.largestLastBody { finish(body) }
       ended = runInProcess(body)
       context.reviewTokens.putBack(slot)
     case .connection:
@@ -267,7 +271,7 @@ extension ConnectionProcess {
     posix_cork(stream.socket)
     // What the runtime says of a crash is no line of the log.
     if log.leavesStandardError { dup2(context.nowhere, 2) }
-    guard context.reviewLimits.enter(writing: settings.headerTimeout), posix_enter_sandbox() == 0 else { _exit(1) }
+    guard context.reviewLimits.enter(), posix_enter_sandbox() == 0 else { _exit(1) }
 
     let outcome = handler.answer(body)
     context.reviewTokens.putBack(slot)

@@ -221,7 +221,11 @@ extension Listener {
         state.isDraining = true
         log.write(.info, "draining")
       case SIGCHLD: reap()
-      case SIGHUP: reload(isTLSChanged: true, isConfigurationChanged: true)
+      case SIGHUP:
+        // What is read now need not be read again.
+        _ = watches.tls.changed()
+        _ = watches.configuration.changed()
+        reload(isTLSChanged: true, isConfigurationChanged: true)
       case -1: return nil
       default: break
       }
@@ -315,6 +319,8 @@ extension Listener {
     isCrowded = false
     while now >= pausedUntil {
       guard !freeSlots.isEmpty else {
+        // Whether anybody waits for one at all.
+        guard held != nil || wait(for: socket, POLLIN, before: .after(milliseconds: 0)) == .ready else { return }
         isCrowded = true
         makeWay()
         return

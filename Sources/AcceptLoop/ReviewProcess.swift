@@ -15,11 +15,8 @@ struct ReviewLimits {
   let hasSandbox: Bool
 
   /// Bounds this process, for good; `false` where that fails. CPU time is counted in whole seconds, and is the second line.
-  ///
-  /// - Parameter writing: the milliseconds that the process has beside its review, to write to a client.
-  func enter(writing: Int = 0) -> Bool {
-    posix_limit(UInt64(addressSpace), UInt64(timeout / 1000 + 2)) == 0
-      && posix_set_timer(Int32(timeout + writing)) == 0
+  func enter() -> Bool {
+    posix_limit(UInt64(addressSpace), UInt64(timeout / 1000 + 2)) == 0 && posix_set_timer(Int32(timeout)) == 0
   }
 }
 

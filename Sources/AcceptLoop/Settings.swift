@@ -41,6 +41,9 @@ public struct ServerSettings: Sendable {
   /// makes another 16 MiB.
   var smallBody: Int { (16 << 20) / maxConnections }
   let largeBodies = 2
+  /// A connection reviews the body of its last request itself if it is no larger: the answer must fit what the kernel
+  /// takes at once, since there is no waiting in a sandbox.
+  let largestLastBody = 16 << 10
   /// How long a connection can be busy with one request before something is wrong with its process.
   var longestRequest: Int { handshakeTimeout + 3 * headerTimeout + 2 * turnTimeout + 2 * reviewTimeout + 5_000 }
 

@@ -99,7 +99,7 @@ enum Phase: UInt64 {
     /// Whether the connection has a token.
     var holdsToken: Bool { holds(.review) || holds(.largeBody) }
 
-    fileprivate func holds(_ kind: TokenPipe.Kind) -> Bool { state[start + 4 + kind.rawValue] != 0 }
+    func holds(_ kind: TokenPipe.Kind) -> Bool { state[start + 4 + kind.rawValue] != 0 }
     fileprivate func setHolds(_ kind: TokenPipe.Kind, _ holds: Bool) {
       state[start + 4 + kind.rawValue] = holds ? 1 : 0
     }

@@ -181,7 +181,16 @@ void posix_keep_heap(uintptr_t reserve) {
   mallopt(M_TOP_PAD, (int)reserve);
 }
 
-void posix_trim_heap(void) { malloc_trim(0); }
+// Has the heap grow by its reserve, by asking for a little more than what is left.
+static void reserve_heap(void) {
+  void *volatile piece = malloc(mallinfo2().keepcost);
+  free(piece);
+}
+
+void posix_trim_heap(void) {
+  malloc_trim(0);
+  reserve_heap();
+}
 
 int posix_enter_sandbox(void) {
   struct rlimit none = {0, 0};
@@ -269,8 +278,7 @@ void posix_fill_heap(void) {
     while ((piece = malloc(size)) && piece < fresh) {}
     free(piece);
   }
-  // The first piece beyond what there was has the heap grow by its reserve.
-  free(malloc(mallinfo2().keepcost));
+  reserve_heap();
 }
 
 void posix_forget_startup(void) {

@@ -72,7 +72,7 @@ void posix_keep_heap(uintptr_t reserve);
 // Takes every free piece of the heap for good, so that what is allocated from now on lies together: fewer pages are written
 // between one fork and the next, and each costs more than a system call.
 void posix_fill_heap(void);
-// Gives back what is free of the heap.
+// Gives back what is free of the heap, but for the reserve.
 void posix_trim_heap(void);
 // Leaves this process the memory it has, the files it has open, and its end: seccomp's strict mode, that is read, write and
 // exit. Any other call of the system, to ask for memory or to look at the clock too, kills it. -1 where the kernel has no
