@@ -175,15 +175,20 @@ int posix_set_timer(int milliseconds) {
   return setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-void posix_keep_heap(uintptr_t reserve) {
+static uintptr_t reserve;
+
+void posix_keep_heap(uintptr_t bytes) {
+  reserve = bytes;
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, -1);
   mallopt(M_TOP_PAD, (int)reserve);
 }
 
-// Has the heap grow by its reserve, by asking for a little more than what is left.
+// Has the heap grow by its reserve where less is left: asking for more than that does it.
 static void reserve_heap(void) {
-  void *volatile piece = malloc(mallinfo2().keepcost);
+  size_t left = mallinfo2().keepcost;
+  if (left >= reserve / 8 * 7) return;
+  void *volatile piece = malloc(left);
   free(piece);
 }
 

@@ -66,9 +66,9 @@ int posix_start_stopwatch(void);
 uint64_t posix_read_stopwatch(int stopwatch);
 // Has SIGALRM end this process after so many milliseconds; with 0, no more.
 int posix_set_timer(int milliseconds);
-// Has malloc take all memory from the heap, keep what is freed, and ask for `reserve` bytes more than it needs each time:
+// Has malloc take all memory from the heap, keep what is freed, and ask for so many bytes more than it needs each time:
 // a process in a sandbox cannot ask. Pages that are not touched cost nothing.
-void posix_keep_heap(uintptr_t reserve);
+void posix_keep_heap(uintptr_t bytes);
 // Takes every free piece of the heap for good, so that what is allocated from now on lies together: fewer pages are written
 // between one fork and the next, and each costs more than a system call.
 void posix_fill_heap(void);
