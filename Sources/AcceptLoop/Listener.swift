@@ -55,7 +55,7 @@ struct Listener {
   init(_ settings: ServerSettings, _ sources: ServerSources) throws(StartError) {
     self.settings = settings
     self.sources = sources
-    posix_keep_heap(UInt(settings.reviewMemory))
+    let hasReserve = posix_keep_heap(UInt(settings.reviewMemory)) == 0
     posix_forget_startup()
     // Looked at before they are read: what changes in between is noticed.
     watches = (
@@ -73,9 +73,9 @@ struct Listener {
     } catch {
       throw .configuration([error.description])
     }
-    hasSandbox = posix_has_sandbox() == 1
+    hasSandbox = hasReserve && posix_has_sandbox() == 1
     if !hasSandbox {
-      settings.log.write(.warning, "no seccomp here: reviews are bounded, but may call the system")
+      settings.log.write(.warning, "no sandbox here (seccomp): reviews are bounded, but may call the system")
     }
     do throws(SystemError) {
       if posix_harden() != 0 { throw .last }
@@ -100,7 +100,7 @@ struct Listener {
     if let admin = settings.admin { adminSockets = [try bound(admin, "admin")] }
     useIdentity()
     useHandler()
-    posix_fill_heap()
+    posix_forget_startup()
   }
 
   /// Serves until it is told to end, and has ended.

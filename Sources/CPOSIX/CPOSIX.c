@@ -177,11 +177,14 @@ int posix_set_timer(int milliseconds) {
 
 static uintptr_t reserve;
 
-void posix_keep_heap(uintptr_t bytes) {
+int posix_keep_heap(uintptr_t bytes) {
+  if (sbrk((intptr_t)bytes) == (void *)-1) return -1;
+  sbrk(-(intptr_t)bytes);
   reserve = bytes;
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, -1);
   mallopt(M_TOP_PAD, (int)reserve);
+  return 0;
 }
 
 // Has the heap grow by its reserve where less is left: asking for more than that does it.
@@ -239,7 +242,8 @@ static int has_huge_pages(void) {
 
 // Puts the beginning of the code, where the linker has put what is needed most, into huge pages.
 static void use_huge_pages(uintptr_t code, size_t size) {
-  if (code % huge || size < promoted || !has_huge_pages()) return;
+  static int done;
+  if (done++ || code % huge || size < promoted || !has_huge_pages()) return;
   char *room = mmap(NULL, promoted + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (room == MAP_FAILED) return;
   char *copy = room + (huge - (uintptr_t)room % huge) % huge;
@@ -275,7 +279,7 @@ static int forget_segments(struct dl_phdr_info *program, size_t size, void *page
   return 1;  // the program itself comes first
 }
 
-void posix_fill_heap(void) {
+static void fill_heap(void) {
   // Where malloc begins to cut from what nobody had yet.
   char *fresh = (char *)sbrk(0) - mallinfo2().keepcost;
   for (size_t size = 64 * 1024; size >= 24; size -= size > 1024 ? size / 4 : 16) {
@@ -292,7 +296,7 @@ void posix_forget_startup(void) {
   dl_iterate_phdr(forget_segments, &pagemap);
   close(pagemap);
   malloc_trim(0);
-  posix_fill_heap();
+  fill_heap();
 }
 
 uint64_t *posix_shared_words(uintptr_t count) {

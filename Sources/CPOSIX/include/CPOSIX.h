@@ -67,11 +67,8 @@ uint64_t posix_read_stopwatch(int stopwatch);
 // Has SIGALRM end this process after so many milliseconds; with 0, no more.
 int posix_set_timer(int milliseconds);
 // Has malloc take all memory from the heap, keep what is freed, and ask for so many bytes more than it needs each time:
-// a process in a sandbox cannot ask. Pages that are not touched cost nothing.
-void posix_keep_heap(uintptr_t bytes);
-// Takes every free piece of the heap for good, so that what is allocated from now on lies together: fewer pages are written
-// between one fork and the next, and each costs more than a system call.
-void posix_fill_heap(void);
+// a process in a sandbox cannot ask. Pages that are not touched cost nothing. -1 where the heap cannot grow that much.
+int posix_keep_heap(uintptr_t bytes);
 // Gives back what is free of the heap, but for the reserve.
 void posix_trim_heap(void);
 // Leaves this process the memory it has, the files it has open, and its end: seccomp's strict mode, that is read, write and
@@ -87,7 +84,8 @@ pid_t posix_reap(pid_t child, int wait, int *exit);
 
 // Drops from memory what of the program's file is there only because starting it needed it, and moves the code that is
 // needed all the time into one huge page where the kernel has them: forking copies one entry for it, and what is forked
-// finds it mapped.
+// finds it mapped. Takes every free piece of the heap for good, so that what is allocated from now on lies together: each
+// page that is written between one fork and the next costs more than a system call. May be called again.
 void posix_forget_startup(void);
 
 // Memory that the processes forked from now on share, all zeros; null where there is none.
