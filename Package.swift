@@ -20,7 +20,8 @@ let package = Package(
     .executableTarget(
       name: "pisw-serve",
       dependencies: [
-        "AcceptLoop", "Admission", "ConfigurationSources", "HTTP1", "JSON", "POSIX", "CPOSIX", "SwapPolicy", "TLS", "Version",
+        "AcceptLoop", "Admission", "ConfigurationSources", "HTTP1", "JSON", "POSIX", "CPOSIX", "SwapPolicy", "TLS",
+        "Version",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
