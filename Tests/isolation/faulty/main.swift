@@ -10,7 +10,7 @@ import TLS
 
 /// Recurses until there is no stack; the result needs every level.
 @inline(never) private func depth(_ level: Int, _ keep: [Int]) -> Int {
-  keep[0] &+ depth(level + 1, [level]) &+ keep.count
+  level == .max ? 0 : keep[0] &+ depth(level + 1, [level]) &+ keep.count
 }
 
 /// A frame as the process of a review sends it: see ReviewProcess.swift. Every part can be wrong.
