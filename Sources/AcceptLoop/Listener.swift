@@ -78,7 +78,6 @@ struct Listener {
       settings.log.write(.warning, "no sandbox here (seccomp): reviews are bounded, but may call the system")
     }
     do throws(SystemError) {
-      if posix_harden() != 0 { throw .last }
       nowhere = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
       if nowhere < 0 { throw .last }
       signals = posix_take_signals()
@@ -101,6 +100,8 @@ struct Listener {
     useIdentity()
     useHandler()
     posix_forget_startup()
+    // Last: who is not dumpable may not look at his own pages either, unless he is root.
+    if posix_harden() != 0 { throw .system(SystemError.last.description) }
   }
 
   /// Serves until it is told to end, and has ended.

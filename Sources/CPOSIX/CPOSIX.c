@@ -292,9 +292,10 @@ static void fill_heap(void) {
 
 void posix_forget_startup(void) {
   int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-  if (pagemap < 0) return;
-  dl_iterate_phdr(forget_segments, &pagemap);
-  close(pagemap);
+  if (pagemap >= 0) {
+    dl_iterate_phdr(forget_segments, &pagemap);
+    close(pagemap);
+  }
   malloc_trim(0);
   fill_heap();
 }
