@@ -105,7 +105,7 @@ struct Listener {
   }
 
   /// Serves until it is told to end, and has ended.
-  mutating func run() -> ServerEnd {
+  mutating func run() {
     while true {
       var entries = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
       if !hasRoomForReports { entries.append(pollfd(fd: reports.reading.number, events: Int16(POLLIN), revents: 0)) }
@@ -119,10 +119,10 @@ struct Listener {
       // Nothing but new connections is the common case, and each call of the system counts.
       if !ready.allSatisfy(accepting.contains) || ready.isEmpty {
         readReports()
-        if ready.contains(signals), let end = readSignals() { return end }
+        if ready.contains(signals), readSignals() { return }
         restoreTokens()
         watchOverConnections()
-        if let end = drain() { return end }
+        if drain() { return }
       }
       reloadIfChanged()
       for socket in accepting where ready.contains(socket) || isCrowded || held != nil { accept(from: socket) }
@@ -210,13 +210,15 @@ extension Listener {
     log.write(.warning, "ten reviews crashed within ten seconds: new connections wait for a second")
   }
 
-  private mutating func readSignals() -> ServerEnd? {
+  /// Whether a signal ended it all.
+  private mutating func readSignals() -> Bool {
     while true {
       switch posix_next_signal(signals) {
       case SIGTERM, SIGINT:
         if drainStart != nil {
           log.write(.warning, "ended by a second signal")
-          return cutOff()
+          cutOff()
+          return true
         }
         drainStart = now
         state.isDraining = true
@@ -227,7 +229,7 @@ extension Listener {
         _ = watches.tls.changed()
         _ = watches.configuration.changed()
         reload(isTLSChanged: true, isConfigurationChanged: true)
-      case -1: return nil
+      case -1: return false
       default: break
       }
     }
@@ -461,9 +463,9 @@ extension Listener {
     }
   }
 
-  /// Goes on with draining; how it ended, when it has.
-  private mutating func drain() -> ServerEnd? {
-    guard let drainStart else { return nil }
+  /// Goes on with draining; whether it has ended.
+  private mutating func drain() -> Bool {
+    guard let drainStart else { return false }
     if !webhookSockets.isEmpty, now >= drainStart + settings.drainDelay {
       // Those that have come until now are served.
       for socket in webhookSockets { accept(from: socket) }
@@ -475,7 +477,7 @@ extension Listener {
     if webhookSockets.isEmpty {
       if children.isEmpty {
         log.write(.info, "drained")
-        return .drained
+        return true
       }
       for child in children.keys { kill(child, SIGUSR1) }
     }
@@ -483,14 +485,14 @@ extension Listener {
       var fields = log.fields
       fields.add("connections", children.count)
       log.write(.warning, "not drained in time, connections are cut off", fields)
-      return cutOff()
+      cutOff()
+      return true
     }
-    return nil
+    return false
   }
 
-  private mutating func cutOff() -> ServerEnd {
+  private func cutOff() {
     for child in children.keys { kill(child, SIGKILL) }
-    return .cutOff
   }
 }
 

@@ -32,20 +32,13 @@ public enum StartError: Error {
   case system(String)
 }
 
-/// How a server ended.
-public enum ServerEnd: Sendable {
-  /// A signal asked for it, and every connection came to its end in time.
-  case drained
-  /// A second signal, or the time for draining, cut connections off.
-  case cutOff
-}
-
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT, and what follows is over: the connections come to their end, or a second signal or the
+/// time for draining cuts them off.
 ///
 /// To be called once, in a process with one thread: everything is done by fork(2).
 ///
 /// - Throws: `StartError` before the first connection; a server that has started goes on.
-public func serve(_ settings: ServerSettings, _ sources: ServerSources) throws(StartError) -> ServerEnd {
+public func serve(_ settings: ServerSettings, _ sources: ServerSources) throws(StartError) {
   var listener = try Listener(settings, sources)
-  return listener.run()
+  listener.run()
 }

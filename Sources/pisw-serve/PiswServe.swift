@@ -125,7 +125,7 @@ struct PiswServe: ParsableCommand {
       }
     }
     do throws(StartError) {
-      _ = try serve(settings(log, port: loaded.server.port), sources)
+      try serve(settings(log, port: loaded.server.port), sources)
     } catch {
       switch error {
       case .configuration(let problems): throw end(log, problems, 78)

@@ -134,7 +134,7 @@ private func main() -> Int32 {
   settings.log = log
   let files = TLSFiles(certificate: arguments[1], key: arguments[2], clientCA: nil)
   do throws(StartError) {
-    _ = try serve(settings, ServerSources(tls: files, configuration: nil) { () throws(LoadFailure) in handler(log) })
+    try serve(settings, ServerSources(tls: files, configuration: nil) { () throws(LoadFailure) in handler(log) })
     return 0
   } catch {
     return 71
