@@ -10,6 +10,7 @@ let package = Package(
   products: [
     .executable(name: "pisw-mutate", targets: ["pisw-mutate"]),
     .executable(name: "pisw-serve", targets: ["pisw-serve"]),
+    .executable(name: "pisw", targets: ["pisw"]),
   ],
   dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")],
   targets: [
@@ -22,6 +23,13 @@ let package = Package(
       dependencies: [
         "AcceptLoop", "Admission", "ConfigurationSources", "HTTP1", "JSON", "POSIX", "CPOSIX", "SwapPolicy", "TLS",
         "Version",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "pisw",
+      dependencies: [
+        "Admission", "ConfigurationSources", "JSON", "POSIX", "SwapPolicy", "Version",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
