@@ -29,7 +29,7 @@ let package = Package(
     .executableTarget(
       name: "pisw",
       dependencies: [
-        "Admission", "ConfigurationSources", "JSON", "POSIX", "SwapPolicy", "Version",
+        "Admission", "ConfigurationSources", "JSON", "Manifests", "POSIX", "SwapPolicy", "Version",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -46,6 +46,7 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "ConfigurationSources", dependencies: ["SwapPolicy", "JSON", "POSIX"], swiftSettings: strict),
     .target(name: "Endpoints", dependencies: ["HTTP1", "JSON"], swiftSettings: strict),
+    .target(name: "Manifests", dependencies: ["Admission", "SwapPolicy", "YAML", "JSON"], swiftSettings: strict),
     .target(name: "HTTP1", swiftSettings: strict),
     .target(name: "Admission", dependencies: ["SwapPolicy", "JSON"], swiftSettings: strict),
     .target(name: "SwapPolicy", dependencies: ["ImageReference", "YAML", "JSON"], swiftSettings: strict),
