@@ -44,7 +44,7 @@ let package = Package(
       name: "OneShot",
       dependencies: ["Admission", "ConfigurationSources", "Endpoints", "HTTP1", "SwapPolicy", "JSON", "POSIX"],
       swiftSettings: strict),
-    .target(name: "ConfigurationSources", dependencies: ["SwapPolicy", "JSON", "POSIX"], swiftSettings: strict),
+    .target(name: "ConfigurationSources", dependencies: ["SwapPolicy", "YAML", "JSON", "POSIX"], swiftSettings: strict),
     .target(name: "Endpoints", dependencies: ["HTTP1", "JSON"], swiftSettings: strict),
     .target(name: "HTTP1", swiftSettings: strict),
     .target(name: "Admission", dependencies: ["SwapPolicy", "JSON"], swiftSettings: strict),
