@@ -9,6 +9,7 @@ extension ExitCode {
   static let changes = ExitCode(1)
   static let badInput = ExitCode(65)
   static let noInput = ExitCode(66)
+  static let fault = ExitCode(70)
   static let operatingSystem = ExitCode(71)
   static let configuration = ExitCode(78)
 }
@@ -19,9 +20,12 @@ func end(_ status: ExitCode, _ messages: [String]) -> ExitCode {
   return status
 }
 
+/// The name that the program was started by.
+var programName: Substring { CommandLine.arguments.first?.split(separator: "/").last ?? "pisw" }
+
 /// Writes a line to standard error, after the program's name. A message that cannot be written has nowhere else to go.
 func tell(_ message: String) {
-  try? Descriptor.errors.write(Array("pisw: \(message)\n".utf8))
+  try? Descriptor.errors.write(Array("\(programName): \(message)\n".utf8))
 }
 
 /// Writes a result to standard output.
