@@ -4,10 +4,14 @@ import ArgumentParser
 import ConfigurationSources
 
 struct ConfigurationArguments: ParsableArguments {
-  @Option(help: "The configuration file (YAML), or a ConfigMap that holds it.", completion: .file())
+  @Option(
+    help: ArgumentHelp("The configuration file (YAML), or a ConfigMap that holds it.", valueName: "file"),
+    completion: .file())
   var config: String?
 
-  @Option(help: "Pull what lies under UPSTREAM from under TARGET (repeatable).")
+  @Option(
+    help: ArgumentHelp(
+      "Pull what lies under UPSTREAM from under TARGET (repeatable).", valueName: "upstream=target"))
   var mirror: [String] = []
 
   func validate() throws {

@@ -27,7 +27,7 @@ struct Image: ParsableCommand {
 
     static func help(for form: Form) -> ArgumentHelp? {
       switch form {
-      case .patch: "Print what a pod gets (the default)."
+      case .patch: "Print what a pod gets."
       case .normalize: "Print the whole name: registry, path, tag or digest. Needs no configuration."
       case .json:
         "Print a JSON object a line: image, normalized, registry, path, tag, digest, decision, rule, result."

@@ -44,10 +44,11 @@ struct Pisw: ParsableCommand {
 
       ENVIRONMENT
         PISW_CONFIG               the configuration file
-        REGISTRY_URL, PROXY_URL   the target for docker.io; if both are set they must agree
+        REGISTRY_URL, PROXY_URL   the target for docker.io; both must agree
 
       COMPLETION
-        pisw --generate-completion-script bash > /etc/bash_completion.d/pisw      (or zsh, fish)
+        pisw --generate-completion-script bash > /etc/bash_completion.d/pisw
+        (or zsh, or fish)
       """,
     version: version,
     subcommands: [Image.self, Explain.self, Config.self])
