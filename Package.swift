@@ -29,7 +29,8 @@ let package = Package(
     .executableTarget(
       name: "pisw",
       dependencies: [
-        "Admission", "ConfigurationSources", "JSON", "Manifests", "POSIX", "SwapPolicy", "Version",
+        "Admission", "ConfigurationReview", "ConfigurationSources", "ImageReference", "JSON", "Manifests", "POSIX",
+        "SwapPolicy", "Version",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -44,7 +45,11 @@ let package = Package(
       name: "OneShot",
       dependencies: ["Admission", "ConfigurationSources", "Endpoints", "HTTP1", "SwapPolicy", "JSON", "POSIX"],
       swiftSettings: strict),
-    .target(name: "ConfigurationSources", dependencies: ["SwapPolicy", "JSON", "POSIX"], swiftSettings: strict),
+    .target(
+      name: "ConfigurationReview", dependencies: ["Admission", "ConfigurationSources", "SwapPolicy", "JSON"],
+      swiftSettings: strict),
+    .target(
+      name: "ConfigurationSources", dependencies: ["SwapPolicy", "YAML", "JSON", "POSIX"], swiftSettings: strict),
     .target(name: "Endpoints", dependencies: ["HTTP1", "JSON"], swiftSettings: strict),
     .target(name: "Manifests", dependencies: ["Admission", "SwapPolicy", "YAML", "JSON"], swiftSettings: strict),
     .target(name: "HTTP1", swiftSettings: strict),
@@ -70,6 +75,7 @@ let package = Package(
     unitTests(of: "Admission"),
     unitTests(of: "HTTP1"),
     unitTests(of: "Endpoints"),
+    unitTests(of: "ConfigurationReview"),
     unitTests(of: "ConfigurationSources"),
     unitTests(of: "TLS"),
     unitTests(of: "AcceptLoop"),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the static releases in .build/static: those named, or pisw-mutate and pisw-serve. Installs what the build needs.
+# Builds the static releases in .build/static: those named, or every one. Installs what the build needs.
 # Quiet unless it fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,11 +20,17 @@ mkdir -p .build
 flags=(-Xswiftc -static-executable
   -Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors
   -Xswiftc -use-ld=lld -Xlinker --no-warn-symbol-ordering)
-[ $# -gt 0 ] || set -- pisw-mutate pisw-serve
+[ $# -gt 0 ] || set -- pisw-mutate pisw-serve pisw
 for product; do
-  own=(-Xlinker "--symbol-ordering-file=$PWD/Tests/bench/startup.order")
-  # The server moves its most needed code into a huge page, where that begins on one (posix_forget_startup).
-  if [ "$product" != pisw-mutate ]; then own=(-Xlinker "--symbol-ordering-file=$PWD/Tests/bench/serve.order" -Xlinker -z -Xlinker separate-loadable-segments -Xlinker -z -Xlinker max-page-size=2097152); fi
+  case $product in
+    pisw-mutate) own=(-Xlinker "--symbol-ordering-file=$PWD/Tests/bench/startup.order") ;;
+    # The server moves its most needed code into a huge page, where that begins on one (posix_forget_startup).
+    pisw-serve)
+      own=(-Xlinker "--symbol-ordering-file=$PWD/Tests/bench/serve.order"
+        -Xlinker -z -Xlinker separate-loadable-segments -Xlinker -z -Xlinker max-page-size=2097152)
+      ;;
+    *) own=() ;;
+  esac
   if ! swift build -c release --product "$product" "${flags[@]}" "${own[@]}" --scratch-path .build/static \
     >.build/static.log 2>&1; then
     cat .build/static.log >&2

@@ -5,8 +5,10 @@
 
 set -uo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# The static release; build_static makes it.
+# The static releases; build_static makes them.
 pisw_mutate=$top/.build/static/release/pisw-mutate
+# shellcheck disable=SC2034 # for the groups
+pisw=$top/.build/static/release/pisw
 # shellcheck disable=SC2034 # for the groups
 reviews=$top/examples/reviews
 work=$(mktemp -d)
@@ -37,7 +39,7 @@ need() {
   "$top/Tests/install.sh" "$@" || exit 71
 }
 
-# Builds the static release of pisw-mutate, unless this run of the tests did so before.
+# Builds the static releases, unless this run of the tests did so before.
 build_static() {
   [ -n "${PISW_BUILT:-}" ] && [ -x "$pisw_mutate" ] && return
   "$top/Tests/build.sh" || exit 70
@@ -57,6 +59,19 @@ check() {
     echo "FAILED  $name (status $status)"
     tail -n 40 "$work/check.log" | sed 's/^/        /'
   fi
+}
+
+# fails STATUS PATTERN COMMAND...: the command ends with STATUS, says PATTERN (extended regular expression) on standard
+# error and nothing on standard output, which are left in `err` and `out`. Standard input is the caller's.
+fails() {
+  local expected=$1 pattern=$2 status
+  shift 2
+  "$@" >out 2>err
+  status=$?
+  cat err
+  if [ "$status" -ne "$expected" ]; then echo "status $status, expected $expected"; return 1; fi
+  if [ -s out ]; then echo "standard output is not empty:"; cat out; return 1; fi
+  grep -qE -- "$pattern" err || { echo "no match for: $pattern"; return 1; }
 }
 
 # start COMMAND...: runs a server in the background until the group ends; its output goes to $work/server.log.

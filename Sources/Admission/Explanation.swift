@@ -34,7 +34,7 @@ extension ImageOutcome {
 }
 
 extension ImageOutcome.Verdict {
-  /// The decision, the rule behind it with its place in the configuration, and the image's new name.
+  /// The decision, the rule behind it, and the image's new name.
   public var words: (decision: String, rule: String?, result: String?) {
     switch self {
     case .outOfScope(let reason):
@@ -43,20 +43,25 @@ extension ImageOutcome.Verdict {
     case .notChangeable: return ("left alone: this operation cannot change it", nil, nil)
     case .unchanged: return ("left alone: the image did not change", nil, nil)
     case .missing: return ("left alone: no image name", nil, nil)
-    case .decided(let decision):
-      switch decision {
-      case .redirected(let image, let mirror): return ("redirected", mirror.words, image)
-      case .empty: return ("left alone: no image name", nil, nil)
-      case .placeholder: return ("left alone: a placeholder, not an image", nil, nil)
-      case .invalid(let error): return ("left alone: not a valid image name: " + error.rawValue, nil, nil)
-      case .noRegistry: return ("left alone: no registry can be told from it", nil, nil)
-      case .alreadyRedirected(let mirror): return ("left alone: it lies under a target", mirror.words, nil)
-      case .ignored(let rule):
-        return ("left alone: ignored", "ignoreimages " + asciiEscaped(rule.text) + at(rule.place), nil)
-      case .noMirror: return ("left alone: no mirror for its registry", nil, nil)
-      case .invalidResult(_, let mirror):
-        return ("left alone: its name under the target would not be valid", mirror.words, nil)
-      }
+    case .decided(let decision): return decision.words
+    }
+  }
+}
+
+extension Decision {
+  /// The decision, the rule behind it, and the image's new name.
+  public var words: (decision: String, rule: String?, result: String?) {
+    switch self {
+    case .redirected(let image, let mirror): ("redirected", mirror.words, image)
+    case .empty: ("left alone: no image name", nil, nil)
+    case .placeholder: ("left alone: a placeholder, not an image", nil, nil)
+    case .invalid(let error): ("left alone: not a valid image name: " + error.rawValue, nil, nil)
+    case .noRegistry: ("left alone: no registry can be told from it", nil, nil)
+    case .alreadyRedirected(let mirror): ("left alone: it lies under a target", mirror.words, nil)
+    case .ignored(let rule): ("left alone: ignored", rule.words, nil)
+    case .noMirror: ("left alone: no mirror for its registry", nil, nil)
+    case .invalidResult(_, let mirror):
+      ("left alone: its name under the target would not be valid", mirror.words, nil)
     }
   }
 }
@@ -68,17 +73,25 @@ extension Scope {
     case .mirrorPod: ("the mirror of a static pod", nil)
     case .optedOut: ("opted out", skipKey)
     case .excluded(let rule):
-      (
-        "excluded",
-        "exclude." + rule.subject.rawValue + " " + asciiEscaped(rule.labelKey.isEmpty ? rule.pattern : rule.labelKey)
-          + at(rule.place)
-      )
+      ("excluded", rule.words)
     }
   }
 }
 
+// The rules, each as it stands in the configuration, with its place.
+
 extension Mirror {
-  fileprivate var words: String { "mirror " + source + at(place) }
+  public var words: String { "mirror " + source + at(place) }
+}
+
+extension IgnoreRule {
+  public var words: String { "ignoreimages " + asciiEscaped(text) + at(place) }
+}
+
+extension Exclusion {
+  public var words: String {
+    "exclude." + subject.rawValue + " " + asciiEscaped(labelKey.isEmpty ? pattern : labelKey) + at(place)
+  }
 }
 
 private func at(_ place: Place) -> String { " at " + place.description }

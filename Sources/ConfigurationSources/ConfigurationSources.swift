@@ -26,6 +26,10 @@ public struct ConfigurationFailure: Error, Sendable {
 public struct LoadedConfiguration: Sendable {
   public let policy: SwapPolicy
   public let server: ServerKeys
+  /// Where the file's single settings were written.
+  public let settingPlaces: SettingPlaces
+  /// The mirrors that a later source replaced.
+  public let replaced: [Mirror]
   /// The file, if there is one.
   public let file: String?
 }
@@ -39,11 +43,26 @@ private let defaultFile = "/etc/pisw/config.yaml"
 public func loadConfiguration(
   _ options: ConfigurationOptions
 ) throws(ConfigurationFailure) -> LoadedConfiguration {
+  try loadConfiguration(options) { configuration, name, text in configuration.add(file: name, text) }
+}
+
+/// The same; the file may also be a Kubernetes ConfigMap that holds the configuration (see `addConfigMap`).
+public func loadConfigurationOrConfigMap(
+  _ options: ConfigurationOptions
+) throws(ConfigurationFailure) -> LoadedConfiguration {
+  try loadConfiguration(options) { configuration, name, text in
+    if !configuration.addConfigMap(file: name, text) { configuration.add(file: name, text) }
+  }
+}
+
+private func loadConfiguration(
+  _ options: ConfigurationOptions, addText: (inout Configuration, String, [UInt8]) -> Void
+) throws(ConfigurationFailure) -> LoadedConfiguration {
   var configuration = Configuration()
   var path = options.file ?? environment("PISW_CONFIG") ?? ""
   // One that cannot be looked at is an error, not none.
   if path.isEmpty, unsafe access(defaultFile, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR) { path = defaultFile }
-  if !path.isEmpty { addFile(path, to: &configuration) }
+  if !path.isEmpty { addFile(path, to: &configuration, addText) }
   configuration.add(registryURL: environment("REGISTRY_URL"), proxyURL: environment("PROXY_URL"))
   configuration.add(mirrorOptions: options.mirrors)
   if configuration.isEmpty {
@@ -56,19 +75,22 @@ public func loadConfiguration(
   }
   do throws(ConfigurationErrors) {
     return LoadedConfiguration(
-      policy: try configuration.policy(), server: configuration.server, file: path.isEmpty ? nil : path)
+      policy: try configuration.policy(), server: configuration.server, settingPlaces: configuration.settingPlaces,
+      replaced: configuration.replaced, file: path.isEmpty ? nil : path)
   } catch {
     throw ConfigurationFailure(
       problems: error.entries.map(\.description), place: error.entries[0].place.description)
   }
 }
 
-private func addFile(_ path: String, to configuration: inout Configuration) {
+private func addFile(
+  _ path: String, to configuration: inout Configuration, _ addText: (inout Configuration, String, [UInt8]) -> Void
+) {
   let name = asciiEscaped(path)
   do throws(SystemError) {
     let text = try Descriptor.reading(path) { file throws(SystemError) in try file.readAll(limit: largestFile) }
     if text.count <= largestFile {
-      configuration.add(file: name, text)
+      addText(&configuration, name, text)
     } else {
       configuration.add(unreadableFile: name, "larger than 1 MiB, no configuration file")
     }

@@ -9,6 +9,10 @@ public struct Configuration: Sendable {
   public private(set) var isEmpty = true
   /// The file's keys for a server; the rest of the file may be wrong.
   public private(set) var server = ServerKeys()
+  /// Where the file's single settings were written.
+  public private(set) var settingPlaces = SettingPlaces()
+  /// The mirrors that a later source replaced, in that order.
+  public private(set) var replaced: [Mirror] = []
   private var rules = SwapPolicy()
   private var errors: [ConfigurationErrors.Entry] = []
 
@@ -19,12 +23,14 @@ public struct Configuration: Sendable {
   /// - Parameters:
   ///   - name: its name, for messages.
   ///   - text: its YAML.
-  public mutating func add(file name: String, _ text: [UInt8]) {
+  ///   - origin: where the text begins in the file, if that holds it as part of something else.
+  public mutating func add(file name: String, _ text: [UInt8], origin: TextOrigin = TextOrigin()) {
     isEmpty = false
-    var reader = ConfigurationFile(name: name, text: text)
+    var reader = ConfigurationFile(name: name, text: text, origin: origin)
     reader.read()
     rules = reader.policy
     server = reader.server
+    settingPlaces = reader.settingPlaces
     errors = reader.errors
   }
 
@@ -86,7 +92,9 @@ public struct Configuration: Sendable {
   /// Adds mirrors, in place of those with the same sources.
   private mutating func override(_ mirrors: [Mirror]) {
     if mirrors.isEmpty { return }
-    rules.mirrors.removeAll { mirror in mirrors.contains { $0.source == mirror.source } }
+    func isReplaced(_ mirror: Mirror) -> Bool { mirrors.contains { $0.source == mirror.source } }
+    replaced += rules.mirrors.filter(isReplaced)
+    rules.mirrors.removeAll(where: isReplaced)
     rules.mirrors += mirrors
   }
 }
@@ -98,6 +106,28 @@ public struct ServerKeys: Equatable, Sendable {
   public internal(set) var keyPath: String?
 
   public init() {}
+}
+
+/// Where the settings that have no place of their own were written; `nil` where the file has none.
+public struct SettingPlaces: Equatable, Sendable {
+  public internal(set) var annotateOriginal: Place?
+  public internal(set) var imagePullSecrets: Place?
+  public internal(set) var port: Place?
+  public internal(set) var certificatePath: Place?
+  public internal(set) var keyPath: Place?
+
+  public init() {}
+}
+
+/// Where a text begins within its file: how many lines come before it, and columns before each of its lines.
+public struct TextOrigin: Equatable, Sendable {
+  public let lines: Int
+  public let columns: Int
+
+  public init(lines: Int = 0, columns: Int = 0) {
+    self.lines = lines
+    self.columns = columns
+  }
 }
 
 /// Everything that is wrong with a configuration.

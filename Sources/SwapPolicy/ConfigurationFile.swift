@@ -7,12 +7,15 @@ import YAML
 struct ConfigurationFile: ~Copyable {
   private(set) var policy = SwapPolicy()
   private(set) var server = ServerKeys()
+  private(set) var settingPlaces = SettingPlaces()
   private(set) var errors: [ConfigurationErrors.Entry] = []
   private let name: String
+  private let origin: TextOrigin
   private var parser: YAMLParser
 
-  init(name: String, text: [UInt8]) {
+  init(name: String, text: [UInt8], origin: TextOrigin) {
     self.name = name
+    self.origin = origin
     parser = YAMLParser(text)
   }
 
@@ -35,7 +38,7 @@ struct ConfigurationFile: ~Copyable {
         documents += 1
         if documents == 2 { report("a second document: a configuration is one", at: event.start) }
       default:
-        if documents == 1 { try readSettings(event) } else { try skip(event) }
+        if documents == 1 { try readSettings(event) } else { try parser.skip(event) }
       }
     }
   }
@@ -62,12 +65,14 @@ struct ConfigurationFile: ~Copyable {
         }
       case "exclude": try file.readExclusions(value)
       case "annotateOriginal":
+        file.settingPlaces.annotateOriginal = file.place(place)
         guard let text = try file.scalar(value, "true or false") else { return }
         switch text {
         case "true", "false": file.policy.annotatesOriginals = text == "true"
         default: file.report("annotateOriginal must be true or false", at: value.start)
         }
       case "imagePullSecrets":
+        file.settingPlaces.imagePullSecrets = file.place(place)
         try file.readList(value, of: key, "the name of a secret") { file, text, place in
           if isSubdomain(text) {
             file.policy.imagePullSecrets.append(text)
@@ -76,14 +81,19 @@ struct ConfigurationFile: ~Copyable {
           }
         }
       case "port":
+        file.settingPlaces.port = file.place(place)
         guard let text = try file.scalar(value, "a port from 1 to 65535") else { return }
         if let port = UInt16(text), port > 0 {
           file.server.port = port
         } else {
           file.report("port must be from 1 to 65535", at: value.start)
         }
-      case "tlscertpath": file.server.certificatePath = try file.path(value, of: key)
-      case "tlskeypath": file.server.keyPath = try file.path(value, of: key)
+      case "tlscertpath":
+        file.settingPlaces.certificatePath = file.place(place)
+        file.server.certificatePath = try file.path(value, of: key)
+      case "tlskeypath":
+        file.settingPlaces.keyPath = file.place(place)
+        file.server.keyPath = try file.path(value, of: key)
       default:
         try file.unknown(
           key, place, value,
@@ -140,12 +150,12 @@ extension ConfigurationFile {
       if keyEvent.kind == .mappingEnd { return }
       guard case .scalar(let key, _) = keyEvent.kind, !keyEvent.hasTag else {
         try reject(keyEvent, "a key of \(setting) must be a text")
-        try skip(try parser.next())
+        try parser.skip(parser.next())
         continue
       }
       if seen.contains(key) {
         report("the key \(quoted(key)) stands here twice", at: keyEvent.start)
-        try skip(try parser.next())
+        try parser.skip(parser.next())
         continue
       }
       seen.append(key)
@@ -194,7 +204,7 @@ extension ConfigurationFile {
     } else {
       report(event.hasTag ? "a tag; leave it out" : problem, at: event.start)
     }
-    try skip(event)
+    try parser.skip(event)
   }
 
   private func isNull(_ event: YAMLEvent) -> Bool {
@@ -206,22 +216,7 @@ extension ConfigurationFile {
     _ key: String, _ place: YAMLMark, _ value: YAMLEvent, known: String
   ) throws(YAMLError) {
     report("unknown key \(quoted(key)); known are \(known)", at: place)
-    try skip(value)
-  }
-
-  /// Passes the rest of a node whose first event was read.
-  private mutating func skip(_ event: YAMLEvent) throws(YAMLError) {
-    var depth = 0
-    var event = event
-    while true {
-      switch event.kind {
-      case .mappingStart, .sequenceStart: depth += 1
-      case .mappingEnd, .sequenceEnd: depth -= 1
-      default: break
-      }
-      if depth == 0 { return }
-      event = try parser.next()
-    }
+    try parser.skip(value)
   }
 
   private mutating func checked(_ mark: YAMLMark, _ body: (inout ConfigurationFile) throws(InvalidName) -> Void) {
@@ -236,7 +231,9 @@ extension ConfigurationFile {
     errors.append(.init(place: place(mark), problem: problem))
   }
 
-  private func place(_ mark: YAMLMark) -> Place { .file(name, line: mark.line, column: mark.column) }
+  private func place(_ mark: YAMLMark) -> Place {
+    .file(name, line: mark.line + origin.lines, column: mark.column + origin.columns)
+  }
 }
 
 /// Whether a text is a DNS subdomain (RFC 1123), as names of secrets must be.

@@ -1,7 +1,7 @@
 // Patterns with `*`, which stands for any bytes, `/` included.
 
 /// Whether the whole text matches the pattern. Time is bounded by the product of their lengths.
-func isMatch(_ text: String, glob pattern: String) -> Bool {
+package func isMatch(_ text: String, glob pattern: String) -> Bool {
   isMatch(text.utf8.span, glob: pattern.utf8.span)
 }
 

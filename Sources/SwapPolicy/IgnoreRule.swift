@@ -18,6 +18,21 @@ public struct IgnoreRule: Equatable, Sendable {
     case pattern(String)
   }
 
+  /// What the rule stands for: a pattern over canonical names, or one image's canonical name with the tag and digest
+  /// that it names.
+  package var canonicalText: String {
+    switch match {
+    case .image(let name, let tag, let digest):
+      name + (tag.map { ":" + $0 } ?? "") + (digest.map { "@" + $0 } ?? "")
+    case .pattern(let pattern): pattern
+    }
+  }
+
+  /// The canonical name of the one image whose every tag and digest the rule stands for; `nil` if it is another rule.
+  package var wholeImage: String? {
+    if case .image(let name, nil, nil) = match { name } else { nil }
+  }
+
   /// - Throws: `InvalidName` with what is wrong about the entry.
   init(_ text: String, place: Place) throws(InvalidName) {
     self.text = text

@@ -12,12 +12,12 @@ public final class Mirror: Equatable, Sendable {
   /// Where the rule was written.
   public let place: Place
 
-  private let hasPlaceholder: Bool
+  package let hasPlaceholder: Bool
   /// The target up to its placeholder, and what follows it, as written.
   private let head: String
   private let tail: String
   /// The same with the registry in its one form, to compare names with.
-  private let canonicalHead: String
+  package let canonicalHead: String
   private let canonicalTail: String
 
   /// - Throws: `InvalidName` with what is wrong about source or target, and the remedy.
@@ -52,14 +52,14 @@ public final class Mirror: Equatable, Sendable {
   }
 
   /// How many components of a name the source fixes; `nil` when it does not match.
-  func specificity(for name: String) -> Int? {
+  package func specificity(for name: String) -> Int? {
     if source == "*" { return isLocal(registry: firstComponent(name)) ? nil : 0 }
     guard lies(name.utf8.span, under: source.utf8.span) else { return nil }
     return 1 + source.utf8.count { $0 == slash }
   }
 
   /// The name of an image at the target: the target, and what remains of the image's name after the source.
-  func rewritten(_ name: String) -> String {
+  package func rewritten(_ name: String) -> String {
     let registry = String(firstComponent(name))
     let matched = source == "*" ? registry.utf8.count : source.utf8.count
     let rest = String(Substring(name.utf8.dropFirst(matched)))
@@ -67,7 +67,7 @@ public final class Mirror: Equatable, Sendable {
   }
 
   /// Whether a name already lies under the target.
-  func holds(_ name: String) -> Bool {
+  package func holds(_ name: String) -> Bool {
     guard hasPlaceholder else { return lies(name.utf8.span, under: canonicalHead.utf8.span) }
     guard starts(name.utf8.span, with: canonicalHead.utf8.span) else { return false }
     // The placeholder stands for a part of one component; what follows it must follow here too.

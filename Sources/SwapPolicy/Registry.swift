@@ -10,7 +10,7 @@ public func normalizedName(of image: String) -> String? {
 }
 
 /// The one form of an image's `domain/path`, so that equal images have equal names.
-func canonicalName(_ name: String) -> String {
+package func canonicalName(_ name: String) -> String {
   let canonical = canonicalPrefix(name)
   let hub = "docker.io/"
   guard canonical.utf8.starts(with: hub.utf8), !canonical.utf8.dropFirst(hub.utf8.count).contains(slash) else {
@@ -42,7 +42,7 @@ private func isCanonical(_ name: Span<UInt8>) -> Bool {
 }
 
 /// Whether the source `*` leaves this registry alone: localhost, and those with a port.
-func isLocal(registry: Substring) -> Bool {
+package func isLocal(registry: Substring) -> Bool {
   registry == "localhost" || (registry.utf8.last != UInt8(ascii: "]") && registry.utf8.contains(UInt8(ascii: ":")))
 }
 
@@ -59,7 +59,7 @@ func starts(_ bytes: Span<UInt8>, with prefix: Span<UInt8>) -> Bool {
 }
 
 /// What stands before the first slash.
-func firstComponent(_ name: String) -> Substring { Substring(name.utf8.prefix { $0 != slash }) }
+package func firstComponent(_ name: String) -> Substring { Substring(name.utf8.prefix { $0 != slash }) }
 
 let slash = UInt8(ascii: "/")
 

@@ -4,16 +4,34 @@ import ArgumentParser
 import ConfigurationSources
 
 struct ConfigurationArguments: ParsableArguments {
-  @Option(help: "The configuration file (YAML).")
+  @Option(
+    help: ArgumentHelp("The configuration file (YAML), or a ConfigMap that holds it.", valueName: "file"),
+    completion: .file())
   var config: String?
 
-  @Option(help: "Pull what lies under UPSTREAM from under TARGET (repeatable).")
+  @Option(
+    help: ArgumentHelp(
+      "Pull what lies under UPSTREAM from under TARGET (repeatable).", valueName: "upstream=target"))
   var mirror: [String] = []
 
-  var options: ConfigurationOptions {
+  func validate() throws {
+    if config == "" { throw ValidationError("--config is empty: expected a file's name") }
+    for option in mirror where !option.utf8.contains(UInt8(ascii: "=")) {
+      throw ValidationError("--mirror \(option): expected UPSTREAM=TARGET, as docker.io=proxy.example.com")
+    }
+  }
+
+  /// Reads the configuration.
+  ///
+  /// - Throws: the exit status 78, once every problem is told on standard error.
+  func load() throws -> LoadedConfiguration {
     var options = ConfigurationOptions()
     options.file = config
     options.mirrors = mirror
-    return options
+    do throws(ConfigurationFailure) {
+      return try loadConfigurationOrConfigMap(options)
+    } catch {
+      throw end(.configuration, error.problems)
+    }
   }
 }

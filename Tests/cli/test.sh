@@ -10,20 +10,7 @@ review=$reviews/bare-pod-without-labels.json
 mirror=(--mirror docker.io=proxy.example.com)
 "$pisw_mutate" "${mirror[@]}" "$review" >answer.json || exit 70
 
-# fails STATUS PATTERN COMMAND...: the command ends with STATUS, says PATTERN (extended regular expression) on standard
-# error and nothing on standard output. Standard input is the caller's.
-fails() {
-  local expected=$1 pattern=$2 status
-  shift 2
-  "$@" >out 2>err
-  status=$?
-  cat err
-  if [ "$status" -ne "$expected" ]; then echo "status $status, expected $expected"; return 1; fi
-  if [ -s out ]; then echo "standard output is not empty:"; cat out; return 1; fi
-  grep -qE -- "$pattern" err || { echo "no match for: $pattern"; return 1; }
-}
-
-# fails_on TEXT STATUS PATTERN OPTION...: the same with the text, escapes of printf interpreted, as the review.
+# fails_on TEXT STATUS PATTERN OPTION...: pisw-mutate fails so with the text, escapes of printf interpreted, as the review.
 fails_on() {
   # shellcheck disable=SC2059 # the text is a format on purpose
   printf "$1" >review.json

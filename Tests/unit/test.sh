@@ -13,6 +13,7 @@ declare -A covers=(
   [HTTP1]="good requests and bad ones cut at every byte, smuggling, chunks, pipelines, limits, responses"
   [Endpoints]="what each method, path and kind of body is answered with, on both ports"
   [ConfigurationSources]="which file, variable or option wins, and what is said of those that cannot be used"
+  [ConfigurationReview]="warnings, explanations, the configuration in force, why rewriting twice changes nothing"
   [TLS]="certificates and keys of every form, and what is said of those that cannot be used"
   [CPOSIX]="the heap for secrets: sizes, alignment, wiping, reuse, its end, kept from children"
   [AcceptLoop]="reports and frames of children, counters, addresses, lines of the log, dates, files that change, tokens"
@@ -63,7 +64,7 @@ if ! swift build --build-tests >"$work/build.log" 2>&1; then
   failed=1
   summary
 fi
-for module in ImageReference JSON YAML SwapPolicy Admission HTTP1 Endpoints ConfigurationSources TLS CPOSIX AcceptLoop; do
+for module in ImageReference JSON YAML SwapPolicy Admission HTTP1 Endpoints ConfigurationSources ConfigurationReview TLS CPOSIX AcceptLoop; do
   count_tests "$module"
 done
 summary

@@ -136,3 +136,91 @@ struct ConfigurationSourcesTests {
     #expect(failure.place.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
   }
 }
+
+/// Loads a text, as pisw does.
+private func loadOrConfigMap(_ text: String) throws -> LoadedConfiguration {
+  let file = try File(text)
+  var options = ConfigurationOptions()
+  options.file = file.path
+  return try withEnvironment([:]) { try loadConfigurationOrConfigMap(options) }
+}
+
+private func problemsOfConfigMap(_ text: String) throws -> [String] {
+  let failure = try #require(throws: ConfigurationFailure.self) { _ = try loadOrConfigMap(text) }
+  // The file's folder differs from run to run.
+  return failure.problems.map { $0.replacing(#/^.*?\.yaml/#, with: "FILE") }
+}
+
+extension ConfigurationSourcesTests {
+  @Test(
+    "A ConfigMap is accepted in every form that Helm and kubectl write",
+    arguments: [
+      "apiVersion: v1\nkind: ConfigMap\ndata:\n  config.yaml: |\n    mirrors:\n      docker.io: p.io\n",
+      "---\n# Source: x\napiVersion: v1\ndata:\n  other: x\n  config.yaml: |-\n    mirrors: {docker.io: p.io}\nkind: ConfigMap\n",
+      "apiVersion: v1\nkind: ConfigMap\ndata:\n  pisw.yml: |\n    mirrors: {docker.io: p.io}\n",
+      #"{"apiVersion": "v1", "kind": "ConfigMap", "data": {"config.yaml": "mirrors:\n  docker.io: p.io\n"}}"#,
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, labels: {? [a] : b}}\ndata:\n  config.yaml: >\n    mirrors: {docker.io: p.io}\n",
+      "mirrors: {docker.io: p.io}\n",
+    ])
+  func configMap(_ text: String) throws {
+    #expect(nginx(try loadOrConfigMap(text)) == "p.io/library/nginx:1")
+  }
+
+  @Test("Only tools for people take a ConfigMap")
+  func notEverywhere() throws {
+    let file = try File("apiVersion: v1\nkind: ConfigMap\ndata:\n  config.yaml: |\n    mirrors: {docker.io: p.io}\n")
+    #expect(try failure(file.path).problems.contains { $0.contains("unknown key \"apiVersion\"") })
+  }
+
+  @Test(
+    "Places in a ConfigMap are its own lines and columns, or those of the text within",
+    arguments: [
+      (
+        "apiVersion: v1\nkind: ConfigMap\ndata:\n  config.yaml: |\n\n    # a comment\n    port: 0\n      \n    frob: 1\n",
+        [
+          "FILE:7:11: port must be from 1 to 65535",
+          "FILE:9:5: unknown key \"frob\"",
+        ]
+      ),
+      (
+        "apiVersion: v1\nkind: ConfigMap\ndata:\n  config.yaml: |2\n      port: 0\n",
+        ["FILE:5:13: port must be from 1 to 65535"]
+      ),
+      (
+        #"{"apiVersion": "v1", "kind": "ConfigMap", "data": {"config.yaml": "\nport: 0\n"}}"#,
+        ["FILE (data.config.yaml):2:7: port must be from 1 to 65535"]
+      ),
+      (
+        "apiVersion: v1\nkind: ConfigMap\ndata: {a: x, b: y}\n",
+        ["FILE: a ConfigMap whose data has 2 texts; expected one config.yaml, or one text alone"]
+      ),
+      (
+        "apiVersion: v1\nkind: ConfigMap\n",
+        ["FILE: a ConfigMap whose data has 0 texts; expected one config.yaml, or one text alone"]
+      ),
+      (
+        "apiVersion: v1\nkind: ConfigMap\ndata: {config.yaml: x, config.yaml: y}\n",
+        ["FILE: a ConfigMap whose data has 2 texts; expected one config.yaml, or one text alone"]
+      ),
+      (
+        "apiVersion: v1\nkind: ConfigMap\ndata: {a: x}\n---\na: b\n",
+        ["FILE: a ConfigMap with a second document after it: hand over the ConfigMap alone"]
+      ),
+      ("apiVersion: v1\nkind: ConfigMap\ndata: [\n", ["FILE:4:1: not valid YAML"]),
+    ])
+  func placesInConfigMap(_ text: String, _ expected: [String]) throws {
+    let problems = try problemsOfConfigMap(text).filter { !$0.contains("\"apiVersion\"") && !$0.contains("\"kind\"") }
+    #expect(problems.count == expected.count, "\(problems)")
+    for (problem, expected) in zip(problems, expected) { #expect(problem.hasPrefix(expected), "\(problem)") }
+  }
+
+  @Test("What was replaced, and where single settings were written, is kept for people")
+  func places() throws {
+    let file = try File("mirrors: {docker.io: file.io}\nannotateOriginal: true\nport: 1\n")
+    let loaded = try load(file.path, mirrors: ["docker.io=option.io"], ["REGISTRY_URL": "variable.io"])
+    #expect(loaded.replaced.map(\.target) == ["file.io", "variable.io"])
+    #expect(loaded.settingPlaces.annotateOriginal == .file(file.path, line: 2, column: 1))
+    #expect(loaded.settingPlaces.port == .file(file.path, line: 3, column: 1))
+    #expect(loaded.settingPlaces.imagePullSecrets == nil)
+  }
+}

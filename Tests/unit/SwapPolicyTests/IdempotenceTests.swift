@@ -58,6 +58,23 @@ struct IdempotenceTests {
     }
   }
 
+  @Test("The rules told to people are those that decide", arguments: maps.indices)
+  func considered(_ map: Int) throws {
+    var configuration = Configuration()
+    let mirrors = maps[map].map { "  \"\($0.0)\": \"\($0.1)\"\n" }.joined()
+    configuration.add(file: "c", Array("mirrors:\n\(mirrors)ignoreimages: ['*/b*', '*:tag']\n".utf8))
+    let policy = try configuration.policy()
+    for name in try names() {
+      let deciding = policy.rulesConsidered(for: name).first(where: \.holds)?.rule
+      switch policy.decide(name) {
+      case .redirected(_, let mirror), .invalidResult(_, let mirror): #expect(deciding == .source(mirror), "\(name)")
+      case .alreadyRedirected(let mirror): #expect(deciding == .target(mirror), "\(name)")
+      case .ignored(let rule): #expect(deciding == .ignored(rule), "\(name)")
+      case .empty, .placeholder, .invalid, .noRegistry, .noMirror: #expect(deciding == nil, "\(name)")
+      }
+    }
+  }
+
   @Test("A name that is not valid is never redirected, and one without a mirror is never touched")
   func others() throws {
     let policy = try policy(mirrors: [("docker.io", "p.io")])

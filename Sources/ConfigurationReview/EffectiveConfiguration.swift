@@ -1,0 +1,75 @@
+// The configuration that is in force, as a configuration file: each value with where it came from.
+
+import ConfigurationSources
+import SwapPolicy
+
+extension LoadedConfiguration {
+  /// This configuration as YAML, which read again gives the same rules; comments tell where each value was written.
+  public var effectiveYAML: String {
+    var yaml = YAMLWriter()
+    if policy.mirrors.isEmpty { yaml.line("mirrors: {}", "none") } else { yaml.line("mirrors:") }
+    for mirror in policy.mirrors {
+      let before = replaced.filter { $0.source == mirror.source }.map { ", in place of " + $0.place.description }
+      yaml.line(
+        "  " + scalar(mirror.source) + ": " + scalar(mirror.target), mirror.place.description + before.joined())
+    }
+    if policy.ignored.isEmpty { yaml.line("ignoreimages: []", "none") } else { yaml.line("ignoreimages:") }
+    for rule in policy.ignored { yaml.line("  - " + scalar(rule.text), rule.place.description) }
+    yaml.write(policy.exclusions)
+    yaml.line("annotateOriginal: " + (policy.annotatesOriginals ? "true" : "false"), origin(\.annotateOriginal))
+    let secrets = policy.imagePullSecrets.map(scalar).joined(separator: ", ")
+    yaml.line("imagePullSecrets: [" + secrets + "]", origin(\.imagePullSecrets))
+    if let port = server.port { yaml.line("port: " + String(port), origin(\.port)) }
+    if let path = server.certificatePath { yaml.line("tlscertpath: " + scalar(path), origin(\.certificatePath)) }
+    if let path = server.keyPath { yaml.line("tlskeypath: " + scalar(path), origin(\.keyPath)) }
+    return yaml.text
+  }
+
+  private func origin(_ setting: KeyPath<SettingPlaces, Place?>) -> String {
+    settingPlaces[keyPath: setting]?.description ?? "the default"
+  }
+}
+
+private struct YAMLWriter {
+  private(set) var text = ""
+
+  mutating func line(_ content: String, _ comment: String? = nil) {
+    text += content + (comment.map { "  # " + $0 } ?? "") + "\n"
+  }
+
+  mutating func write(_ exclusions: [Exclusion]) {
+    if exclusions.isEmpty { return line("exclude: {}", "none") }
+    line("exclude:")
+    for subject in [Exclusion.Subject.namespace, .label, .owner] {
+      let entries = exclusions.filter { $0.subject == subject }
+      if !entries.isEmpty { line("  " + subject.rawValue + ":") }
+      for entry in entries {
+        let start = subject == .label ? scalar(entry.labelKey) + ": " : "- "
+        line("    " + start + scalar(entry.pattern), entry.place.description)
+      }
+    }
+  }
+}
+
+/// A text as a YAML scalar: plain where nothing else can be read into it, else in double quotes.
+private func scalar(_ text: String) -> String {
+  let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
+  let isPlain =
+    text.utf8.first.map { isLetter($0) || $0 == UInt8(ascii: "/") } == true && text.utf8.last != UInt8(ascii: ":")
+    && text.utf8.allSatisfy { isLetter($0) || ($0 >= 0x30 && $0 <= 0x39) || "-._/:@".utf8.contains($0) }
+    && !words.contains(text.lowercased())
+  if isPlain { return text }
+  var out = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"", "\\": out += "\\" + String(scalar)
+    case " "..."~": out.unicodeScalars.append(scalar)
+    default:
+      let digits = String(scalar.value, radix: 16)
+      out += "\\U" + String(repeating: "0", count: 8 - digits.utf8.count) + digits
+    }
+  }
+  return out + "\""
+}
+
+private func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7A }

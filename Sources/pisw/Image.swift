@@ -1,0 +1,131 @@
+// pisw image: image names on the command line, and the original's two tools for them.
+
+import Admission
+import ArgumentParser
+import ImageReference
+import JSON
+import SwapPolicy
+
+struct Image: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Tell what becomes of image names.",
+    discussion: """
+      Prints a line for each NAME: what a pod with that image gets. A name that stays is printed as it is. \
+      If a NAME is no valid image name, nothing is printed but why, and the status is 65.
+
+      Called as normalize-docker-image-name or patch-docker-image-name (through a link), pisw is the tool of that \
+      name: normalize-docker-image-name NAME... and patch-docker-image-name REGISTRY NAME...
+
+      EXAMPLES
+        pisw image --mirror docker.io=proxy.example.com nginx quay.io/team/app
+        pisw image --normalize nginx
+        pisw image --json --config config.yaml nginx | jq .result
+      """)
+
+  enum Form: String, EnumerableFlag {
+    case patch, normalize, json
+
+    static func help(for form: Form) -> ArgumentHelp? {
+      switch form {
+      case .patch: "Print what a pod gets."
+      case .normalize: "Print the whole name: registry, path, tag or digest. Needs no configuration."
+      case .json:
+        "Print a JSON object a line: image, normalized, registry, path, tag, digest, decision, rule, result."
+      }
+    }
+  }
+
+  @OptionGroup var configuration: ConfigurationArguments
+  @Flag var form = Form.patch
+  @Argument(help: "Image names.") var names: [String]
+
+  func run() throws {
+    try checkNames(names)
+    var out: [UInt8] = []
+    if form == .normalize {
+      out = normalized(names)
+    } else {
+      let policy = try configuration.load().policy
+      for name in names {
+        let words = policy.decide(name).words
+        if form == .patch { out.append(words.result ?? name) } else { out += description(of: name, words) }
+        out.append(UInt8(ascii: "\n"))
+      }
+    }
+    try write(out)
+  }
+
+  private func description(of name: String, _ words: (decision: String, rule: String?, result: String?)) -> [UInt8] {
+    guard let reference = try? ImageReference(name) else { return [] }
+    let members = [
+      ("image", name), ("normalized", normalizedName(of: name)), ("registry", reference.domain),
+      ("path", reference.path), ("tag", reference.tag), ("digest", reference.digest), ("decision", words.decision),
+      ("rule", words.rule), ("result", words.result ?? name),
+    ]
+    var out: [UInt8] = []
+    for (key, value) in members {
+      out.append(out.isEmpty ? "{" : ",")
+      out.appendJSONString(key)
+      out.append(":")
+      if let value { out.appendJSONString(value) } else { out.append("null") }
+    }
+    out.append("}")
+    return out
+  }
+}
+
+/// The original's tool: the whole names of images.
+struct NormalizeDockerImageName: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "normalize-docker-image-name", abstract: "Print the whole names of images, as Docker reads them.")
+
+  @Argument(help: "Image names.") var names: [String]
+
+  func run() throws {
+    try checkNames(names)
+    try write(normalized(names))
+  }
+}
+
+/// The original's tool: what becomes of images with a proxy for docker.io.
+struct PatchDockerImageName: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "patch-docker-image-name",
+    abstract: "Print what images become if REGISTRY is the proxy for docker.io.",
+    discussion: "Images of other registries stay as they are written.")
+
+  @Argument(help: "The proxy, host[:port][/path].") var registry: String
+  @Argument(help: "Image names.") var names: [String]
+
+  func run() throws {
+    try checkNames(names)
+    var configuration = Configuration()
+    configuration.add(mirrorOptions: ["docker.io=" + registry])
+    let policy: SwapPolicy
+    do throws(ConfigurationErrors) {
+      policy = try configuration.policy()
+    } catch {
+      throw end(.configuration, error.entries.map(\.problem))
+    }
+    try write(names.map { (policy.decide($0).words.result ?? $0) + "\n" }.joined())
+  }
+}
+
+/// Makes sure that every name is one.
+///
+/// - Throws: the exit status 65, once each that is none is told.
+private func checkNames(_ names: [String]) throws {
+  var problems: [String] = []
+  for name in names {
+    do throws(ImageReferenceError) {
+      _ = try ImageReference(name)
+    } catch {
+      problems.append("\(quoted(name)) is not a valid image name: \(error.rawValue)")
+    }
+  }
+  if !problems.isEmpty { throw end(.badInput, problems) }
+}
+
+private func normalized(_ names: [String]) -> [UInt8] {
+  Array(names.map { (normalizedName(of: $0) ?? $0) + "\n" }.joined().utf8)
+}

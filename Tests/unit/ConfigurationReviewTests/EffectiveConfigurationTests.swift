@@ -1,0 +1,69 @@
+// The configuration in force as YAML: it is a configuration itself, the same one.
+
+import ConfigurationReview
+import ConfigurationSources
+import Foundation
+import SwapPolicy
+import Testing
+
+private func load(_ yaml: String, mirrors: [String] = []) throws -> LoadedConfiguration {
+  let path = NSTemporaryDirectory() + "pisw-\(UUID().uuidString).yaml"
+  try Data(yaml.utf8).write(to: URL(filePath: path))
+  defer { try? FileManager.default.removeItem(atPath: path) }
+  var options = ConfigurationOptions()
+  options.file = path
+  options.mirrors = mirrors
+  return try loadConfiguration(options)
+}
+
+private func withoutComments(_ yaml: String) -> String { yaml.replacing(#/  # .*/#, with: "") }
+
+@Suite("The configuration in force")
+struct EffectiveConfigurationTests {
+  @Test("It is a configuration, and shows as itself again")
+  func roundTrip() throws {
+    let loaded = try load(
+      """
+      mirrors: {docker.io: p.io, quay.io: 'p.io:5000/q', '*': '{registry}.p.io', "localhost:1": h.io/x}
+      ignoreimages: [nginx, 'a/*', '*:dev', "b:1@sha256:\(String(repeating: "a", count: 64))", 'y', 'null', '1']
+      exclude:
+        namespaces: [kube-system, 'on', "\\u00e9\\n# x", '1']
+        labels: {a.io/b: '*', 'true': "x: y", c: ''}
+        owners: [a.b/C, 'D']
+      annotateOriginal: true
+      imagePullSecrets: [one, two, 'yes', '0123']
+      port: 8443
+      tlscertpath: /etc/x y/"cert".pem
+      tlskeypath: 'C:'
+      """)
+    let yaml = loaded.effectiveYAML
+    let again = try load(yaml)
+    #expect(withoutComments(again.effectiveYAML) == withoutComments(yaml))
+    #expect(again.server == loaded.server)
+    #expect(again.policy.imagePullSecrets == loaded.policy.imagePullSecrets)
+    #expect(again.policy.exclusions.map(\.pattern) == loaded.policy.exclusions.map(\.pattern))
+    #expect(again.policy.exclusions.map(\.labelKey) == loaded.policy.exclusions.map(\.labelKey))
+    #expect(again.policy.ignored.map(\.text) == loaded.policy.ignored.map(\.text))
+    #expect(again.policy.mirrors.map(\.source) == loaded.policy.mirrors.map(\.source))
+    #expect(again.policy.mirrors.map(\.target) == loaded.policy.mirrors.map(\.target))
+    #expect(again.policy.annotatesOriginals)
+  }
+
+  @Test("Each value tells where it was written, and what it replaced")
+  func places() throws {
+    let yaml = try load("mirrors: {docker.io: file.io}\nport: 1\n", mirrors: ["docker.io=option.io", "quay.io=q.io"])
+      .effectiveYAML.replacing(#/[^ ]*pisw-[^:]*:/#, with: "FILE:")
+    #expect(
+      yaml == """
+        mirrors:
+          docker.io: option.io  # --mirror, in place of FILE:1:11
+          quay.io: q.io  # --mirror
+        ignoreimages: []  # none
+        exclude: {}  # none
+        annotateOriginal: false  # the default
+        imagePullSecrets: []  # the default
+        port: 1  # FILE:2:1
+
+        """)
+  }
+}

@@ -1,0 +1,89 @@
+// Why an image goes where it goes, in words, and why rewriting twice changes nothing.
+
+import ConfigurationReview
+import SwapPolicy
+import Testing
+
+private func policy(_ yaml: String) throws -> SwapPolicy {
+  var configuration = Configuration()
+  configuration.add(file: "c", Array(yaml.utf8))
+  return try configuration.policy()
+}
+
+private let yaml = """
+  mirrors: {docker.io: p.io, docker.io/library: p.io/o, '*': 'p.io/{registry}'}
+  ignoreimages: ['*:dev', acme/web]
+  """
+
+@Suite("Explanations")
+struct ExplanationTests {
+  @Test("Every rule that was asked is told, in order, with the one that decides")
+  func whole() throws {
+    #expect(
+      explanation(of: "nginx", under: try policy(yaml)) == """
+        nginx
+          is           docker.io/library/nginx:latest
+          does it lie under a target already?
+            no   p.io  (mirror docker.io at c:1:11)
+            no   p.io/o  (mirror docker.io/library at c:1:28)
+            no   p.io/{registry}  (mirror * at c:1:55)
+          is it ignored?
+            no   ignoreimages *:dev at c:2:16
+            no   ignoreimages acme/web at c:2:25
+          which source is the longest it lies under?
+            yes  mirror docker.io/library at c:1:28  <- decides
+            yes  mirror docker.io at c:1:11
+            yes  mirror * at c:1:55
+          decision     redirected, mirror docker.io/library at c:1:28
+          result       p.io/o/nginx:latest
+
+        """)
+  }
+
+  @Test("Nothing after the rule that decides is asked")
+  func early() throws {
+    let policy = try policy(yaml)
+    #expect(
+      explanation(of: "p.io/x", under: policy).hasSuffix(
+        """
+          does it lie under a target already?
+            yes  p.io  (mirror docker.io at c:1:11)  <- decides
+          decision     left alone: it lies under a target, mirror docker.io at c:1:11
+          result       p.io/x
+
+        """))
+    #expect(
+      explanation(of: "acme/api:dev", under: policy).hasSuffix(
+        """
+          is it ignored?
+            yes  ignoreimages *:dev at c:2:16  <- decides
+          decision     left alone: ignored, ignoreimages *:dev at c:2:16
+          result       acme/api:dev
+
+        """))
+  }
+
+  @Test("A name that no rule is asked about", arguments: ["auto", "", "Nginx:", "a_b.com/x", "x\u{1B}[2J"])
+  func noRule(_ name: String) throws {
+    let text = explanation(of: name, under: try policy(yaml))
+    #expect(!text.contains("yes") && !text.contains("no   ") && text.contains("  decision     left alone: "))
+    #expect(text.utf8.allSatisfy { $0 < 0x7F && ($0 >= 0x20 || $0 == 0x0A) })
+  }
+
+  @Test(
+    "The proof for a mirror is a sample under its source whose result lies under its target, and stays",
+    arguments: [
+      "{docker.io: p.io}", "{'*': '{registry}.p.io:5000/a'}", "{docker.io: docker.io/mirror}", "{a.io/b: P.io:443}",
+    ])
+  func proof(_ map: String) throws {
+    let policy = try policy("mirrors: " + map)
+    for mirror in policy.mirrors {
+      guard case .held(let sample, let result) = mirror.proof else {
+        Issue.record("\(mirror.proof)")
+        continue
+      }
+      #expect(policy.decide(sample) == .redirected(image: result, by: mirror))
+      #expect(policy.isSettled(result) && !policy.isSettled(sample))
+    }
+  }
+}

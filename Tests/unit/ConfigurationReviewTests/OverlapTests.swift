@@ -1,0 +1,33 @@
+// Whether two patterns have a text in common, against every text there is.
+
+import SwapPolicy
+import Testing
+
+@testable import ConfigurationReview
+
+/// Every text of at most so many letters.
+private func texts(of letters: [Character], longest: Int) -> [String] {
+  var all = [""]
+  var last = all
+  for _ in 0..<longest {
+    last = last.flatMap { text in letters.map { text + String($0) } }
+    all += last
+  }
+  return all
+}
+
+@Suite("Patterns that overlap")
+struct OverlapTests {
+  @Test("Two patterns overlap exactly where some text matches both")
+  func exhaustive() {
+    let patterns = texts(of: ["a", "b", "*"], longest: 3)
+    let samples = texts(of: ["a", "b"], longest: 6)
+    for one in patterns {
+      let matching = samples.filter { isMatch($0, glob: one) }
+      for other in patterns {
+        let expected = matching.contains { isMatch($0, glob: other) }
+        #expect(overlap(one, other) == expected, "\(one) and \(other)")
+      }
+    }
+  }
+}
