@@ -29,8 +29,8 @@ let package = Package(
     .executableTarget(
       name: "pisw",
       dependencies: [
-        "Admission", "ConfigurationReview", "ConfigurationSources", "ImageReference", "JSON", "POSIX", "SwapPolicy",
-        "Version",
+        "Admission", "ConfigurationReview", "ConfigurationSources", "ImageReference", "JSON", "Manifests", "POSIX",
+        "SwapPolicy", "Version", "YAML",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -51,6 +51,7 @@ let package = Package(
     .target(
       name: "ConfigurationSources", dependencies: ["SwapPolicy", "YAML", "JSON", "POSIX"], swiftSettings: strict),
     .target(name: "Endpoints", dependencies: ["HTTP1", "JSON"], swiftSettings: strict),
+    .target(name: "Manifests", dependencies: ["Admission", "SwapPolicy", "YAML", "JSON"], swiftSettings: strict),
     .target(name: "HTTP1", swiftSettings: strict),
     .target(name: "Admission", dependencies: ["SwapPolicy", "JSON"], swiftSettings: strict),
     .target(name: "SwapPolicy", dependencies: ["ImageReference", "YAML", "JSON"], swiftSettings: strict),

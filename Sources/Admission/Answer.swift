@@ -7,6 +7,11 @@ import SwapPolicy
 public struct Answer: Sendable {
   /// The AdmissionReview with its response, as one line of JSON with a newline at its end.
   public internal(set) var body: [UInt8] = []
+  /// The patch within it (RFC 6902), an array of operations; empty when nothing changes. Of its operations, those that
+  /// replace something replace an image.
+  public internal(set) var patch: [UInt8] = []
+  /// The warnings within it.
+  public internal(set) var warnings: [String] = []
   /// Why the review needed no look at images; `nil` when it did.
   public internal(set) var notReviewed: NotReviewed?
   /// A wrong type or a duplicate inside the pod, which is then allowed as it is.
@@ -66,10 +71,9 @@ struct Warnings {
 /// Writes the AdmissionReview that answers a review, piece by piece: joined strings would cost 20 us at the start.
 ///
 /// - Parameter uid: the request's uid as the text has it, between the quotes.
-func writeAnswer(version: Review.Version, uid: ArraySlice<UInt8>, patch: Patch, warnings: Warnings) -> [UInt8] {
-  let patchJSON = patch.isEmpty ? [] : patch.json
+func writeAnswer(version: Review.Version, uid: ArraySlice<UInt8>, patch: [UInt8], warnings: [String]) -> [UInt8] {
   var out: [UInt8] = []
-  out.reserveCapacity(400 + patchJSON.count / 3 * 4)
+  out.reserveCapacity(400 + patch.count / 3 * 4)
   out.append("{\"apiVersion\":\"")
   out.append(version.rawValue)
   out.append("\",\"kind\":\"AdmissionReview\",\"response\":{\"uid\":\"")
@@ -77,11 +81,11 @@ func writeAnswer(version: Review.Version, uid: ArraySlice<UInt8>, patch: Patch, 
   out.append("\",\"allowed\":true")
   if !patch.isEmpty {
     out.append(",\"patchType\":\"JSONPatch\",\"patch\":\"")
-    out.appendBase64(patchJSON)
+    out.appendBase64(patch)
     out.append("\",\"auditAnnotations\":{\"k8s-proxy-image-swapper\":\"mutated\"}")
   }
-  if version == .v1, !warnings.texts.isEmpty {
-    for (i, text) in warnings.texts.enumerated() {
+  if version == .v1, !warnings.isEmpty {
+    for (i, text) in warnings.enumerated() {
       out.append(i == 0 ? ",\"warnings\":[" : ",")
       out.appendJSONString(text)
     }

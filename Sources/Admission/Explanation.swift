@@ -23,7 +23,7 @@ extension NotReviewed {
 
 extension ImageOutcome {
   /// `containers[0] (web)`; the name only if it is one that Kubernetes accepts.
-  fileprivate var place: String {
+  public var place: String {
     let place = list.rawValue + "[" + String(index) + "]"
     guard let name, let first = name.utf8.first, let last = name.utf8.last, name.utf8.count <= 63,
       first != UInt8(ascii: "-"), last != UInt8(ascii: "-"),
@@ -34,7 +34,7 @@ extension ImageOutcome {
 }
 
 extension ImageOutcome.Verdict {
-  /// The decision, the rule behind it, and the image's new name.
+  /// The decision, the rule behind it with its place in the configuration, and the image's new name.
   public var words: (decision: String, rule: String?, result: String?) {
     switch self {
     case .outOfScope(let reason):

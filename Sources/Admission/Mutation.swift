@@ -25,8 +25,11 @@ public func answer(
   } catch {
     mutation.leaveAlone(error)
   }
+  mutation.answer.patch = mutation.patch.json
+  mutation.answer.warnings = mutation.warnings.texts
   mutation.answer.body = writeAnswer(
-    version: review.version, uid: text[review.uid.range], patch: mutation.patch, warnings: mutation.warnings)
+    version: review.version, uid: text[review.uid.range], patch: mutation.answer.patch,
+    warnings: mutation.answer.warnings)
   return mutation.answer
 }
 

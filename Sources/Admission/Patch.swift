@@ -40,8 +40,8 @@ struct Patch {
     bytes.append("\",\"path\":\"")
   }
 
-  /// The whole patch, an array of its operations.
-  var json: [UInt8] { bytes + [UInt8(ascii: "]")] }
+  /// The whole patch, an array of its operations; empty without any.
+  var json: [UInt8] { bytes.isEmpty ? [] : bytes + [UInt8(ascii: "]")] }
 }
 
 extension [UInt8] {

@@ -14,16 +14,29 @@ extension [UInt8] {
       append(UInt8(ascii: "\""))
       return
     }
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-        append(UInt8(ascii: "\\"))
-        append(byte)
-      case 0..<0x20: append(unicodeEscape(UInt16(byte)))
-      default: append(byte)
-      }
+    for byte in text.utf8 { appendEscaped(byte) }
+    append(UInt8(ascii: "\""))
+  }
+
+  /// The same for a text that is a part of other bytes, in UTF-8.
+  public mutating func appendJSONString(_ text: ArraySlice<UInt8>) {
+    append(UInt8(ascii: "\""))
+    if text.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
+      for byte in text { appendEscaped(byte) }
+    } else {
+      append(contentsOf: text)
     }
     append(UInt8(ascii: "\""))
+  }
+
+  private mutating func appendEscaped(_ byte: UInt8) {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+      append(UInt8(ascii: "\\"))
+      append(byte)
+    case 0..<0x20: append(unicodeEscape(UInt16(byte)))
+    default: append(byte)
+    }
   }
 }
 

@@ -32,4 +32,6 @@ public struct YAMLEvent: Equatable, Sendable {
 public struct YAMLError: Error, Equatable, Sendable {
   public let problem: String
   public let mark: YAMLMark
+  /// The same place in bytes from the beginning of the text.
+  public let offset: Int
 }

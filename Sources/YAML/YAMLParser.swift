@@ -5,14 +5,16 @@ import CYAML
 /// A parser that gives the events of a YAML text, one at a time.
 @safe
 public struct YAMLParser: ~Copyable {
-  private let parser: UnsafeMutablePointer<yaml_parser_t>
-  private let input: UnsafeMutableBufferPointer<UInt8>
+  let parser: UnsafeMutablePointer<yaml_parser_t>
+  let input: UnsafeMutableBufferPointer<UInt8>
   private var depth = 0
+  /// Where the text's lines are, once a tree needs that.
+  var places: Places?
 
   /// How many levels a text may nest. libyaml's time for a token grows with the depth.
-  private static let maximumDepth = 200
+  static let maximumDepth = 200
 
-  public init(_ text: [UInt8]) {
+  public init(_ text: some Collection<UInt8>) {
     // libyaml keeps a pointer to the input, and the parser must not move: both live on the heap until deinit.
     unsafe input = .allocate(capacity: text.count)
     _ = unsafe input.initialize(from: text)
@@ -42,16 +44,14 @@ public struct YAMLParser: ~Copyable {
     case .mappingEnd, .sequenceEnd: depth -= 1
     default: break
     }
-    if depth > YAMLParser.maximumDepth {
-      throw YAMLError(problem: "more than \(YAMLParser.maximumDepth) levels", mark: copied.start)
-    }
+    if depth > YAMLParser.maximumDepth { throw unsafe tooDeep(event.start_mark) }
     return copied
   }
 
-  private func error() -> YAMLError {
+  mutating func error() -> YAMLError {
     let problem = unsafe parser.pointee.problem.map { unsafe String(cString: $0) } ?? "out of memory"
     guard unsafe parser.pointee.error == YAML_READER_ERROR else {
-      return YAMLError(problem: problem, mark: unsafe YAMLMark(parser.pointee.problem_mark))
+      return fault(problem, unsafe parser.pointee.problem_mark)
     }
     // The reader, which is ahead of the parser's marks, tells an offset in bytes.
     var mark = YAMLMark(line: 1, column: 1)
@@ -64,12 +64,27 @@ public struct YAMLParser: ~Copyable {
         mark = YAMLMark(line: mark.line, column: mark.column + 1)
       }
     }
-    return YAMLError(problem: problem, mark: mark)
+    return YAMLError(problem: problem, mark: mark, offset: offset)
+  }
+
+  mutating func tooDeep(_ mark: yaml_mark_t) -> YAMLError {
+    fault("more than \(YAMLParser.maximumDepth) levels", mark)
+  }
+
+  mutating func fault(_ problem: String, _ mark: yaml_mark_t) -> YAMLError {
+    YAMLError(problem: problem, mark: YAMLMark(mark), offset: offset(of: mark))
+  }
+
+  /// Where a mark is, in bytes from the beginning of the text.
+  @inline(__always)
+  mutating func offset(of mark: yaml_mark_t) -> Int {
+    if places == nil { places = unsafe Places(input) }
+    return unsafe places!.offset(mark, in: input)
   }
 }
 
 extension YAMLMark {
-  fileprivate init(_ mark: yaml_mark_t) {
+  init(_ mark: yaml_mark_t) {
     self.init(line: Int(mark.line) + 1, column: Int(mark.column) + 1)
   }
 }

@@ -1,0 +1,63 @@
+// A part of a document as the JSON that kubectl sends for it: aliases and merge keys expanded, within bounds.
+
+import JSON
+import YAML
+
+/// No object that the API server can store is larger as JSON, nor nests deeper than its reader allows.
+let largestObject = 8 << 20
+private let deepest = 400
+
+extension YAMLTree {
+  /// Appends a node as JSON.
+  ///
+  /// - Throws: `ManifestProblem` when aliases make it too large or too deep.
+  func appendJSON(_ node: Int, to out: inout [UInt8], depth: Int = 0) throws(ManifestProblem) {
+    guard out.count <= largestObject, depth < deepest else {
+      throw ManifestProblem("larger than 8 MiB or deeper than \(deepest) levels, aliases expanded", at: Int(nodes[node].start))
+    }
+    switch nodes[node].kind {
+    case .scalar: appendJSON(scalar: node, to: &out)
+    case .alias: try appendJSON(resolved(node), to: &out, depth: depth + 1)
+    case .sequence:
+      out.append(UInt8(ascii: "["))
+      var element = node + 1
+      while element < after(node) {
+        if element > node + 1 { out.append(UInt8(ascii: ",")) }
+        try appendJSON(element, to: &out, depth: depth + 1)
+        element = after(element)
+      }
+      out.append(UInt8(ascii: "]"))
+    case .mapping:
+      out.append(UInt8(ascii: "{"))
+      var isFirst = true
+      try appendMembers(of: node, to: &out, depth: depth, isFirst: &isFirst) { _ in true }
+      out.append(UInt8(ascii: "}"))
+    }
+  }
+
+  /// Appends a mapping's members without braces.
+  ///
+  /// - Parameters:
+  ///   - isFirst: whether nothing stands before them yet.
+  ///   - wants: whether to append the member of a key.
+  func appendMembers(
+    of mapping: Int, to out: inout [UInt8], depth: Int = 0, isFirst: inout Bool, where wants: (Int) -> Bool
+  ) throws(ManifestProblem) {
+    try forEachMember(of: mapping) { key, value throws(ManifestProblem) in
+      guard wants(key) else { return }
+      if !isFirst { out.append(UInt8(ascii: ",")) }
+      isFirst = false
+      try appendKey(key, to: &out)
+      out.append(UInt8(ascii: ":"))
+      try appendJSON(value, to: &out, depth: depth + 1)
+    }
+  }
+
+  private func appendKey(_ key: Int, to out: inout [UInt8]) throws(ManifestProblem) {
+    let scalar = resolved(key)
+    guard nodes[scalar].kind == .scalar else {
+      throw ManifestProblem("a key that is no text", at: Int(nodes[key].start))
+    }
+    appendJSON(key: scalar, to: &out)
+  }
+}

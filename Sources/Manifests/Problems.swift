@@ -1,0 +1,63 @@
+// Places in a manifest for people, and what is wrong with a pod told as a place in the manifest.
+
+import JSON
+import SwapPolicy
+import YAML
+
+extension Manifest {
+  /// The line and column at an offset; a column is a Unicode code point.
+  public func place(_ offset: Int) -> Place {
+    var counter = LineCounter(self)
+    return counter.place(offset)
+  }
+}
+
+/// Counts lines, for places that are asked for in the order of the text.
+public struct LineCounter {
+  private let manifest: Manifest
+  private var line = 1
+  private var lineStart = 0
+  private var offset = 0
+
+  public init(_ manifest: Manifest) { self.manifest = manifest }
+
+  /// The line and column at an offset; a column is a Unicode code point.
+  public mutating func place(_ offset: Int) -> Place {
+    if offset < lineStart { (line, lineStart, self.offset) = (1, 0, 0) }
+    let end = min(offset, manifest.text.count)
+    while self.offset < end {
+      self.offset += 1
+      if manifest.text[self.offset - 1] == 0x0A {
+        line += 1
+        lineStart = self.offset
+      }
+    }
+    let column = 1 + manifest.text[lineStart..<max(lineStart, end)].count { $0 & 0xC0 != 0x80 }
+    return .file(manifest.name, line: line, column: column)
+  }
+}
+
+extension YAMLTree {
+  /// A fault in a pod's review as a problem where the manifest has the same value.
+  func problem(_ fault: JSONError, in review: [UInt8], _ pod: ManifestPod) -> ManifestProblem {
+    let pointer = jsonPointer(to: fault.offset, in: review)
+    var node = pod.node
+    var unused: Trail = []
+    for step in pointer.utf8.split(separator: UInt8(ascii: "/")).dropFirst(2) {
+      guard let next = child(String(Substring(step)), of: node, &unused) else { break }
+      node = next
+    }
+    let place = pod.object.pointer + pod.pointer + String(Substring(pointer.utf8.dropFirst(reviewObject.utf8.count)))
+    return ManifestProblem(fault.problem + ", at " + (place.isEmpty ? "the root" : place), at: Int(nodes[node].start))
+  }
+
+  private func child(_ step: String, of node: Int, _ unused: inout Trail) -> Int? {
+    if nodes[node].kind == .mapping { return member(step, of: node, &unused) }
+    guard nodes[node].kind == .sequence, let index = Int(step) else { return nil }
+    var element = node + 1
+    for _ in 0..<index where element < after(node) { element = after(element) }
+    return element < after(node) ? resolved(element) : nil
+  }
+}
+
+private let reviewObject = "/request/object"

@@ -1,0 +1,155 @@
+// Whole documents from libyaml's parser: its events go straight into a tree, without a Swift string for each scalar.
+
+import CYAML
+import Glibc
+
+extension YAMLParser {
+  /// Reads the next document into an empty tree; `false` when there is none.
+  ///
+  /// The parser must be at the beginning, or have read nothing but whole documents.
+  ///
+  /// - Parameter offset: where the parser's text begins in the tree's.
+  /// - Throws: `YAMLError` where the text is no YAML; nothing more can be read then.
+  public mutating func readDocument(into tree: inout YAMLTree, at offset: Int) throws(YAMLError) -> Bool {
+    var anchors: [String: Int] = [:]
+    while true {
+      var event = unsafe yaml_event_t()
+      guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw error() }
+      defer { unsafe yaml_event_delete(&event) }
+      switch unsafe event.type {
+      case YAML_STREAM_END_EVENT, YAML_NO_EVENT: return false
+      case YAML_DOCUMENT_END_EVENT: return true
+      case YAML_STREAM_START_EVENT, YAML_DOCUMENT_START_EVENT: break
+      default: unsafe try add(event, to: &tree, at: offset, &anchors)
+      }
+    }
+  }
+
+  private mutating func add(
+    _ event: yaml_event_t, to tree: inout YAMLTree, at offset: Int, _ anchors: inout [String: Int]
+  ) throws(YAMLError) {
+    let start = unsafe self.offset(of: event.start_mark) + offset
+    let end = unsafe self.offset(of: event.end_mark) + offset
+    switch unsafe event.type {
+    case YAML_SCALAR_EVENT:
+      unsafe note(event.data.scalar.anchor, tree, &anchors)
+      unsafe addScalar(event, to: &tree, start, end)
+    case YAML_SEQUENCE_START_EVENT:
+      unsafe note(event.data.sequence_start.anchor, tree, &anchors)
+      tree.open(.sequence, tag: unsafe YAMLNode.Tag(event.data.sequence_start.tag), from: start)
+    case YAML_MAPPING_START_EVENT:
+      unsafe note(event.data.mapping_start.anchor, tree, &anchors)
+      tree.open(.mapping, tag: unsafe YAMLNode.Tag(event.data.mapping_start.tag), from: start)
+    case YAML_ALIAS_EVENT:
+      let name = unsafe String(cString: event.data.alias.anchor)
+      guard let target = anchors[name] else {
+        throw unsafe fault("an alias without its anchor", event.start_mark)
+      }
+      tree.addAlias(of: target, from: start, to: end)
+    default: tree.close(at: end)
+    }
+    if tree.depth > YAMLParser.maximumDepth { throw unsafe tooDeep(event.start_mark) }
+  }
+
+  /// Keeps which node an anchor names: the one that comes next.
+  @inline(__always)
+  private func note(_ anchor: UnsafePointer<UInt8>?, _ tree: YAMLTree, _ anchors: inout [String: Int]) {
+    guard let anchor = unsafe anchor else { return }
+    let name = unsafe String(cString: anchor)
+    anchors[name] = tree.nodes.count
+  }
+
+  /// A value that stands in the text as it is stays there.
+  @inline(__always)
+  private func addScalar(_ event: yaml_event_t, to tree: inout YAMLTree, _ start: Int, _ end: Int) {
+    let scalar = unsafe event.data.scalar
+    let style = unsafe YAMLNode.Style(scalar.style)
+    let tag = unsafe YAMLNode.Tag(scalar.tag)
+    let value = unsafe UnsafeBufferPointer(start: scalar.value, count: scalar.length)
+    let quotes = style == .plain ? 0 : 1
+    if style != .literal, style != .folded, value.count == end - start - 2 * quotes {
+      let place = start + quotes..<end - quotes
+      let isSame = unsafe tree.text.withUnsafeBufferPointer { text in
+        unsafe memcmp(text.baseAddress! + place.lowerBound, value.baseAddress!, value.count) == 0
+      }
+      if isSame { return tree.add(.scalar, style, tag, start, end, place.lowerBound, place.count, isCopied: false) }
+    }
+    unsafe tree.addScalar(style, tag: tag, from: start, to: end, copying: value)
+  }
+}
+
+extension YAMLNode.Style {
+  fileprivate init(_ style: yaml_scalar_style_t) {
+    switch style {
+    case YAML_SINGLE_QUOTED_SCALAR_STYLE: self = .singleQuoted
+    case YAML_DOUBLE_QUOTED_SCALAR_STYLE: self = .doubleQuoted
+    case YAML_LITERAL_SCALAR_STYLE: self = .literal
+    case YAML_FOLDED_SCALAR_STYLE: self = .folded
+    default: self = .plain
+    }
+  }
+}
+
+extension YAMLNode.Tag {
+  fileprivate init(_ tag: UnsafeMutablePointer<UInt8>?) {
+    guard let tag = unsafe tag else {
+      self = .none
+      return
+    }
+    switch unsafe String(cString: tag) {
+    case "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:null":
+      self = .resolved
+    default: self = .string
+    }
+  }
+}
+
+/// Where libyaml's marks are in the text: they count lines and code points. Its offsets do not serve: they are wrong
+/// after CR LF within a scalar.
+struct Places {
+  private var lines: [UInt32] = [0]
+  private var isASCII = true
+  /// The place asked for last, where counting goes on: one line may hold a whole text.
+  private var last = (line: 0, column: 0, offset: 0)
+
+  init(_ text: UnsafeMutableBufferPointer<UInt8>) {
+    lines.reserveCapacity(text.count / 24)
+    var i = 0
+    while i < text.count {
+      let byte = unsafe text[i]
+      i += 1
+      if byte >= 0x20 && byte < 0x80 { continue }
+      if byte >= 0x80 { isASCII = false }
+      if unsafe isBreak(byte, text, i) { lines.append(UInt32(i + breakRest(byte))) }
+    }
+  }
+
+  /// Whether a line ends with the character whose first byte stands before `i`. YAML 1.1 section 5.4: CR LF, CR, LF,
+  /// NEL, LS, PS.
+  @inline(__always)
+  private func isBreak(_ byte: UInt8, _ text: UnsafeMutableBufferPointer<UInt8>, _ i: Int) -> Bool {
+    switch byte {
+    case 0x0A: true
+    case 0x0D: unsafe i == text.count || text[i] != 0x0A
+    case 0xC2: unsafe i < text.count && text[i] == 0x85
+    case 0xE2: unsafe i + 1 < text.count && text[i] == 0x80 && (text[i + 1] == 0xA8 || text[i + 1] == 0xA9)
+    default: false
+    }
+  }
+
+  private func breakRest(_ byte: UInt8) -> Int { byte == 0xC2 ? 1 : byte == 0xE2 ? 2 : 0 }
+
+  /// The offset of a place, in bytes.
+  mutating func offset(_ mark: yaml_mark_t, in text: UnsafeMutableBufferPointer<UInt8>) -> Int {
+    let line = min(Int(mark.line), lines.count - 1)
+    let column = Int(mark.column)
+    if isASCII { return Int(lines[line]) + column }
+    if line != last.line || column < last.column { last = (line, 0, Int(lines[line])) }
+    while last.column < column, last.offset < text.count {
+      last.offset += 1
+      while last.offset < text.count, unsafe text[last.offset] & 0xC0 == 0x80 { last.offset += 1 }
+      last.column += 1
+    }
+    return last.offset
+  }
+}
