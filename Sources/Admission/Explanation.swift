@@ -34,7 +34,7 @@ extension ImageOutcome {
 }
 
 extension ImageOutcome.Verdict {
-  /// The decision, the rule behind it with its place in the configuration, and the image's new name.
+  /// The decision, the rule behind it, and the image's new name.
   public var words: (decision: String, rule: String?, result: String?) {
     switch self {
     case .outOfScope(let reason):

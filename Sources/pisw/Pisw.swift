@@ -51,5 +51,5 @@ struct Pisw: ParsableCommand {
         (or zsh, or fish)
       """,
     version: version,
-    subcommands: [Image.self, Explain.self, Config.self])
+    subcommands: [Image.self, Explain.self, Config.self, Review.self, KRM.self])
 }
