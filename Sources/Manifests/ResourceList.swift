@@ -45,13 +45,13 @@ public struct ResourceList: Sendable {
     var unused: Trail = []
     guard let config = tree.member("functionConfig", of: 0, &unused) else { return nil }
     if let spec = tree.member("spec", of: config, &unused), tree.nodes[spec].kind == .mapping {
-      return FunctionConfiguration(name: manifest.name, source: spec, in: tree)
+      return FunctionConfiguration(source: spec, of: config, in: tree)
     }
     guard let data = tree.member("data", of: config, &unused), tree.nodes[data].kind == .mapping else { return nil }
     if let text = tree.member("config.yaml", of: data, &unused), tree.nodes[text].kind == .scalar {
-      return FunctionConfiguration(name: manifest.name + " (functionConfig.data.config.yaml)", value: tree.value(text))
+      return FunctionConfiguration(name: "functionConfig (data.config.yaml)", value: tree.value(text))
     }
-    return FunctionConfiguration(name: manifest.name, source: data, in: tree, asValueOf: "mirrors")
+    return FunctionConfiguration(source: data, of: config, in: tree, asValueOf: "mirrors")
   }
 
   /// The output: the input with a preview's edits and results for what changes or should be looked at.
@@ -97,7 +97,7 @@ public struct FunctionConfiguration: Sendable {
   /// The name for messages.
   public let name: String
   public let text: [UInt8]
-  /// Where the text begins in the ResourceList.
+  /// Where the text begins in the functionConfig, which was a file of its own.
   public let origin: TextOrigin
 
   fileprivate init(name: String, value: ArraySlice<UInt8>) {
@@ -107,13 +107,13 @@ public struct FunctionConfiguration: Sendable {
   }
 
   /// - Parameter key: a key to put before the node, whose value it becomes.
-  fileprivate init(name: String, source node: Int, in tree: YAMLTree, asValueOf key: String? = nil) {
-    self.name = name
+  fileprivate init(source node: Int, of config: Int, in tree: YAMLTree, asValueOf key: String? = nil) {
+    name = "functionConfig"
     let (start, end) = (Int(tree.nodes[node].start), Int(tree.nodes[node].end))
     let blanks = [UInt8](repeating: 0x20, count: tree.column(of: node))
     text = (key.map { Array(($0 + ":\n").utf8) } ?? []) + blanks + tree.text[start..<end]
-    let lines = tree.text[..<start].count { $0 == UInt8(ascii: "\n") }
-    origin = TextOrigin(lines: key == nil ? lines : lines - 1)
+    let lines = tree.text[Int(tree.nodes[config].start)..<start].count { $0 == UInt8(ascii: "\n") }
+    origin = TextOrigin(lines: key == nil ? lines : lines - 1, columns: -tree.column(of: config))
   }
 }
 
