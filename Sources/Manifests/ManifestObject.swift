@@ -10,12 +10,17 @@ public struct ManifestObject: Sendable {
   public let namespace: String?
   /// The name, or what stands for it while there is none (`generateName`).
   public let name: String
+  /// The document's place in the manifest, in bytes from its beginning.
+  public let document: Int
   /// Its mapping in the document.
   let node: Int
   /// The way there, for an item of a list behind an alias.
   let trail: Trail
   /// Its place in the document (RFC 6901); empty for the document itself.
   public let pointer: String
+
+  /// Whether two objects of a manifest are one.
+  public func isSame(as other: ManifestObject) -> Bool { document == other.document && pointer == other.pointer }
 
   /// The group of the API version: empty for the core group.
   var group: Substring {
@@ -59,8 +64,8 @@ extension YAMLTree {
     objects.append(
       ManifestObject(
         apiVersion: apiVersion, kind: kind, namespace: metadata.flatMap { string("namespace", of: $0) },
-        name: metadata.flatMap { string("name", of: $0) ?? string("generateName", of: $0) } ?? "", node: node,
-        trail: trail, pointer: pointer))
+        name: metadata.flatMap { string("name", of: $0) ?? string("generateName", of: $0) } ?? "",
+        document: Int(nodes[0].start), node: node, trail: trail, pointer: pointer))
   }
 
   /// The value of a member that is a text, and not empty.

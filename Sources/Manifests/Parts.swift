@@ -42,7 +42,7 @@ extension Manifest {
   }
 
   /// The offset after a line, its break included.
-  private func endOfLine(_ line: Int) -> Int {
+  func endOfLine(_ line: Int) -> Int {
     var i = line
     while i < text.count, text[i] != 0x0A { i += 1 }
     return min(i + 1, text.count)

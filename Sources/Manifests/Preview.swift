@@ -54,11 +54,20 @@ public struct ImageFinding: Sendable {
     }
   }
 
-  /// Whether the webhook redirects the image.
-  public var isRedirected: Bool {
-    if case .skippedNamespace? = exception { return false }
-    if case .decided(.redirected) = outcome.verdict { return true }
-    return false
+  /// Whether the webhook redirects the image, whatever the text can say.
+  public var isRedirected: Bool { target != nil }
+
+  /// What the webhook makes of the image; `nil` where it stays.
+  public var target: String? {
+    if case .skippedNamespace? = exception { return nil }
+    if case .decided(.redirected(let image, _)) = outcome.verdict { return image }
+    return nil
+  }
+
+  /// The name under a mirror's target that the image will be pulled by, or is already; `nil` without one.
+  public var proxiedName: String? {
+    if case .decided(.alreadyRedirected) = outcome.verdict { return outcome.image }
+    return target
   }
 }
 
@@ -139,7 +148,7 @@ extension Preview {
       }
       result.findings.append(
         ImageFinding(
-          pod: pod, namespace: namespace, pointer: pod.object.pointer + pod.pointer + pointer, outcome: outcome,
+          pod: pod, namespace: namespace, pointer: pod.pointer + pointer, outcome: outcome,
           offset: Int(tree.nodes[image?.node ?? pod.node].start), exception: skipped.map { .skippedNamespace($0) }))
     }
     precondition(patch.isDone, "the patch replaces only images that were reported")

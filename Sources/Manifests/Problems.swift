@@ -1,41 +1,7 @@
-// Places in a manifest for people, and what is wrong with a pod told as a place in the manifest.
+// What is wrong with a pod, told as a place in the manifest.
 
 import JSON
-import SwapPolicy
 import YAML
-
-extension Manifest {
-  /// The line and column at an offset; a column is a Unicode code point.
-  public func place(_ offset: Int) -> Place {
-    var counter = LineCounter(self)
-    return counter.place(offset)
-  }
-}
-
-/// Counts lines, for places that are asked for in the order of the text.
-public struct LineCounter {
-  private let manifest: Manifest
-  private var line = 1
-  private var lineStart = 0
-  private var offset = 0
-
-  public init(_ manifest: Manifest) { self.manifest = manifest }
-
-  /// The line and column at an offset; a column is a Unicode code point.
-  public mutating func place(_ offset: Int) -> Place {
-    if offset < lineStart { (line, lineStart, self.offset) = (1, 0, 0) }
-    let end = min(offset, manifest.text.count)
-    while self.offset < end {
-      self.offset += 1
-      if manifest.text[self.offset - 1] == 0x0A {
-        line += 1
-        lineStart = self.offset
-      }
-    }
-    let column = 1 + manifest.text[lineStart..<max(lineStart, end)].count { $0 & 0xC0 != 0x80 }
-    return .file(manifest.name, line: line, column: column)
-  }
-}
 
 extension YAMLTree {
   /// A fault in a pod's review as a problem where the manifest has the same value.

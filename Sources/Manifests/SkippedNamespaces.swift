@@ -17,6 +17,7 @@ public struct SkippedNamespaces: Sendable {
   public mutating func add(_ manifest: Manifest) {
     // Nearly every manifest is done with here.
     guard contains(Array("k8s-proxy-image-swapper".utf8), manifest.text) else { return }
+    var lines = Lines(manifest)
     var found: [(String, String)] = []
     manifest.forEachDocument { tree in
       for object in tree.objects where object.kind == "Namespace" && object.group.isEmpty {
@@ -25,7 +26,7 @@ public struct SkippedNamespaces: Sendable {
           let labels = tree.member("labels", of: metadata, &unused),
           let label = tree.member(skipKey, of: labels, &unused), tree.text(label) == "true"
         else { continue }
-        found.append((object.name, manifest.place(Int(tree.nodes[label].start)).description))
+        found.append((object.name, lines.place(Int(tree.nodes[label].start)).description))
       }
     } report: { _ in }
     for (name, place) in found { places[name] = place }

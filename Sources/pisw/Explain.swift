@@ -65,7 +65,7 @@ struct Explain: ParsableCommand {
     }
     if preview.findings.isEmpty { throw end(.badInput, [manifest.name + ": no pod, and so no image"]) }
     var out = ""
-    var lines = LineCounter(manifest)
+    var lines = Lines(manifest)
     for finding in preview.findings {
       let object = finding.pod.object
       out += lines.place(finding.offset).description + ": \(asciiEscaped(object.kind)) \(asciiEscaped(object.name)), "

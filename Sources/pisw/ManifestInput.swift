@@ -2,9 +2,6 @@
 
 import Manifests
 
-/// What a cluster has in all, and more, is smaller.
-private let largestManifest = 1 << 30
-
 /// Reads a file with manifests, or standard input for `-`.
 ///
 /// - Throws: the exit status, once the reason is told.
@@ -15,5 +12,11 @@ func readManifest(_ path: String) throws -> Manifest {
 
 extension Manifest {
   /// `FILE:LINE:COLUMN: what is wrong`.
-  func message(_ problem: ManifestProblem) -> String { place(problem.offset).description + ": " + problem.problem }
+  func message(_ problem: ManifestProblem) -> String { message(problem.problem, at: problem.offset) }
+
+  /// The same for a problem at an offset in bytes.
+  func message(_ problem: String, at offset: Int) -> String {
+    var lines = Lines(self)
+    return lines.place(offset).description + ": " + problem
+  }
 }

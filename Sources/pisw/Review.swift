@@ -50,7 +50,7 @@ struct Review: ParsableCommand {
         do throws(NoUpdate) {
           call = try update(pod, before)
         } catch {
-          throw end(.badInput, [manifest.place(tree.offset(of: pod)).description + ": " + error.problem])
+          throw end(.badInput, [manifest.message(error.problem, at: tree.offset(of: pod))])
         }
       }
       do throws(ManifestProblem) {

@@ -1,0 +1,128 @@
+// Edits of a text as a unified diff. Where the changes are is known, so nothing has to be compared.
+
+/// A line of a unified diff.
+public struct DiffLine: Equatable, Sendable {
+  public enum Kind: Sendable { case header, hunk, context, removed, added }
+  public let kind: Kind
+  /// The whole line, its mark and its line break included.
+  public let text: [UInt8]
+}
+
+/// A run of lines, and the edits within them.
+private struct Change {
+  /// From the beginning of its first line to the end of its last.
+  var range: Range<Int>
+  var firstLine: Int
+  var lineCount: Int
+  var edits: [Edit]
+}
+
+private let contextLines = 3
+
+extension Manifest {
+  /// The unified diff of edits, as `patch -p1` and `git apply` take it; empty without edits.
+  ///
+  /// - Parameter edits: in the order of the text, apart from each other.
+  public func diff(_ edits: [Edit]) -> [DiffLine] {
+    guard !edits.isEmpty else { return [] }
+    var lines = [
+      DiffLine(kind: .header, text: Array("--- a/\(name)\n".utf8)),
+      DiffLine(kind: .header, text: Array("+++ b/\(name)\n".utf8)),
+    ]
+    let changes = changes(edits)
+    var first = 0
+    var shift = 0
+    while first < changes.count {
+      // Changes whose context would touch are one hunk.
+      var last = first
+      while last + 1 < changes.count,
+        changes[last + 1].firstLine - (changes[last].firstLine + changes[last].lineCount) <= 2 * contextLines
+      { last += 1 }
+      addHunk(changes[first...last], &shift, to: &lines)
+      first = last + 1
+    }
+    return lines
+  }
+
+  /// The text with edits made.
+  public func applying(_ edits: [Edit]) -> [UInt8] { edited(0..<text.count, edits[...]) }
+
+  private func edited(_ range: Range<Int>, _ edits: ArraySlice<Edit>) -> [UInt8] {
+    var out: [UInt8] = []
+    out.reserveCapacity(range.count + edits.reduce(0) { $0 + $1.replacement.utf8.count })
+    var end = range.lowerBound
+    for edit in edits {
+      out += text[end..<edit.range.lowerBound]
+      out += edit.replacement.utf8
+      end = edit.range.upperBound
+    }
+    out += text[end..<range.upperBound]
+    return out
+  }
+
+  private func changes(_ edits: [Edit]) -> [Change] {
+    var changes: [Change] = []
+    var line = 1
+    var offset = 0
+    for edit in edits {
+      line += text[offset..<edit.range.lowerBound].count { $0 == 0x0A }
+      offset = edit.range.lowerBound
+      if var change = changes.last, change.range.contains(edit.range.lowerBound) {
+        change.edits.append(edit)
+        changes[changes.count - 1] = change
+        continue
+      }
+      let start = startOfLine(edit.range.lowerBound)
+      let end = endOfLine(max(edit.range.lowerBound, edit.range.upperBound - 1))
+      let count = text[start..<end].count { $0 == 0x0A } + (text[end - 1] == 0x0A ? 0 : 1)
+      changes.append(Change(range: start..<end, firstLine: line, lineCount: count, edits: [edit]))
+    }
+    return changes
+  }
+
+  private func addHunk(_ changes: ArraySlice<Change>, _ shift: inout Int, to lines: inout [DiffLine]) {
+    var start = changes.first!.range.lowerBound
+    var end = changes.last!.range.upperBound
+    var firstLine = changes.first!.firstLine
+    for _ in 0..<contextLines where start > 0 {
+      start = startOfLine(start - 1)
+      firstLine -= 1
+    }
+    for _ in 0..<contextLines where end < text.count { end = endOfLine(end) }
+
+    var body: [DiffLine] = []
+    var place = start
+    for change in changes {
+      addLines(text[place..<change.range.lowerBound], .context, to: &body)
+      addLines(text[change.range], .removed, to: &body)
+      addLines(edited(change.range, change.edits[...])[...], .added, to: &body)
+      place = change.range.upperBound
+    }
+    addLines(text[place..<end], .context, to: &body)
+    let old = body.count { $0.kind == .context || $0.kind == .removed }
+    let new = body.count { $0.kind == .context || $0.kind == .added }
+    let head = "@@ -\(firstLine),\(old) +\(firstLine + shift),\(new) @@\n"
+    shift += new - old
+    lines.append(DiffLine(kind: .hunk, text: Array(head.utf8)))
+    lines += body
+  }
+
+  /// Adds the lines of a part of the text; one without a line break at the end of the file says so.
+  private func addLines(_ part: ArraySlice<UInt8>, _ kind: DiffLine.Kind, to lines: inout [DiffLine]) {
+    let mark: UInt8 = kind == .context ? 0x20 : UInt8(ascii: kind == .removed ? "-" : "+")
+    var start = part.startIndex
+    while start < part.endIndex {
+      let end = part[start...].firstIndex(of: 0x0A).map { $0 + 1 } ?? part.endIndex
+      var line = [mark] + part[start..<end]
+      if line.last != 0x0A { line += Array("\n\\ No newline at end of file\n".utf8) }
+      lines.append(DiffLine(kind: kind, text: line))
+      start = end
+    }
+  }
+
+  private func startOfLine(_ offset: Int) -> Int {
+    var i = offset
+    while i > 0, text[i - 1] != 0x0A { i -= 1 }
+    return i
+  }
+}

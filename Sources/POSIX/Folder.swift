@@ -1,0 +1,51 @@
+// Folders: the names in one, and what each is.
+
+import Glibc
+
+/// An entry of a folder.
+public struct FolderEntry: Sendable {
+  /// The name; `nil` if it is not UTF-8.
+  public let name: String?
+  public let kind: Kind
+
+  /// What it is, or what a symbolic link to a file leads to; links to folders may lead round in circles.
+  public enum Kind: Sendable { case file, folder, other }
+}
+
+/// The entries of a folder by name, without `.` and `..`.
+public func entries(ofFolder path: String) throws(SystemError) -> [FolderEntry] {
+  guard let folder = unsafe opendir(path) else { throw .last }
+  defer { unsafe closedir(folder) }
+  var entries: [FolderEntry] = []
+  while true {
+    errno = 0
+    guard let entry = unsafe readdir(folder) else {
+      if errno != 0 { throw .last }
+      return entries.sorted { ($0.name ?? "") < ($1.name ?? "") }
+    }
+    let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+      unsafe String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    if name == "." || name == ".." { continue }
+    entries.append(FolderEntry(name: name, kind: name.map { kind(path + "/" + $0) } ?? .other))
+  }
+}
+
+private func kind(_ path: String) -> FolderEntry.Kind {
+  var status = stat()
+  guard unsafe lstat(path, &status) == 0 else { return .other }
+  switch status.st_mode & S_IFMT {
+  case S_IFREG: return .file
+  case S_IFDIR: return .folder
+  case S_IFLNK: return kindOfTarget(path) == S_IFREG ? .file : .other
+  default: return .other
+  }
+}
+
+/// Whether a path leads to a folder.
+public func isFolder(_ path: String) -> Bool { kindOfTarget(path) == S_IFDIR }
+
+private func kindOfTarget(_ path: String) -> mode_t? {
+  var status = stat()
+  return unsafe stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+}

@@ -1,0 +1,149 @@
+// pisw preview: what the webhook will do to the images in manifests, before they are deployed.
+
+import ArgumentParser
+import Glibc
+import JSON
+import Manifests
+import POSIX
+
+struct PreviewCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "preview",
+    abstract: "Show what the webhook will do to the images in manifests, or write it into them.",
+    discussion: """
+      Reads YAML and JSON from files, from folders (*.yaml, *.yml and *.json at any depth; hidden files, hidden folders \
+      and links to folders are left out), and from standard input (-, or no path). For each pod, and each template of \
+      pods, it builds the review that the API server would send and asks the webhook's own code. Pods are known by the \
+      kinds of Kubernetes, and in any other kind by their structure: an object whose spec has containers.
+
+      Only the image names change in the text: comments, order, quotes, anchors and line breaks stay byte for byte. A \
+      name that anchors or merge keys share is edited where it is written, if every use agrees. Namespaces labelled \
+      k8s-proxy-image-swapper/skip=true in the input are left alone, as the chart's webhook leaves them.
+
+      OUTPUTS
+        diff     a unified diff, for people, patch -p1 and git apply (the default)
+        table    file, line, object, container, image, what becomes of it and why
+        yaml     the whole text with images swapped: a Helm post-renderer, or a pipe after kustomize
+        json     every finding and problem (schema: examples/preview.schema.json)
+        patch    a JSON patch (RFC 6902) for each object
+        images   the names that will be pulled through a proxy, each once: to fill its cache
+        github   annotations for a GitHub workflow
+        gitlab   a code quality report for GitLab
+        sarif    SARIF 2.1.0, for code scanning
+
+      EXAMPLES
+        pisw preview --config config.yaml manifests/
+        helm template chart | pisw preview --mirror docker.io=proxy.example.com --output table
+        pisw preview --check --output github k8s/
+        kubectl get pods -A -o json | pisw preview --output images
+
+      EXIT STATUS
+        0   done
+        1   --check: an image would change
+        64  wrong options
+        65  some document is bad: NAME:LINE:COLUMN: what, and the remedy; the others are done. Goes before 1
+        66  a path does not exist or cannot be read; the others are done
+        71  writing failed
+        78  the configuration is wrong or missing
+      """)
+
+  @OptionGroup var arguments: ConfigurationArguments
+
+  @Option(help: ArgumentHelp("What to print.", valueName: "output"))
+  var output = PreviewOutput.diff
+
+  @Option(help: "The namespace of objects that name none.")
+  var namespace = "default"
+
+  @Flag(help: "End with status 1 if an image would change.")
+  var check = false
+
+  @Flag(help: "Write the changes into the files.")
+  var write = false
+
+  @Flag(help: "Tell the deciding rule of every image, changed or not, on standard error.")
+  var explain = false
+
+  @Argument(help: "Files, folders, or - for standard input.", completion: .file())
+  var paths: [String] = []
+
+  func validate() throws {
+    if write, check { throw ValidationError("--write and --check exclude each other: run one after the other") }
+    if write, paths.isEmpty || paths.contains("-") {
+      throw ValidationError("--write needs files: standard input cannot be written (use --output yaml)")
+    }
+    if paths.isEmpty, isatty(0) == 1 {
+      throw ValidationError("standard input is a terminal: name files or folders, or pipe manifests into it")
+    }
+    if !isNamespace(namespace) {
+      throw ValidationError("--namespace \(quoted(namespace)): expected lower-case letters, digits and -, at most 63")
+    }
+  }
+
+  func run() throws {
+    let policy = try arguments.load().policy
+    var ending = PreviewEnding()
+    let manifests = readManifests(paths.isEmpty ? ["-"] : paths, &ending)
+    var skipped = SkippedNamespaces()
+    for manifest in manifests { skipped.add(manifest) }
+    let files = run(Preview(policy: policy, namespace: namespace, skippedNamespaces: skipped), on: manifests)
+
+    for file in files {
+      tellProblems(of: file)
+      if explain { try explain(file) }
+      if !file.preview.problems.isEmpty { ending.add(.badInput) }
+      if check, file.preview.findings.contains(where: \.isRedirected) { ending.add(.changes) }
+      if write { writeBack(file, &ending) }
+    }
+    try pisw.write(output.bytes(files))
+    if let status = ending.status { throw status }
+  }
+
+  private func run(_ preview: Preview, on manifests: [Manifest]) -> [PreviewedFile] {
+    var progress = Progress(files: manifests.count, bytes: manifests.reduce(0) { $0 + $1.text.count })
+    var files: [PreviewedFile] = []
+    for manifest in manifests {
+      files.append(PreviewedFile(manifest: manifest, preview: preview.preview(manifest)))
+      progress.advance(bytes: manifest.text.count)
+    }
+    progress.end()
+    return files
+  }
+
+  private func tellProblems(of file: PreviewedFile) {
+    var lines = Lines(file.manifest)
+    for problem in file.preview.problems {
+      tell(lines.place(problem.offset).description + ": " + problem.problem)
+    }
+  }
+
+  /// Writes a line for each image: place, object, and the columns of pisw-mutate's --explain.
+  private func explain(_ file: PreviewedFile) throws {
+    var lines = Lines(file.manifest)
+    var text: [UInt8] = []
+    for finding in file.preview.findings {
+      let place = lines.place(finding.offset).description
+      text.append([place, finding.objectName, finding.explanation].joined(separator: "\t") + "\n")
+    }
+    try? Descriptor.errors.write(text)
+  }
+
+  private func writeBack(_ file: PreviewedFile, _ ending: inout PreviewEnding) {
+    guard !file.preview.edits.isEmpty else { return }
+    do throws(SystemError) {
+      let new = file.manifest.applying(file.preview.edits)
+      try replaceContents(of: file.manifest.name, from: file.manifest.text, to: new)
+    } catch {
+      let problem = error.code == EBUSY ? "changed since it was read, not written: run again" : error.description
+      tell(asciiEscaped(file.manifest.name) + ": " + problem)
+      ending.add(.operatingSystem)
+    }
+  }
+}
+
+/// Whether a text is a DNS label (RFC 1123), as names of namespaces must be.
+private func isNamespace(_ text: String) -> Bool {
+  guard let first = text.utf8.first, let last = text.utf8.last, text.utf8.count <= 63 else { return false }
+  return first != UInt8(ascii: "-") && last != UInt8(ascii: "-")
+    && text.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-") }
+}
