@@ -177,7 +177,7 @@ extension YAMLTree {
   /// The image's place in its object, as `spec.containers[0].image`.
   private func fieldPath(_ finding: ImageFinding) -> String {
     var path = ""
-    for step in finding.pointer.utf8.dropFirst(finding.pod.object.pointer.utf8.count).split(separator: slash) {
+    for step in finding.pointer.utf8.split(separator: slash) {
       let name = String(Substring(step))
       path += Int(name) == nil ? (path.isEmpty ? "" : ".") + name : "[" + name + "]"
     }

@@ -61,7 +61,7 @@ struct Explain: ParsableCommand {
     namespaces.add(manifest)
     let preview = Preview(policy: policy, namespace: namespace, skippedNamespaces: namespaces).preview(manifest)
     if !preview.problems.isEmpty {
-      throw end(.badInput, preview.problems.map(manifest.message))
+      throw end(.badInput, manifest.messages(preview.problems))
     }
     if preview.findings.isEmpty { throw end(.badInput, [manifest.name + ": no pod, and so no image"]) }
     var out = ""

@@ -30,13 +30,13 @@ struct KRM: ParsableCommand {
     do throws(ManifestProblem) {
       list = try ResourceList(manifest)
     } catch {
-      throw end(.badInput, [manifest.message(error)])
+      throw end(.badInput, manifest.messages([error]))
     }
     var namespaces = SkippedNamespaces()
     namespaces.add(manifest)
     let preview = Preview(policy: try load(list).policy, namespace: namespace, skippedNamespaces: namespaces)
       .preview(manifest)
-    if !preview.problems.isEmpty { throw end(.badInput, preview.problems.map(manifest.message)) }
+    if !preview.problems.isEmpty { throw end(.badInput, manifest.messages(preview.problems)) }
     try write(list.output(preview))
   }
 

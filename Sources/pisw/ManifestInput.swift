@@ -11,12 +11,9 @@ func readManifest(_ path: String) throws -> Manifest {
 }
 
 extension Manifest {
-  /// `FILE:LINE:COLUMN: what is wrong`.
-  func message(_ problem: ManifestProblem) -> String { message(problem.problem, at: problem.offset) }
-
-  /// The same for a problem at an offset in bytes.
-  func message(_ problem: String, at offset: Int) -> String {
+  /// Each problem as `FILE:LINE:COLUMN: what is wrong`.
+  func messages(_ problems: [ManifestProblem]) -> [String] {
     var lines = Lines(self)
-    return lines.place(offset).description + ": " + problem
+    return problems.map { lines.place($0.offset).description + ": " + $0.problem }
   }
 }

@@ -50,13 +50,14 @@ struct Review: ParsableCommand {
         do throws(NoUpdate) {
           call = try update(pod, before)
         } catch {
-          throw end(.badInput, [manifest.message(error.problem, at: tree.offset(of: pod))])
+          var lines = Lines(manifest)
+          throw end(.badInput, [lines.place(tree.offset(of: pod)).description + ": " + error.problem])
         }
       }
       do throws(ManifestProblem) {
         out += try tree.review(of: pod, call, namespace: namespace)
       } catch {
-        throw end(.badInput, [manifest.message(error)])
+        throw end(.badInput, manifest.messages([error]))
       }
     }
     try write(out)
@@ -67,14 +68,14 @@ struct Review: ParsableCommand {
   /// - Throws: the exit status 65, once everything that is wrong is told.
   private func pods(in manifest: Manifest) throws -> [(pod: ManifestPod, tree: YAMLTree)] {
     var pods: [(ManifestPod, YAMLTree)] = []
-    var problems: [String] = []
+    var problems: [ManifestProblem] = []
     manifest.forEachDocument { tree in
       pods += tree.objects.flatMap { tree.pods(of: $0) }.map { ($0, tree) }
     } report: {
-      problems.append(manifest.message($0))
+      problems.append($0)
     }
-    if pods.isEmpty, problems.isEmpty { problems = [manifest.name + ": no pod in it"] }
-    if !problems.isEmpty { throw end(.badInput, problems) }
+    if !problems.isEmpty { throw end(.badInput, manifest.messages(problems)) }
+    if pods.isEmpty { throw end(.badInput, [manifest.name + ": no pod in it"]) }
     return pods
   }
 
