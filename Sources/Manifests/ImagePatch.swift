@@ -6,7 +6,12 @@ import JSON
 extension ImageOutcome {
   /// The image's place in the pod (RFC 6901).
   var pointer: String {
-    "/spec/" + list.rawValue + "/" + String(index) + (list == .volumes ? "/image/reference" : "/image")
+    switch list {
+    case .containers: "/spec/containers/\(index)/image"
+    case .initContainers: "/spec/initContainers/\(index)/image"
+    case .ephemeralContainers: "/spec/ephemeralContainers/\(index)/image"
+    case .volumes: "/spec/volumes/\(index)/image/reference"
+    }
   }
 }
 
@@ -26,9 +31,9 @@ struct ImagePatch {
   /// Whether nothing remains.
   var isDone: Bool { next == nil }
 
-  /// What the image at a place becomes; `nil` if it stays. To be asked in the order of the pod's images.
-  mutating func target(of pointer: String) -> String? {
-    guard let (place, image) = next, place == pointer else { return nil }
+  /// What an image becomes; `nil` if it stays. To be asked in the order of the pod's images.
+  mutating func target(of outcome: ImageOutcome) -> String? {
+    guard let (place, image) = next, place == outcome.pointer else { return nil }
     advance()
     return image
   }

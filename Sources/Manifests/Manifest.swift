@@ -23,17 +23,24 @@ public struct ManifestProblem: Error, Sendable {
   /// Where, in bytes from the beginning of the manifest.
   public let offset: Int
 
+  /// Whether the text is a template: each of its documents may then have a problem, and all have the same remedy.
+  let isTemplate: Bool
+
   init(_ problem: String, at offset: Int) {
     self.problem = problem
     self.offset = offset
+    isTemplate = false
+  }
+
+  private init(template problem: String, at offset: Int) {
+    self.problem =
+      "a template, not YAML: render it first, for instance with helm template CHART | pisw preview (" + problem + ")"
+    self.offset = offset
+    isTemplate = true
   }
 
   /// The problem, with the remedy for templates.
-  var inTemplate: ManifestProblem {
-    ManifestProblem(
-      "a template, not YAML: render it first, for instance with helm template CHART | pisw preview (" + problem + ")",
-      at: offset)
-  }
+  var inTemplate: ManifestProblem { ManifestProblem(template: problem, at: offset) }
 }
 
 extension Manifest {
@@ -43,23 +50,20 @@ extension Manifest {
   ///   - body: gets each document.
   ///   - report: gets what is wrong; the document is then passed.
   public func forEachDocument(_ body: (YAMLTree) -> Void, report: (ManifestProblem) -> Void) {
-    if let problem = unreadable {
-      report(problem)
-      return
-    }
+    forEachDocument(in: parts[...], body, report: report)
+  }
+
+  /// The same for some parts of the text.
+  func forEachDocument(
+    in parts: ArraySlice<Range<Int>>, _ body: (YAMLTree) -> Void, report: (ManifestProblem) -> Void
+  ) {
+    if let unreadable { return report(unreadable) }
     var tree = YAMLTree(text: text)
-    var hasTemplate = false
-    forEachPart { part in
+    for part in parts {
       do throws(ManifestProblem) {
         try readDocuments(in: part, &tree, body)
       } catch {
-        // Of a template every part would be wrong, and each for the same reason.
-        if !isTemplate(part) {
-          report(error)
-        } else if !hasTemplate {
-          report(error.inTemplate)
-          hasTemplate = true
-        }
+        report(isTemplate(part) ? error.inTemplate : error)
       }
     }
   }

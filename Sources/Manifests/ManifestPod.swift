@@ -2,8 +2,8 @@
 
 import YAML
 
-/// One pod, or the template of pods, within an object.
-public struct ManifestPod: Sendable {
+/// One pod, or the template of pods, within an object. Every image of it refers to it.
+public final class ManifestPod: Sendable {
   public let object: ManifestObject
   /// Its place in the object (RFC 6901): empty for a Pod, `/spec/template` for most kinds.
   public let pointer: String
@@ -12,19 +12,29 @@ public struct ManifestPod: Sendable {
   /// The mapping that has its `spec`.
   let node: Int
   let trail: Trail
+
+  init(object: ManifestObject, pointer: String, isFoundByStructure: Bool, node: Int, trail: Trail) {
+    self.object = object
+    self.pointer = pointer
+    self.isFoundByStructure = isFoundByStructure
+    self.node = node
+    self.trail = trail
+  }
+
+  /// Whether it is a Pod, and not a template that a controller makes pods of.
+  var isPodItself: Bool { pointer.isEmpty && !isFoundByStructure }
 }
 
 extension YAMLTree {
   /// The pods of an object, none for most kinds.
   public func pods(of object: ManifestObject) -> [ManifestPod] {
-    if let path = podPath(of: object) {
+    if let pointer = podPointer(of: object) {
       var trail = object.trail
       var node = object.node
-      for step in path {
-        guard let next = member(step, of: node, &trail) else { return [] }
+      for step in pointer.utf8.split(separator: UInt8(ascii: "/")) {
+        guard let next = member(String(Substring(step)), of: node, &trail) else { return [] }
         node = next
       }
-      let pointer = path.map { "/" + $0 }.joined()
       return [ManifestPod(object: object, pointer: pointer, isFoundByStructure: false, node: node, trail: trail)]
     }
     if kindsWithoutPods.contains(object.kind) { return [] }
@@ -93,16 +103,16 @@ extension YAMLTree {
   }
 }
 
-/// Where Kubernetes' own kinds have their pod; `nil` for other kinds.
-private func podPath(of object: ManifestObject) -> [String]? {
+/// Where Kubernetes' own kinds have their pod (RFC 6901); `nil` for other kinds.
+private func podPointer(of object: ManifestObject) -> String? {
   switch (object.group, object.kind) {
-  case ("", "Pod"): []
-  case ("", "PodTemplate"): ["template"]
+  case ("", "Pod"): ""
+  case ("", "PodTemplate"): "/template"
   case ("", "ReplicationController"), ("apps", "Deployment"), ("apps", "ReplicaSet"), ("apps", "StatefulSet"),
     ("apps", "DaemonSet"), ("extensions", "Deployment"), ("extensions", "ReplicaSet"), ("extensions", "DaemonSet"),
     ("batch", "Job"):
-    ["spec", "template"]
-  case ("batch", "CronJob"): ["spec", "jobTemplate", "spec", "template"]
+    "/spec/template"
+  case ("batch", "CronJob"): "/spec/jobTemplate/spec/template"
   default: nil
   }
 }

@@ -4,7 +4,8 @@ extension Manifest {
   /// Cuts the text at its document markers: `---` and `...` at the beginning of a line end a document wherever they
   /// stand (YAML 1.1 section 4.1.2), even inside a quoted or a block scalar. Directives and comments before the first
   /// `---` belong to its document. A byte order mark is left out.
-  func forEachPart(_ body: (Range<Int>) -> Void) {
+  var parts: [Range<Int>] {
+    var parts: [Range<Int>] = []
     var start = 0
     var line = 0
     var hasContent = false
@@ -16,11 +17,11 @@ extension Manifest {
       let end = endOfLine(line)
       switch marker(line, end) {
       case .start:
-        if hasContent { body(start..<line) }
+        if hasContent { parts.append(start..<line) }
         if hasContent { start = line }
         hasContent = true
       case .end:
-        if hasContent { body(start..<end) }
+        if hasContent { parts.append(start..<end) }
         start = end
         hasContent = false
       case nil:
@@ -28,7 +29,8 @@ extension Manifest {
       }
       line = end
     }
-    if hasContent { body(start..<text.count) }
+    if hasContent { parts.append(start..<text.count) }
+    return parts
   }
 
   private enum Marker { case start, end }

@@ -26,7 +26,7 @@ extension YAMLTree {
     var out: [UInt8] = []
     out.reserveCapacity(2048)
     out.append(reviewHead)
-    if pod.pointer.isEmpty, !pod.isFoundByStructure {
+    if pod.isPodItself {
       var unused: Trail = []
       if let metadata = member("metadata", of: pod.node, &unused), let name = string("name", of: metadata) {
         out.append("\"name\":")
@@ -67,7 +67,7 @@ extension YAMLTree {
     out.append("\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":")
     var unused: Trail = []
     let metadata = self.member("metadata", of: pod.node, &unused)
-    if pod.pointer.isEmpty, !pod.isFoundByStructure {
+    if pod.isPodItself {
       try appendMetadata(ofPod: metadata, namespace, to: &out)
     } else {
       try appendMetadata(ofTemplate: metadata, pod, namespace, to: &out)

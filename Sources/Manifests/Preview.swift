@@ -25,15 +25,12 @@ public struct ImageFinding: Sendable {
   public let pod: ManifestPod
   /// The pod's namespace.
   public let namespace: String
-  /// The image's place in the object (RFC 6901).
-  public let pointer: String
   public let outcome: ImageOutcome
   /// Where the image is written, or where the container begins that has none; in bytes from the manifest's beginning.
   public let offset: Int
   /// What is decided and why, if the webhook is not called, or the text cannot say it.
   public internal(set) var exception: Exception?
-  /// The image's new name in the text; `nil` where it stays.
-  public internal(set) var becomes: String?
+  var isEdited = false
 
   public enum Exception: Sendable {
     /// The webhook is not called for the pod's namespace, because of the label there.
@@ -53,6 +50,12 @@ public struct ImageFinding: Sendable {
     case nil: (outcome.verdict.words.decision, outcome.verdict.words.rule)
     }
   }
+
+  /// The image's place in the object (RFC 6901).
+  public var pointer: String { pod.pointer + outcome.pointer }
+
+  /// The image's new name in the text; `nil` where it stays.
+  public var becomes: String? { isEdited ? target : nil }
 
   /// Whether the webhook redirects the image, whatever the text can say.
   public var isRedirected: Bool { target != nil }
@@ -81,17 +84,27 @@ public struct ManifestPreview: Sendable {
   public internal(set) var edits: [Edit] = []
   /// What is wrong: the text there stays as it is.
   public internal(set) var problems: [ManifestProblem] = []
+
+  /// Adds a problem. Of a template every document may be wrong, and one remedy helps all.
+  mutating func add(_ problem: ManifestProblem) {
+    if problem.isTemplate, problems.contains(where: \.isTemplate) { return }
+    problems.append(problem)
+  }
 }
 
 extension Preview {
   /// Looks at every pod of a manifest.
   public func preview(_ manifest: Manifest) -> ManifestPreview {
+    preview(manifest, manifest.parts[...])
+  }
+
+  func preview(_ manifest: Manifest, _ parts: ArraySlice<Range<Int>>) -> ManifestPreview {
     var result = ManifestPreview()
-    manifest.forEachDocument { tree in
+    manifest.forEachDocument(in: parts) { tree in
       result.documents += 1
       preview(tree, manifest, &result)
     } report: {
-      result.problems.append($0)
+      result.add($0)
     }
     result.edits.sort { $0.range.lowerBound < $1.range.lowerBound }
     return result
@@ -106,7 +119,7 @@ extension Preview {
           try preview(pod, tree, &result, &images)
         } catch {
           let document = Int(tree.nodes[0].start)..<Int(tree.nodes[0].end)
-          result.problems.append(manifest.isTemplate(document) ? error.inTemplate : error)
+          result.add(manifest.isTemplate(document) ? error.inTemplate : error)
         }
       }
     }
@@ -139,16 +152,18 @@ extension Preview {
     }
     let skipped = skippedNamespaces[namespace]
     for outcome in outcomes {
-      let pointer = outcome.pointer
-      let target = patch.target(of: pointer)
+      let target = patch.target(of: outcome)
       guard shows(outcome.list) else { continue }
       let image = tree.writtenImage(outcome, pod)
       if let image, image.isImage {
-        images.append(WrittenImage(scalar: image.node, trail: image.trail, becomes: skipped == nil ? target : nil, finding: result.findings.count))
+        images.append(
+          WrittenImage(
+            scalar: image.node, trail: image.trail, becomes: skipped == nil ? target : nil,
+            finding: result.findings.count))
       }
       result.findings.append(
         ImageFinding(
-          pod: pod, namespace: namespace, pointer: pod.pointer + pointer, outcome: outcome,
+          pod: pod, namespace: namespace, outcome: outcome,
           offset: Int(tree.nodes[image?.node ?? pod.node].start), exception: skipped.map { .skippedNamespace($0) }))
     }
     precondition(patch.isDone, "the patch replaces only images that were reported")

@@ -27,7 +27,7 @@ extension Preview {
       exception = .notEditable
     }
     for use in uses where use.becomes != nil {
-      result.findings[use.finding].becomes = exception == nil ? image : nil
+      result.findings[use.finding].isEdited = exception == nil
       result.findings[use.finding].exception = exception
     }
   }

@@ -47,6 +47,26 @@ extension Manifest {
   /// The text with edits made.
   public func applying(_ edits: [Edit]) -> [UInt8] { edited(0..<text.count, edits[...]) }
 
+  /// The same in pieces, so that a large text need not be there twice.
+  ///
+  /// - Parameter start: where in the text to begin; nothing before it is edited.
+  public func forEachPiece<Failure>(
+    _ edits: [Edit], from start: Int = 0, _ body: ([UInt8]) throws(Failure) -> Void
+  ) throws(Failure) {
+    var first = 0
+    var place = start
+    while place < text.count {
+      var end = min(place + 1 << 18, text.count)
+      var last = first
+      while last < edits.count, edits[last].range.lowerBound < end {
+        end = max(end, edits[last].range.upperBound)
+        last += 1
+      }
+      try body(edited(place..<end, edits[first..<last]))
+      (first, place) = (last, end)
+    }
+  }
+
   private func edited(_ range: Range<Int>, _ edits: ArraySlice<Edit>) -> [UInt8] {
     var out: [UInt8] = []
     out.reserveCapacity(range.count + edits.reduce(0) { $0 + $1.replacement.utf8.count })

@@ -95,19 +95,15 @@ struct PreviewCommand: ParsableCommand {
       if check, file.preview.findings.contains(where: \.isRedirected) { ending.add(.changes) }
       if write { writeBack(file, &ending) }
     }
-    try pisw.write(output.bytes(files))
+    try output.print(files)
     if let status = ending.status { throw status }
   }
 
   private func run(_ preview: Preview, on manifests: [Manifest]) -> [PreviewedFile] {
-    var progress = Progress(files: manifests.count, bytes: manifests.reduce(0) { $0 + $1.text.count })
-    var files: [PreviewedFile] = []
-    for manifest in manifests {
-      files.append(PreviewedFile(manifest: manifest, preview: preview.preview(manifest)))
-      progress.advance(bytes: manifest.text.count)
-    }
+    let progress = Progress(bytes: manifests.reduce(0) { $0 + $1.text.count })
+    let previews = preview.preview(manifests) { progress.advance(bytes: $0) }
     progress.end()
-    return files
+    return zip(manifests, previews).map { PreviewedFile(manifest: $0, preview: $1) }
   }
 
   private func tellProblems(of file: PreviewedFile) {

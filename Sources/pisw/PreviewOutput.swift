@@ -15,17 +15,20 @@ struct PreviewedFile {
 enum PreviewOutput: String, ExpressibleByArgument, CaseIterable {
   case diff, table, yaml, json, patch, images, github, gitlab, sarif
 
-  func bytes(_ files: [PreviewedFile]) -> [UInt8] {
+  /// Prints it.
+  ///
+  /// - Throws: the exit status 71 if it cannot be written whole.
+  func print(_ files: [PreviewedFile]) throws {
     switch self {
-    case .diff: unifiedDiffs(files)
-    case .table: imageTable(files)
-    case .yaml: wholeText(files)
-    case .json: jsonReport(files)
-    case .patch: objectPatches(files)
-    case .images: proxiedNames(files)
-    case .github: githubAnnotations(files)
-    case .gitlab: gitlabReport(files)
-    case .sarif: sarifReport(files)
+    case .diff: try write(unifiedDiffs(files))
+    case .table: try write(imageTable(files))
+    case .yaml: try writeWholeText(files)
+    case .json: try write(jsonReport(files))
+    case .patch: try write(objectPatches(files))
+    case .images: try write(proxiedNames(files))
+    case .github: try write(githubAnnotations(files))
+    case .gitlab: try write(gitlabReport(files))
+    case .sarif: try write(sarifReport(files))
     }
   }
 }
@@ -111,23 +114,22 @@ private func imageTable(_ files: [PreviewedFile]) -> [UInt8] {
 }
 
 /// The texts with images swapped, as one stream.
-private func wholeText(_ files: [PreviewedFile]) -> [UInt8] {
-  var out: [UInt8] = []
+private func writeWholeText(_ files: [PreviewedFile]) throws {
+  var last: UInt8?
   for file in files {
-    var text = file.manifest.applying(file.preview.edits)[...]
-    if out.isEmpty {
-      out = Array(text)
-      continue
-    }
+    let text = file.manifest.text
     // Only a stream may begin with a byte order mark.
-    if text.starts(with: [0xEF, 0xBB, 0xBF]) { text = text.dropFirst(3) }
-    if text.isEmpty { continue }
-    if out.last != 0x0A { out.append("\n") }
-    // Directives may only follow the end of a document.
-    if text.first == UInt8(ascii: "%") { out.append("...\n") } else if !text.starts(with: "---".utf8) { out.append("---\n") }
-    out += text
+    let start = last != nil && text.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    if let last, start < text.count {
+      var marker = last == 0x0A ? "" : "\n"
+      // Directives may only follow the end of a document.
+      if text[start] == UInt8(ascii: "%") { marker += "...\n" }
+      else if !text[start...].starts(with: "---".utf8) { marker += "---\n" }
+      try write(marker)
+    }
+    try file.manifest.forEachPiece(file.preview.edits, from: start) { try write($0) }
+    last = text.last ?? last
   }
-  return out
 }
 
 /// The names that will be pulled under a target, each once.

@@ -2,34 +2,39 @@
 
 import Glibc
 import POSIX
+import Synchronization
 
-struct Progress {
-  private let files: Int
+/// How far a run is. Any thread may advance it.
+final class Progress: Sendable {
   private let bytes: Int
-  private var filesDone = 0
-  private var bytesDone = 0
   private let isTerminal = isatty(2) == 1
-  private var nextLine = monotonicNow() + 500_000_000
-  private var hasLine = false
+  private let state: Mutex<State>
 
-  init(files: Int, bytes: Int) {
-    self.files = files
-    self.bytes = bytes
+  private struct State {
+    var bytesDone = 0
+    var nextLine = monotonicNow() + 500_000_000
+    var hasLine = false
   }
 
-  /// Notes that one more file is done.
-  mutating func advance(bytes: Int) {
-    filesDone += 1
-    bytesDone += bytes
-    guard isTerminal, monotonicNow() >= nextLine else { return }
-    nextLine = monotonicNow() + 100_000_000
-    hasLine = true
-    show("\r\(filesDone) of \(files) files, \(bytesDone >> 20) of \(self.bytes >> 20) MiB\u{1B}[K")
+  init(bytes: Int) {
+    self.bytes = bytes
+    state = Mutex(State())
+  }
+
+  /// Notes that more is done.
+  func advance(bytes: Int) {
+    state.withLock { state in
+      state.bytesDone += bytes
+      guard isTerminal, monotonicNow() >= state.nextLine else { return }
+      state.nextLine = monotonicNow() + 100_000_000
+      state.hasLine = true
+      show("\r\(state.bytesDone >> 20) of \(self.bytes >> 20) MiB\u{1B}[K")
+    }
   }
 
   /// Takes the line away.
   func end() {
-    if hasLine { show("\r\u{1B}[K") }
+    if state.withLock(\.hasLine) { show("\r\u{1B}[K") }
   }
 
   private func show(_ text: String) { try? Descriptor.errors.write(Array(text.utf8)) }
