@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import ConfigurationSources
+import Glibc
 import Manifests
 
 struct KRM: ParsableCommand {
@@ -23,6 +24,10 @@ struct KRM: ParsableCommand {
 
   @OptionGroup var configuration: ConfigurationArguments
   @Option(help: "The namespace of objects that name none.") var namespace = "default"
+
+  func validate() throws {
+    if isatty(0) == 1 { throw ValidationError("standard input is a terminal: expected a ResourceList") }
+  }
 
   func run() throws {
     let manifest = try readManifest("-")

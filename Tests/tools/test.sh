@@ -206,6 +206,8 @@ functionConfig:
       docker.io: https://p.io
 items: []
 END
+check "krm on a terminal: 64" \
+  bash -c 'script -qec "$0 krm" /dev/null >out; [ $? = 64 ] && grep "is a terminal" out' "$pisw"
 check "functionConfig and --config: 64" fails 64 'functionConfig or --config' "$pisw" krm --config config.yaml <<'END'
 {apiVersion: config.kubernetes.io/v1, kind: ResourceList, functionConfig: {data: {docker.io: p.io}}}
 END
