@@ -45,7 +45,18 @@ extension Manifest {
 
   /// The offset after a line, its break included.
   func endOfLine(_ line: Int) -> Int {
+    let text = text.span
     var i = line
+    // Eight bytes at a time, up to the first that is a line feed.
+    while i + 8 <= text.count {
+      let word =
+        UInt64(text[i]) | UInt64(text[i + 1]) << 8 | UInt64(text[i + 2]) << 16 | UInt64(text[i + 3]) << 24
+        | UInt64(text[i + 4]) << 32 | UInt64(text[i + 5]) << 40 | UInt64(text[i + 6]) << 48 | UInt64(text[i + 7]) << 56
+      let feed = word ^ 0x0A0A_0A0A_0A0A_0A0A
+      let found = (feed &- 0x0101_0101_0101_0101) & ~feed & 0x8080_8080_8080_8080
+      if found != 0 { return i + found.trailingZeroBitCount >> 3 + 1 }
+      i += 8
+    }
     while i < text.count, text[i] != 0x0A { i += 1 }
     return min(i + 1, text.count)
   }

@@ -27,12 +27,18 @@ extension Preview {
       results.withLock { $0[index] = result }
       progress(piece.parts.last!.upperBound - piece.parts.first!.lowerBound)
     }
-    var previews = [ManifestPreview](repeating: ManifestPreview(), count: manifests.count)
-    results.withLock { results in
-      for index in pieces.indices {
-        previews[pieces[index].manifest].append(results[index]!)
-        results[index] = nil
-      }
+    return results.withLock { results in joined(&results, pieces, count: manifests.count) }
+  }
+
+  /// Puts the results of pieces together, and gives their memory back on the way.
+  private func joined(_ results: inout [ManifestPreview?], _ pieces: [Piece], count: Int) -> [ManifestPreview] {
+    var previews = [ManifestPreview](repeating: ManifestPreview(), count: count)
+    var findings = [Int](repeating: 0, count: count)
+    for index in pieces.indices { findings[pieces[index].manifest] += results[index]!.findings.count }
+    for index in previews.indices { previews[index].findings.reserveCapacity(findings[index]) }
+    for index in pieces.indices {
+      previews[pieces[index].manifest].append(results[index]!)
+      results[index] = nil
     }
     return previews
   }
@@ -53,7 +59,6 @@ extension Preview {
 extension ManifestPreview {
   /// Adds what comes later in the same manifest.
   fileprivate mutating func append(_ other: ManifestPreview) {
-    if problems.isEmpty, findings.isEmpty, documents == 0 { return self = other }
     documents += other.documents
     objects += other.objects
     findings += other.findings

@@ -73,6 +73,9 @@ enum ScalarType {
 /// A number as JSON has it: integers in any base that Go reads (`0x10`, `0b11`, `0o17`, and `017`, which is octal), `_`
 /// between digits left out, and decimal fractions.
 private func decimal(_ text: ArraySlice<UInt8>) -> String? {
+  if text.first != UInt8(ascii: "0"), text.count < 16, text.allSatisfy(isDigit) {
+    return String(decoding: text, as: UTF8.self)
+  }
   let digits = String(decoding: text.filter { $0 != UInt8(ascii: "_") }, as: UTF8.self)
   let isNegative = digits.utf8.first == UInt8(ascii: "-")
   let unsigned = Substring(digits.utf8.drop { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") })

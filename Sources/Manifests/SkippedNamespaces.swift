@@ -33,12 +33,14 @@ public struct SkippedNamespaces: Sendable {
   }
 }
 
-/// Whether bytes stand somewhere in a text.
+/// Whether bytes stand somewhere in a text (the algorithm of Boyer, Moore and Horspool).
 private func contains(_ bytes: [UInt8], _ text: [UInt8]) -> Bool {
-  var i = 0
-  while i + bytes.count <= text.count {
-    if text[i] == bytes[0], text[i..<i + bytes.count] == bytes[...] { return true }
-    i += 1
+  var steps = [Int](repeating: bytes.count, count: 256)
+  for (i, byte) in bytes.dropLast().enumerated() { steps[Int(byte)] = bytes.count - 1 - i }
+  var end = bytes.count - 1
+  while end < text.count {
+    if text[end] == bytes.last, text[end - bytes.count + 1...end] == bytes[...] { return true }
+    end += steps[Int(text[end])]
   }
   return false
 }

@@ -107,6 +107,7 @@ struct PreviewCommand: ParsableCommand {
   }
 
   private func tellProblems(of file: PreviewedFile) {
+    if file.preview.problems.isEmpty { return }
     var lines = Lines(file.manifest)
     for problem in file.preview.problems {
       tell(lines.place(problem.offset).description + ": " + problem.problem)

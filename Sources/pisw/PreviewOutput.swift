@@ -95,7 +95,7 @@ private func imageTable(_ files: [PreviewedFile]) -> [UInt8] {
     for finding in file.preview.findings {
       rows.append([
         asciiEscaped(file.manifest.name), String(lines.position(finding.offset).line), finding.objectName,
-        finding.outcome.place, finding.outcome.image.map(asciiEscaped) ?? "-", finding.becomes ?? "-", finding.why,
+        finding.outcome.place, finding.outcome.image.map { $0.isEmpty ? "\"\"" : asciiEscaped($0) } ?? "-", finding.becomes ?? "-", finding.why,
       ])
     }
   }
