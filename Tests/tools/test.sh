@@ -94,6 +94,7 @@ check "... an ignored image without effect" grep -q '^warning: config.yaml:4:16:
 check "... why rewriting twice changes nothing, for each mirror" \
   grep -qF '  quay.io (config.yaml:3:3): quay.io/team/app:1.0 -> p.io/team/app:1.0, under p.io' out
 check "... and the counts" grep -qx 'config.yaml: 2 mirrors, 1 ignored image, 0 exclusions, 2 warnings' out
+check "a configuration without mirrors" says '^warning: no mirror: ' "$pisw" config check /dev/stdin < <(echo 'ignoreimages: []')
 check "the example configuration has no warning" says ' 3 mirrors, .* 0 warnings$' "$pisw" config check "$top/examples/config.yaml"
 printf 'mirrors:\n  docker.io: https://p.io\nfrob: 1\nport: 0\n' >bad.yaml
 check "config check tells every error at once: 78" fails 78 '^pisw: bad.yaml:4:7: port must be' "$pisw" config check bad.yaml
