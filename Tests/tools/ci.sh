@@ -52,6 +52,17 @@ pisw preview --config pisw.yaml --write manifests >log
 pisw preview --config pisw.yaml --check manifests >log
 cp "$examples/kustomize/deployment.yaml" manifests/
 
+# pre-commit, in a repository: the one hook passes, the other finds the two images.
+git init -q . && git add manifests pisw.yaml
+status=0
+HOME=$work GIT_CONFIG_GLOBAL=/dev/null pre-commit run --all-files --config "$examples/ci/pre-commit.yaml" >hooks 2>&1 || status=$?
+if [ "$status" -ne 1 ] || ! grep -q 'configuration of the image proxy is valid.*Passed' hooks ||
+  ! grep -q 'images are written as the cluster pulls them.*Failed' hooks; then
+  echo "pre-commit: status $status"
+  cat hooks
+  exit 1
+fi
+
 # Helm hands the rendered chart to its post-renderer; Helm 4 to the command of the plugin.
 render() {
   printf -- '---\n# Source: web/templates/deployment.yaml\n'

@@ -3,6 +3,8 @@
 . "$(dirname "$0")/../lib.sh"
 
 need /usr/bin/python3 python3
+need git git
+need pre-commit pre-commit
 build_static
 unset REGISTRY_URL PROXY_URL PISW_CONFIG LOGLEVEL
 cd "$work" || exit 71
