@@ -128,6 +128,14 @@ struct WarningTests {
   }
 
   @Test(
+    "The source * covers no registry with a port, and not localhost", arguments: ["localhost:5000/x", "localhost/*"])
+  func local(_ entry: String) throws {
+    #expect(
+      try warnings("mirrors: {'*': 'p.io/{registry}'}\nignoreimages: ['\(entry)']")
+        == ["c:2:16: can never matter: no mirror's source covers such an image"])
+  }
+
+  @Test(
     "Exclusions that no pod can match",
     arguments: [
       ("namespaces: [Kube_System]", "\"Kube_System\" is no namespace's name (lower-case letters, digits and -)"),
