@@ -92,7 +92,7 @@ struct ReviewRunner {
     do throws(SystemError) {
       while frame.count <= ReviewOutcome.largestFrame {
         guard try pipe.isReadable(before: deadline) else { return ([], false) }
-        let bytes = try pipe.read(atMost: frame.isEmpty ? 16 * 1024 : 256 * 1024)
+        let bytes = try pipe.read(atMost: frame.isEmpty ? 4 * 1024 : 256 * 1024)
         if bytes.isEmpty { return (frame, true) }
         if frame.isEmpty { frame = bytes } else { frame += bytes }
         if ReviewOutcome.isWhole(frame) { return (frame, true) }
