@@ -92,7 +92,10 @@ public struct LogFields: Sendable {
   private(set) var bytes: [UInt8] = []
   private let format: LogFormat
 
-  init(_ format: LogFormat) { self.format = format }
+  init(_ format: LogFormat) {
+    self.format = format
+    bytes.reserveCapacity(400)
+  }
 
   /// Fields that another process wrote.
   init(written bytes: [UInt8], _ format: LogFormat) {

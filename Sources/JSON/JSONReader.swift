@@ -27,7 +27,7 @@ public struct JSONString: Sendable {
   public let escaped: Bool
 
   /// The empty string, of no text.
-  public static let none = JSONString(0..<0, escaped: false)
+  public static var none: JSONString { JSONString(0..<0, escaped: false) }
 
   init(_ range: Range<Int>, escaped: Bool) {
     self.range = range
@@ -156,12 +156,9 @@ extension JSONReader {
   /// Whether a string has these contents, byte for byte, escapes decoded.
   public func isEqual(_ string: JSONString, _ text: String) -> Bool {
     if string.escaped { return decode(string).utf8.elementsEqual(text.utf8) }
-    guard string.range.count == text.utf8.count else { return false }
-    var i = string.range.lowerBound
-    for byte in text.utf8 {
-      if bytes[i] != byte { return false }
-      i += 1
-    }
+    let (bytes, text) = (bytes.span, text.utf8.span)
+    guard string.range.count == text.count else { return false }
+    for i in 0..<text.count where bytes[string.range.lowerBound + i] != text[i] { return false }
     return true
   }
 
