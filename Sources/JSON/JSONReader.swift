@@ -79,7 +79,7 @@ public struct JSONReader: Sendable {
     guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else {
       throw JSONError("expected a member's name in quotes", at: offset)
     }
-    let key = try string()
+    let key = try quoted()
     offset = try endOfColon(bytes.span, offset)
     expectsComma = false
     return key
@@ -95,11 +95,17 @@ public struct JSONReader: Sendable {
   /// Reads the string ahead.
   public mutating func string() throws(JSONError) -> JSONString {
     try expect(.string)
+    expectsComma = true
+    return try quoted()
+  }
+
+  /// Reads a string from its opening quote on.
+  @inline(__always)
+  private mutating func quoted() throws(JSONError) -> JSONString {
     let start = offset + 1
     var escaped = false
     let end = try endOfString(bytes.span, start, &escaped)
     offset = end + 1
-    expectsComma = true
     return JSONString(start..<end, escaped: escaped)
   }
 
