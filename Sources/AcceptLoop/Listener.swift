@@ -482,7 +482,11 @@ extension Listener {
       state.isClosing = true
     }
     if webhookSockets.isEmpty {
-      if children.isEmpty {
+      if let waiting = held, !freeSlots.isEmpty {
+        held = nil
+        start(waiting.socket, waiting.peer)
+      }
+      if children.isEmpty, held == nil {
         log.write(.info, "drained")
         return true
       }
