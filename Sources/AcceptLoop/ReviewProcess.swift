@@ -89,6 +89,8 @@ struct ReviewRunner {
   /// Reads an outcome, or what there is of it until the process ends; `false` when that did not come in time.
   private func readFrame(_ pipe: Descriptor, before deadline: Deadline) -> ([UInt8], Bool) {
     var frame: [UInt8] = []
+    // Most answers fit the pipe: to wait for the end of the process, not for its first byte, is to wake up once.
+    _ = wait(for: pipe.number, 0, before: .after(milliseconds: min(10, Int(deadline.milliseconds))))
     do throws(SystemError) {
       while frame.count <= ReviewOutcome.largestFrame {
         guard try pipe.isReadable(before: deadline) else { return ([], false) }
