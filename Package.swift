@@ -30,7 +30,7 @@ let package = Package(
       name: "pisw",
       dependencies: [
         "Admission", "ConfigurationReview", "ConfigurationSources", "ImageReference", "JSON", "Manifests", "POSIX",
-        "SwapPolicy", "Version",
+        "SwapPolicy", "Version", "YAML",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -46,7 +46,8 @@ let package = Package(
       dependencies: ["Admission", "ConfigurationSources", "Endpoints", "HTTP1", "SwapPolicy", "JSON", "POSIX"],
       swiftSettings: strict),
     .target(
-      name: "ConfigurationReview", dependencies: ["Admission", "ConfigurationSources", "SwapPolicy", "JSON"],
+      name: "ConfigurationReview",
+      dependencies: ["Admission", "ConfigurationSources", "ImageReference", "SwapPolicy", "JSON"],
       swiftSettings: strict),
     .target(
       name: "ConfigurationSources", dependencies: ["SwapPolicy", "YAML", "JSON", "POSIX"], swiftSettings: strict),
@@ -85,11 +86,14 @@ let package = Package(
 
 // The fuzz targets of Tests/fuzz, instead of programs and tests: libFuzzer brings its own `main`.
 if Context.environment["PISW_FUZZ"] != nil {
-  let modules: [Target.Dependency] = ["AcceptLoop", "Admission", "HTTP1", "SwapPolicy", "JSON", "ImageReference"]
+  let modules: [Target.Dependency] = [
+    "AcceptLoop", "Admission", "ConfigurationReview", "ConfigurationSources", "HTTP1", "ImageReference", "JSON",
+    "Manifests", "SwapPolicy",
+  ]
   package.products = []
   package.targets.removeAll { $0.type == .executable || $0.type == .test }
   package.targets.append(.target(name: "FuzzSupport", dependencies: modules, path: "Tests/fuzz/targets/support"))
-  for name in ["configuration", "http", "json", "pod", "reference", "report", "review"] {
+  for name in ["configuration", "http", "json", "krm", "pod", "reference", "report", "review"] {
     package.targets.append(
       .executableTarget(
         name: "fuzz-" + name, dependencies: ["FuzzSupport"] + modules, path: "Tests/fuzz/targets/" + name,

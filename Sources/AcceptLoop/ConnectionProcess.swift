@@ -9,11 +9,11 @@ import TLS
 
 /// What a connection's process has from the listener.
 struct ConnectionContext {
-  let settings: ServerSettings
+  var settings: ServerSettings
   let state: SharedState
   let reviewTokens: TokenPipe
   let bodyTokens: TokenPipe
-  let reports: Int32
+  var reports: Int32
   /// /dev/null.
   let nowhere: Int32
   let reviewLimits: ReviewLimits

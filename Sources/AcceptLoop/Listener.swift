@@ -173,12 +173,15 @@ extension Listener {
     }
   }
 
-  /// Puts a configuration into force. Its first review makes ready what the processes of later ones find in memory.
+  /// Puts a configuration into force.
   private mutating func useHandler() {
     counters.use(handler.labels)
-    _ = handler.answer(handler.sample)
     generation += 1
     state.generation = generation
+    if let slot = freeSlots.last {
+      rehearse(handler, context, state[slot: slot])
+      state[slot: slot].clear()
+    }
   }
 }
 
@@ -378,18 +381,22 @@ extension Listener {
     return 100
   }
 
-  private mutating func start(_ socket: Int32, _ peer: Address) {
-    let slot = freeSlots.removeLast()
-    let entry = state[slot: slot]
-    entry.clear()
-    entry.enter(.handshake)
-    let context = ConnectionContext(
+  private var context: ConnectionContext {
+    ConnectionContext(
       settings: settings, state: state, reviewTokens: reviewTokens, bodyTokens: bodyTokens, reports: reports.writing,
       nowhere: nowhere,
       reviewLimits: ReviewLimits(
         addressSpace: addressSpace, timeout: settings.reviewTimeout, hasSandbox: hasSandbox),
       generation: generation,
       loadHandler: sources.loadHandler)
+  }
+
+  private mutating func start(_ socket: Int32, _ peer: Address) {
+    let slot = freeSlots.removeLast()
+    let entry = state[slot: slot]
+    entry.clear()
+    entry.enter(.handshake)
+    let context = context
     let hasStarted = forkChild(socket, slot: slot) { listener in
       listener.state.keepFromChildren()
       serveWebhook(context, socket, entry, peer, listener.identity, listener.handler)
@@ -475,7 +482,11 @@ extension Listener {
       state.isClosing = true
     }
     if webhookSockets.isEmpty {
-      if children.isEmpty {
+      if let waiting = held, !freeSlots.isEmpty {
+        held = nil
+        start(waiting.socket, waiting.peer)
+      }
+      if children.isEmpty, held == nil {
         log.write(.info, "drained")
         return true
       }

@@ -18,7 +18,7 @@ public enum LogLevel: String, CaseIterable, Sendable {
 public struct Log: Sendable {
   public let format: LogFormat
   public let isDebug: Bool
-  private let descriptor: Int32
+  private var descriptor: Int32
 
   public init(format: LogFormat, isDebug: Bool) {
     self.format = format
@@ -26,6 +26,13 @@ public struct Log: Sendable {
     // Opened once more, so that writing does not block and other programs that have it do not notice.
     let own = posix_reopen(2)
     descriptor = own < 0 ? 2 : own
+  }
+
+  /// The same log, with its lines going elsewhere.
+  func to(_ descriptor: Int32) -> Log {
+    var log = self
+    log.descriptor = descriptor
+    return log
   }
 
   /// No fields yet.
@@ -85,7 +92,10 @@ public struct LogFields: Sendable {
   private(set) var bytes: [UInt8] = []
   private let format: LogFormat
 
-  init(_ format: LogFormat) { self.format = format }
+  init(_ format: LogFormat) {
+    self.format = format
+    bytes.reserveCapacity(400)
+  }
 
   /// Fields that another process wrote.
   init(written bytes: [UInt8], _ format: LogFormat) {

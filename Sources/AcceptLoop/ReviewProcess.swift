@@ -89,10 +89,12 @@ struct ReviewRunner {
   /// Reads an outcome, or what there is of it until the process ends; `false` when that did not come in time.
   private func readFrame(_ pipe: Descriptor, before deadline: Deadline) -> ([UInt8], Bool) {
     var frame: [UInt8] = []
+    // Most answers fit the pipe: to wait for the end of the process, not for its first byte, is to wake up once.
+    _ = wait(for: pipe.number, 0, before: .after(milliseconds: min(10, Int(deadline.milliseconds))))
     do throws(SystemError) {
       while frame.count <= ReviewOutcome.largestFrame {
         guard try pipe.isReadable(before: deadline) else { return ([], false) }
-        let bytes = try pipe.read(atMost: frame.isEmpty ? 16 * 1024 : 256 * 1024)
+        let bytes = try pipe.read(atMost: frame.isEmpty ? 4 * 1024 : 256 * 1024)
         if bytes.isEmpty { return (frame, true) }
         if frame.isEmpty { frame = bytes } else { frame += bytes }
         if ReviewOutcome.isWhole(frame) { return (frame, true) }

@@ -124,6 +124,7 @@ extension Mutation {
 // The rest of the pod, once an image changed.
 extension Mutation {
   private static let label = "k8s-proxy-image-swapper"
+  private static let labelPointer = "/metadata/labels/k8s-proxy-image-swapper"
   private static let labelValue = "patched-image"
   private static let originalsKey = "k8s-proxy-image-swapper/original-images"
   /// What all annotations of an object may hold, keys and values together (TotalAnnotationSizeLimitB).
@@ -135,13 +136,12 @@ extension Mutation {
     try json.eachText(in: pod.labels, of: [Mutation.label]) { isThere = json.isEqual($1, Mutation.labelValue) }
     if isThere { return }
     let value = jsonString(Mutation.labelValue)
-    let labels = jsonObject(Mutation.label, value)
-    if pod.metadata.isAbsent {
-      patch.add("/metadata", jsonObject("labels", labels))
-    } else if pod.labels.isAbsent {
-      patch.add("/metadata/labels", labels)
+    if !pod.labels.isAbsent {
+      patch.add(Mutation.labelPointer, value)
+    } else if !pod.metadata.isAbsent {
+      patch.add("/metadata/labels", jsonObject(Mutation.label, value))
     } else {
-      patch.add("/metadata/labels/" + Mutation.label, value)
+      patch.add("/metadata", jsonObject("labels", jsonObject(Mutation.label, value)))
     }
   }
 

@@ -47,17 +47,29 @@ struct Patch {
 extension [UInt8] {
   /// Appends bytes in base64, with padding.
   mutating func appendBase64(_ bytes: [UInt8]) {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    reserveCapacity(count + (bytes.count + 2) / 3 * 4)
+    let bytes = bytes.span
     var i = 0
     while i < bytes.count {
-      let second = i + 1 < bytes.count ? bytes[i + 1] : nil
-      let third = i + 2 < bytes.count ? bytes[i + 2] : nil
-      let group = Int(bytes[i]) << 16 | Int(second ?? 0) << 8 | Int(third ?? 0)
-      append(alphabet[group >> 18])
-      append(alphabet[group >> 12 & 63])
-      append(second == nil ? UInt8(ascii: "=") : alphabet[group >> 6 & 63])
-      append(third == nil ? UInt8(ascii: "=") : alphabet[group & 63])
+      let second = i + 1 < bytes.count ? bytes[i + 1] : 0
+      let third = i + 2 < bytes.count ? bytes[i + 2] : 0
+      append(base64Digit(bytes[i] >> 2))
+      append(base64Digit((bytes[i] & 3) << 4 | second >> 4))
+      append(i + 1 < bytes.count ? base64Digit((second & 15) << 2 | third >> 6) : UInt8(ascii: "="))
+      append(i + 2 < bytes.count ? base64Digit(third & 63) : UInt8(ascii: "="))
       i += 3
     }
+  }
+}
+
+/// The digit for a number below 64.
+@inline(__always)
+private func base64Digit(_ value: UInt8) -> UInt8 {
+  switch value {
+  case 0..<26: UInt8(ascii: "A") + value
+  case 26..<52: UInt8(ascii: "a") - 26 + value
+  case 52..<62: value - 52 + UInt8(ascii: "0")
+  case 62: UInt8(ascii: "+")
+  default: UInt8(ascii: "/")
   }
 }

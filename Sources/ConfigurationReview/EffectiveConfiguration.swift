@@ -11,7 +11,7 @@ extension LoadedConfiguration {
     for mirror in policy.mirrors {
       let before = replaced.filter { $0.source == mirror.source }.map { ", in place of " + $0.place.description }
       yaml.line(
-        "  " + scalar(mirror.source) + ": " + scalar(mirror.target), mirror.place.description + before.joined())
+        "  " + scalar(mirror.writtenSource) + ": " + scalar(mirror.target), mirror.place.description + before.joined())
     }
     if policy.ignored.isEmpty { yaml.line("ignoreimages: []", "none") } else { yaml.line("ignoreimages:") }
     for rule in policy.ignored { yaml.line("  - " + scalar(rule.text), rule.place.description) }

@@ -14,10 +14,10 @@ public enum IdempotenceProof: Equatable, Sendable {
 extension Mirror {
   /// The proof for this mirror, on a sample. Tags and paths below are kept as they are, so that it holds for all.
   public var proof: IdempotenceProof {
-    let sample = (source == "*" ? "registry.example" : source) + "/team/app:1.0"
-    let result = rewritten(sample)
+    let path = "/team/app:1.0"
+    let result = rewritten((source == "*" ? "registry.example" : source) + path)
     guard let normalised = normalizedName(of: result), holds(normalised) else { return .unusable(result: result) }
-    return .held(sample: sample, result: result)
+    return .held(sample: (source == "*" ? "registry.example" : writtenSource) + path, result: result)
   }
 }
 

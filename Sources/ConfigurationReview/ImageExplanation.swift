@@ -9,13 +9,39 @@ import SwapPolicy
 /// - Returns: lines of text: the normalised name, every rule that was asked with its place in the configuration, the
 ///   decision and the result.
 public func explanation(of image: String, under policy: SwapPolicy) -> String {
-  let words = policy.decide(image).words
-  var text = asciiEscaped(image) + "\n"
-  if let name = normalizedName(of: image) { text += "  is           " + name + "\n" }
-  let considered = policy.rulesConsidered(for: image)
+  asciiEscaped(image) + "\n" + normalisation(of: image) + considerations(for: image, under: policy)
+    + conclusion(policy.decide(image).words, image)
+}
+
+/// The same for an image of a pod.
+///
+/// - Parameter words: what is decided, should it not be what the rules decide.
+public func explanation(
+  of outcome: ImageOutcome, _ words: (decision: String, rule: String?, result: String?), under policy: SwapPolicy
+) -> String {
+  let image = outcome.image ?? "-"
+  var text = outcome.place + ": " + asciiEscaped(image) + "\n" + normalisation(of: image)
+  if case .decided(let decision) = outcome.verdict, decision.words.decision == words.decision {
+    text += exclusions(under: policy) + considerations(for: image, under: policy)
+  }
+  return text + conclusion(words, image)
+}
+
+private func normalisation(of image: String) -> String {
+  normalizedName(of: image).map { "  is           " + $0 + "\n" } ?? ""
+}
+
+/// The rules about pods as a whole, none of which held.
+private func exclusions(under policy: SwapPolicy) -> String {
+  if policy.exclusions.isEmpty { return "" }
+  return "  is the pod excluded?\n" + policy.exclusions.map { "    no   " + $0.words + "\n" }.joined()
+}
+
+private func considerations(for image: String, under policy: SwapPolicy) -> String {
+  var text = ""
   var stage = ""
   var isOpen = true
-  for consideration in considered {
+  for consideration in policy.rulesConsidered(for: image) {
     if consideration.stage != stage {
       stage = consideration.stage
       text += "  " + stage + "\n"
@@ -25,9 +51,12 @@ public func explanation(of image: String, under policy: SwapPolicy) -> String {
     text += "    " + (consideration.holds ? "yes  " : "no   ") + consideration.words
     text += decides ? "  <- decides\n" : "\n"
   }
-  text += "  decision     " + words.decision + (words.rule.map { ", " + $0 } ?? "") + "\n"
-  text += "  result       " + (words.result ?? asciiEscaped(image)) + "\n"
   return text
+}
+
+private func conclusion(_ words: (decision: String, rule: String?, result: String?), _ image: String) -> String {
+  "  decision     " + words.decision + (words.rule.map { ", " + $0 } ?? "") + "\n  result       "
+    + (words.result ?? asciiEscaped(image)) + "\n"
 }
 
 extension ConsideredRule {

@@ -1,5 +1,6 @@
 // Mirrors that never apply, that say nothing new, or whose results meet those of another.
 
+import ImageReference
 import JSON
 import SwapPolicy
 
@@ -65,6 +66,14 @@ extension SwapPolicy {
 extension Mirror {
   /// The mirror as other messages name it.
   var name: String { "mirror " + source + " at " + place.description }
+
+  /// The source as it can be written: in its one form a host may look like a path, since port 443 is left out of it and
+  /// upper case is gone.
+  var writtenSource: String {
+    let host = firstComponent(source)
+    if source == "*" || namesDomain(host) { return source }
+    return host + ":443" + String(Substring(source.utf8.dropFirst(host.utf8.count)))
+  }
 
   /// Two names under the source, so different that what holds for both of them holds for every one.
   var samples: [String] {

@@ -55,6 +55,17 @@ public func loadConfigurationOrConfigMap(
   }
 }
 
+/// The same with a text in place of a file, of a name for messages.
+///
+/// - Parameter origin: where the text begins in what that names.
+public func loadConfiguration(
+  text: [UInt8], named name: String, origin: TextOrigin, mirrors: [String]
+) throws(ConfigurationFailure) -> LoadedConfiguration {
+  var configuration = Configuration()
+  configuration.add(file: name, text, origin: origin)
+  return try complete(&configuration, file: name, mirrors: mirrors)
+}
+
 private func loadConfiguration(
   _ options: ConfigurationOptions, addText: (inout Configuration, String, [UInt8]) -> Void
 ) throws(ConfigurationFailure) -> LoadedConfiguration {
@@ -63,8 +74,15 @@ private func loadConfiguration(
   // One that cannot be looked at is an error, not none.
   if path.isEmpty, unsafe access(defaultFile, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR) { path = defaultFile }
   if !path.isEmpty { addFile(path, to: &configuration, addText) }
+  return try complete(&configuration, file: path.isEmpty ? nil : path, mirrors: options.mirrors)
+}
+
+/// Adds the environment and the values of `--mirror`.
+private func complete(
+  _ configuration: inout Configuration, file: String?, mirrors: [String]
+) throws(ConfigurationFailure) -> LoadedConfiguration {
   configuration.add(registryURL: environment("REGISTRY_URL"), proxyURL: environment("PROXY_URL"))
-  configuration.add(mirrorOptions: options.mirrors)
+  configuration.add(mirrorOptions: mirrors)
   if configuration.isEmpty {
     throw ConfigurationFailure(
       problems: [
@@ -76,7 +94,7 @@ private func loadConfiguration(
   do throws(ConfigurationErrors) {
     return LoadedConfiguration(
       policy: try configuration.policy(), server: configuration.server, settingPlaces: configuration.settingPlaces,
-      replaced: configuration.replaced, file: path.isEmpty ? nil : path)
+      replaced: configuration.replaced, file: file)
   } catch {
     throw ConfigurationFailure(
       problems: error.entries.map(\.description), place: error.entries[0].place.description)

@@ -23,21 +23,24 @@ struct Fields: Sendable {
       throw RequestError(.badRequest, "a field without a name and a colon right after it")
     }
     let value = trimmed(line[(name.endIndex + 1)...])
-    switch String(decoding: name.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }, as: UTF8.self) {
-    case "host":
+    if equalsIgnoringCase(name, "host") {
       guard value.allSatisfy(isHostByte) else { throw RequestError(.badRequest, "a Host that is none") }
       hostCount += 1
-    case "content-length": try parseContentLength(value)
-    case "transfer-encoding": transferEncoding = joined(transferEncoding, value)
-    case "content-type": contentType = text(joined(contentType.map { Array($0.utf8) }, value)[...])
-    case "content-encoding": contentEncoding = text(joined(contentEncoding.map { Array($0.utf8) }, value)[...])
-    case "expect": expectation = joined(expectation, value)
-    case "connection":
+    } else if equalsIgnoringCase(name, "content-length") {
+      try parseContentLength(value)
+    } else if equalsIgnoringCase(name, "transfer-encoding") {
+      transferEncoding = joined(transferEncoding, value)
+    } else if equalsIgnoringCase(name, "content-type") {
+      contentType = text(joined(contentType.map { Array($0.utf8) }, value)[...])
+    } else if equalsIgnoringCase(name, "content-encoding") {
+      contentEncoding = text(joined(contentEncoding.map { Array($0.utf8) }, value)[...])
+    } else if equalsIgnoringCase(name, "expect") {
+      expectation = joined(expectation, value)
+    } else if equalsIgnoringCase(name, "connection") {
       for option in value.split(separator: UInt8(ascii: ",")).map(trimmed) {
         if equalsIgnoringCase(option, "close") { connectionClose = true }
         if equalsIgnoringCase(option, "keep-alive") { connectionKeepAlive = true }
       }
-    default: break
     }
   }
 
@@ -63,7 +66,8 @@ struct Fields: Sendable {
 
 /// Whether bytes are a token (RFC 9110 section 5.6.2).
 func isToken(_ bytes: ArraySlice<UInt8>) -> Bool {
-  !bytes.isEmpty && bytes.allSatisfy { isAlphanumeric($0) || "!#$%&'*+-.^_`|~".utf8.contains($0) }
+  !bytes.isEmpty
+    && bytes.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") || "!#$%&'*+.^_`|~".utf8.contains($0) }
 }
 
 /// Whether a byte may stand in a host and port (RFC 3986 section 3.2.2).
@@ -85,8 +89,13 @@ func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
 }
 
 func equalsIgnoringCase(_ bytes: ArraySlice<UInt8>, _ lowercase: String) -> Bool {
-  bytes.count == lowercase.utf8.count
-    && zip(bytes, lowercase.utf8).allSatisfy { $0 == $1 || ($0 >= 0x41 && $0 <= 0x5A && $0 | 0x20 == $1) }
+  guard bytes.count == lowercase.utf8.count else { return false }
+  let (bytes, lowercase) = (bytes.span, lowercase.utf8.span)
+  for i in 0..<bytes.count {
+    let byte = bytes[i]
+    if byte != lowercase[i], byte < 0x41 || byte > 0x5A || byte | 0x20 != lowercase[i] { return false }
+  }
+  return true
 }
 
 func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }

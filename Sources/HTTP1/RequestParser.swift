@@ -64,8 +64,8 @@ public struct RequestParser: Sendable {
   /// Takes bytes, and returns whether the request is whole.
   ///
   /// - Throws: `RequestError` with the status to answer with; the parser is of no use then.
-  public mutating func feed(_ bytes: some Sequence<UInt8>) throws(RequestError) -> Bool {
-    buffer.append(contentsOf: bytes)
+  public mutating func feed(_ bytes: [UInt8]) throws(RequestError) -> Bool {
+    if buffer.isEmpty { buffer = bytes } else { buffer += bytes }
     defer { compact() }
     while true {
       switch state {
@@ -145,29 +145,29 @@ extension RequestParser {
 
   /// The next line without its CRLF; `nil` until it is there. No control byte but a tab may stand in it.
   private mutating func line(limit: Int, or status: Status) throws(RequestError) -> ArraySlice<UInt8>? {
-    while searched < buffer.count {
-      let byte = buffer[searched]
-      if byte == 0x0A {
-        throw RequestError(.badRequest, "a line that ends without CR LF")
-      } else if byte == 0x0D {
-        guard searched + 1 < buffer.count else { return nil }
-        guard buffer[searched + 1] == 0x0A else { throw RequestError(.badRequest, "a CR without LF") }
-        // Empty lines use up the room of the head, too.
-        if searched - position > limit { throw tooLong(status) }
-        defer {
-          position = searched + 2
-          searched = position
-        }
-        return buffer[position..<searched]
-      } else if byte < 0x20 && byte != 0x09 || byte == 0x7F {
-        throw RequestError(.badRequest, "a control byte in a line")
-      } else if searched - position >= limit {
-        throw tooLong(status)
-      }
-      searched += 1
+    searched = endOfPlainBytes(buffer.span, searched)
+    // Empty lines use up the room of the head, too.
+    if searched - position > limit { throw tooLong(status) }
+    guard searched < buffer.count else { return nil }
+    switch buffer[searched] {
+    case 0x0A: throw RequestError(.badRequest, "a line that ends without CR LF")
+    case 0x0D: break
+    default: throw RequestError(.badRequest, "a control byte in a line")
     }
-    return nil
+    guard searched + 1 < buffer.count else { return nil }
+    guard buffer[searched + 1] == 0x0A else { throw RequestError(.badRequest, "a CR without LF") }
+    let line = buffer[position..<searched]
+    position = searched + 2
+    searched = position
+    return line
   }
+}
+
+/// The offset of the first control byte but a tab.
+private func endOfPlainBytes(_ bytes: Span<UInt8>, _ start: Int) -> Int {
+  var i = start
+  while i < bytes.count, (bytes[i] >= 0x20 && bytes[i] != 0x7F) || bytes[i] == 0x09 { i += 1 }
+  return i
 }
 
 extension RequestParser {

@@ -56,17 +56,24 @@ public struct Response: Equatable, Sendable {
   ///
   /// - Parameter withBody: `false` for the answer to HEAD.
   public func fieldsAndBody(closing: Bool, withBody: Bool) -> [UInt8] {
-    var head = "Content-Type: " + contentType + "\r\nContent-Length: " + String(body.count) + "\r\n"
-    if let allow { head += "Allow: " + allow + "\r\n" }
-    if closing { head += "Connection: close\r\n" }
-    head += "\r\n"
-    return Array(head.utf8) + (withBody ? body : [])
+    after([], closing: closing, withBody: withBody)
   }
 
   /// The whole response in HTTP/1.1 (RFC 9112 section 4).
   public func http1(closing: Bool, withBody: Bool) -> [UInt8] {
-    Array("HTTP/1.1 \(status.rawValue) \(status.reason)\r\n".utf8)
-      + fieldsAndBody(closing: closing, withBody: withBody)
+    let line = "HTTP/1.1 " + String(status.rawValue) + " " + status.reason + "\r\n"
+    return after(line.utf8, closing: closing, withBody: withBody)
+  }
+
+  private func after(_ line: some Collection<UInt8>, closing: Bool, withBody: Bool) -> [UInt8] {
+    var out: [UInt8] = []
+    out.reserveCapacity(200 + contentType.utf8.count + (withBody ? body.count : 0))
+    out += line
+    for text in ["Content-Type: ", contentType, "\r\nContent-Length: ", String(body.count), "\r\n"] { out += text.utf8 }
+    if let allow { for text in ["Allow: ", allow, "\r\n"] { out += text.utf8 } }
+    out += (closing ? "Connection: close\r\n\r\n" : "\r\n").utf8
+    if withBody { out += body }
+    return out
   }
 
   /// The interim response that asks for the body (RFC 9110 section 15.2.1).

@@ -69,9 +69,9 @@ public struct ImageReference: Equatable, Sendable {
 
 /// Whether the first component of a name is meant as a registry: it is `localhost`, or contains `.`, `:` or an
 /// upper-case letter.
-public func namesDomain(_ component: Substring) -> Bool {
-  component == "localhost"
-    || component.utf8.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") || ($0 >= 0x41 && $0 <= 0x5A) }
+public func namesDomain(_ component: some Collection<UInt8>) -> Bool {
+  component.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") || ($0 >= 0x41 && $0 <= 0x5A) }
+    || component.elementsEqual("localhost".utf8)
 }
 
 /// Why a text is no image reference.

@@ -10,7 +10,7 @@ extension ImageReference {
     if bytes.isEmpty { throw .empty }
     if bytes.count == 64, bytes.allSatisfy(isLowerHexadecimal) { throw .identifier }
 
-    let domainEnd = endOfDomain(written)
+    let domainEnd = endOfDomain(bytes)
     let start = domainEnd.map { $0 + 1 } ?? 0
     var end = start
     while end < bytes.count, bytes[end] != UInt8(ascii: ":"), bytes[end] != UInt8(ascii: "@") {
@@ -21,7 +21,7 @@ extension ImageReference {
 
     var name: String
     var domainCount: Int
-    if isDockerHub(written, domainEnd) {
+    if isDockerHub(bytes, domainEnd) {
       let isSingle = !bytes[start..<end].contains(UInt8(ascii: "/"))
       name = (isSingle ? "docker.io/library/" : "docker.io/") + text(bytes, start..<end)
       domainCount = 9
@@ -44,17 +44,16 @@ extension ImageReference {
 }
 
 /// Where the first component ends if it names a domain; `nil` for a short name.
-private func endOfDomain(_ written: String) -> Int? {
-  guard let slash = written.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
-  let first = written[..<slash]
-  return namesDomain(first) ? first.utf8.count : nil
+private func endOfDomain(_ bytes: [UInt8]) -> Int? {
+  guard let slash = bytes.firstIndex(of: UInt8(ascii: "/")) else { return nil }
+  return namesDomain(bytes[..<slash]) ? slash : nil
 }
 
 /// Whether a name is one of `docker.io`: it has no domain, or that one, or its old name.
-private func isDockerHub(_ written: String, _ domainEnd: Int?) -> Bool {
+private func isDockerHub(_ bytes: [UInt8], _ domainEnd: Int?) -> Bool {
   guard let domainEnd else { return true }
-  return (domainEnd == 9 && written.utf8.starts(with: "docker.io".utf8))
-    || (domainEnd == 15 && written.utf8.starts(with: "index.docker.io".utf8))
+  return (domainEnd == 9 && bytes.starts(with: "docker.io".utf8))
+    || (domainEnd == 15 && bytes.starts(with: "index.docker.io".utf8))
 }
 
 /// Whether the bytes up to an offset are `host[:port]`.

@@ -27,7 +27,7 @@ public struct JSONString: Sendable {
   public let escaped: Bool
 
   /// The empty string, of no text.
-  public static let none = JSONString(0..<0, escaped: false)
+  public static var none: JSONString { JSONString(0..<0, escaped: false) }
 
   init(_ range: Range<Int>, escaped: Bool) {
     self.range = range
@@ -79,7 +79,7 @@ public struct JSONReader: Sendable {
     guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else {
       throw JSONError("expected a member's name in quotes", at: offset)
     }
-    let key = try string()
+    let key = try quoted()
     offset = try endOfColon(bytes.span, offset)
     expectsComma = false
     return key
@@ -95,11 +95,17 @@ public struct JSONReader: Sendable {
   /// Reads the string ahead.
   public mutating func string() throws(JSONError) -> JSONString {
     try expect(.string)
+    expectsComma = true
+    return try quoted()
+  }
+
+  /// Reads a string from its opening quote on.
+  @inline(__always)
+  private mutating func quoted() throws(JSONError) -> JSONString {
     let start = offset + 1
     var escaped = false
     let end = try endOfString(bytes.span, start, &escaped)
     offset = end + 1
-    expectsComma = true
     return JSONString(start..<end, escaped: escaped)
   }
 
@@ -156,12 +162,9 @@ extension JSONReader {
   /// Whether a string has these contents, byte for byte, escapes decoded.
   public func isEqual(_ string: JSONString, _ text: String) -> Bool {
     if string.escaped { return decode(string).utf8.elementsEqual(text.utf8) }
-    guard string.range.count == text.utf8.count else { return false }
-    var i = string.range.lowerBound
-    for byte in text.utf8 {
-      if bytes[i] != byte { return false }
-      i += 1
-    }
+    let (bytes, text) = (bytes.span, text.utf8.span)
+    guard string.range.count == text.count else { return false }
+    for i in 0..<text.count where bytes[string.range.lowerBound + i] != text[i] { return false }
     return true
   }
 

@@ -9,7 +9,7 @@ extension [UInt8] {
   /// Appends a text as a JSON string, with its quotes.
   public mutating func appendJSONString(_ text: String) {
     append(UInt8(ascii: "\""))
-    if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+    if standsAsItIs(text.utf8.span) {
       append(contentsOf: text.utf8)
       append(UInt8(ascii: "\""))
       return
@@ -38,6 +38,14 @@ extension [UInt8] {
     default: append(byte)
     }
   }
+}
+
+/// Whether a JSON string holds the text without an escape.
+private func standsAsItIs(_ text: Span<UInt8>) -> Bool {
+  for i in 0..<text.count where text[i] < 0x20 || text[i] == UInt8(ascii: "\"") || text[i] == UInt8(ascii: "\\") {
+    return false
+  }
+  return true
 }
 
 /// A text in printable ASCII between double quotes (see `asciiEscaped`).

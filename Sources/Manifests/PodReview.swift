@@ -40,6 +40,7 @@ extension YAMLTree {
     }
     out.append("\"namespace\":")
     out.appendJSONString(namespace)
+    out.append(userInfo)
     switch call {
     case .create:
       out.append(",\"operation\":\"CREATE\",\"options\":{\"kind\":\"CreateOptions\",\"apiVersion\":\"meta.k8s.io/v1\"}")
@@ -192,6 +193,9 @@ private struct Controller {
 
 /// Stands for every uid that the API server would make.
 private let placeholder = "00000000-0000-4000-8000-000000000000"
+
+/// Rules do not look at who asks.
+private let userInfo = ",\"userInfo\":{\"username\":\"pisw\",\"groups\":[\"system:authenticated\"]}"
 
 private let reviewHead =
   "{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\",\"request\":{\"uid\":\"" + placeholder

@@ -6,7 +6,7 @@ import Glibc
 public struct Deadline: Sendable {
   private let nanoseconds: Int
 
-  public static let never = Deadline(nanoseconds: .max)
+  public static var never: Deadline { Deadline(nanoseconds: .max) }
 
   public var isNever: Bool { nanoseconds == .max }
 

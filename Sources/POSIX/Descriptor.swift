@@ -22,9 +22,9 @@ public struct Descriptor: Sendable {
 
   public init(number: Int32) { self.number = number }
 
-  public static let input = Descriptor(number: 0)
-  public static let output = Descriptor(number: 1)
-  public static let errors = Descriptor(number: 2)
+  public static var input: Descriptor { Descriptor(number: 0) }
+  public static var output: Descriptor { Descriptor(number: 1) }
+  public static var errors: Descriptor { Descriptor(number: 2) }
 
   /// Opens a file to read, hands it out, and closes it.
   public static func reading<Result>(

@@ -40,17 +40,30 @@ public enum TLSFailure: String, CaseIterable, Sendable {
   private let ssl: OpaquePointer
   private let identity: TLSIdentity
   public let socket: Int32
+  /// What was decrypted last: apart from malloc's heap, so that forks leave it alone.
+  private let record: UnsafeMutableBufferPointer<UInt8>
+
+  private static let recordSize = 16 * 1024
 
   /// `nil` when there is no memory for it.
   public init?(_ identity: TLSIdentity, socket: Int32) {
-    guard let ssl = unsafe SSL_new(identity.context) else { return nil }
+    let size = TLSConnection.recordSize
+    guard let record = unsafe secret_allocate(size, nil, 0) else { return nil }
+    guard let ssl = unsafe SSL_new(identity.context) else {
+      unsafe secret_free(record, nil, 0)
+      return nil
+    }
+    unsafe self.record = UnsafeMutableBufferPointer(start: record.assumingMemoryBound(to: UInt8.self), count: size)
     unsafe self.ssl = ssl
     self.identity = identity
     self.socket = socket
     guard unsafe SSL_set_fd(ssl, socket) == 1, unsafe identity.giveKey(to: ssl) else { return nil }
   }
 
-  deinit { unsafe SSL_free(ssl) }
+  deinit {
+    unsafe SSL_free(ssl)
+    unsafe secret_free(record.baseAddress, nil, 0)
+  }
 
   /// Goes on with the handshake.
   public func handshake() -> TLSStep {
@@ -74,14 +87,9 @@ public enum TLSFailure: String, CaseIterable, Sendable {
 
   /// Reads what is there, one record at most; after `done`, no bytes are the end.
   public func read() -> (TLSStep, [UInt8]) {
-    var step = TLSStep.done
     ERR_clear_error()
-    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 16 * 1024) { buffer, count in
-      let got = unsafe SSL_read(ssl, buffer.baseAddress, Int32(buffer.count))
-      count = Int(max(got, 0))
-      if got <= 0 { step = self.step(got, atEnd: .done) }
-    }
-    return (step, bytes)
+    let got = unsafe SSL_read(ssl, record.baseAddress, Int32(record.count))
+    return got > 0 ? (.done, unsafe Array(record[..<Int(got)])) : (step(got, atEnd: .done), [])
   }
 
   /// Writes from a position on; how many bytes went out.

@@ -141,10 +141,10 @@ struct Places {
 
   /// The offset of a place, in bytes.
   mutating func offset(_ mark: yaml_mark_t, in text: UnsafeMutableBufferPointer<UInt8>) -> Int {
+    // libyaml puts the end of a text without a line break on a line of its own.
+    guard Int(mark.line) < lines.count else { return text.count }
     let line = Int(mark.line)
     let column = Int(mark.column)
-    // What is missing at the end is missed on a line after it.
-    guard line < lines.count else { return text.count }
     if isASCII { return Int(lines[line]) + column }
     if line != last.line || column < last.column { last = (line, 0, Int(lines[line])) }
     while last.column < column, last.offset < text.count {

@@ -39,9 +39,10 @@ struct ConfigCheck: ParsableCommand {
     arguments.config = file ?? configuration.config
     let loaded = try arguments.load()
     let policy = loaded.policy
-    let warnings = policy.warnings
+    var warnings = policy.warnings.map(\.description)
+    if policy.mirrors.isEmpty { warnings.append("no mirror: no image is ever redirected") }
     var out = ""
-    for warning in warnings { out += "warning: \(warning.description)\n" }
+    for warning in warnings { out += "warning: \(warning)\n" }
     out += "rewriting twice changes nothing: what lies under a target stays, and results do\n"
     for mirror in policy.mirrors {
       guard case .held(let sample, let result) = mirror.proof else { continue }

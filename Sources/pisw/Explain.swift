@@ -3,6 +3,9 @@
 import Admission
 import ArgumentParser
 import ConfigurationReview
+import ConfigurationSources
+import JSON
+import Manifests
 import SwapPolicy
 
 struct Explain: ParsableCommand {
@@ -10,17 +13,84 @@ struct Explain: ParsableCommand {
     abstract: "Tell why an image goes where it goes.",
     discussion: """
       Prints the image's whole name, every rule that is asked, in order, with where it stands in the configuration, \
-      the one that decides, and the result.
+      the one that decides, and the result. Of a file, it does so for each image of each pod; rules about pods \
+      (exclude, the skip label) are asked first.
+
+      A file is - for standard input, or ends in .yaml, .yml or .json: manifests, or an AdmissionReview. Everything \
+      else is an image's name.
 
       EXAMPLES
         pisw explain --config config.yaml quay.io/team/app
+        pisw explain --config config.yaml deployment.yaml
+        kubectl get pod web-0 -o yaml | pisw explain --config config.yaml -
       """)
 
   @OptionGroup var configuration: ConfigurationArguments
-  @Argument(help: "An image's name.") var name: String
+  @Option(help: "The namespace of objects that name none.") var namespace = "default"
+  @Argument(help: "An image's name, or a file.", completion: .file()) var subject: String
 
   func run() throws {
     let policy = try configuration.load().policy
-    try write(explanation(of: name, under: policy))
+    guard subject == "-" || [".yaml", ".yml", ".json"].contains(where: subject.hasSuffix) else {
+      return try write(explanation(of: subject, under: policy))
+    }
+    let manifest = try readManifest(subject)
+    if manifest.isAdmissionReview {
+      try explainReview(manifest, policy)
+    } else {
+      try explainManifest(manifest, policy)
+    }
+  }
+
+  private func explainReview(_ manifest: Manifest, _ policy: SwapPolicy) throws {
+    var out = ""
+    do throws(JSONError) {
+      let answer = try answer(manifest.text, under: policy) { outcome in
+        out += explanation(of: outcome, outcome.verdict.words, under: policy)
+      }
+      if let fault = answer.podFault { throw fault }
+      if let reason = answer.notReviewed { out = manifest.name + ": left alone: " + reason.rawValue + "\n" }
+    } catch {
+      throw end(.badInput, [error.message(name: manifest.name, in: manifest.text)])
+    }
+    try write(out)
+  }
+
+  private func explainManifest(_ manifest: Manifest, _ policy: SwapPolicy) throws {
+    var namespaces = SkippedNamespaces()
+    namespaces.add(manifest)
+    let preview = Preview(policy: policy, namespace: namespace, skippedNamespaces: namespaces).preview(manifest)
+    if !preview.problems.isEmpty {
+      throw end(.badInput, manifest.messages(preview.problems))
+    }
+    if preview.findings.isEmpty { throw end(.badInput, [manifest.name + ": no pod, and so no image"]) }
+    var out = ""
+    var lines = Lines(manifest)
+    for finding in preview.findings {
+      let object = finding.pod.object
+      out += lines.place(finding.offset).description + ": \(asciiEscaped(object.kind)) \(asciiEscaped(object.name)), "
+      out += "namespace \(asciiEscaped(finding.namespace)), "
+      let words =
+        finding.isRedirected ? finding.outcome.verdict.words : (finding.words.decision, finding.words.rule, nil)
+      out += explanation(of: finding.outcome, words, under: policy)
+    }
+    try write(out)
+  }
+}
+
+extension Manifest {
+  /// Whether the text is an AdmissionReview.
+  fileprivate var isAdmissionReview: Bool {
+    var json = JSONReader(text)
+    do throws(JSONError) {
+      try json.openObject()
+      while let key = try json.nextKey() {
+        if json.key(key, is: "kind") { return json.isEqual(try json.string(), "AdmissionReview") }
+        try json.skip()
+      }
+    } catch {
+      // Manifests in YAML, or a fault that their reader tells of.
+    }
+    return false
   }
 }

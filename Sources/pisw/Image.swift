@@ -62,15 +62,11 @@ struct Image: ParsableCommand {
       ("path", reference.path), ("tag", reference.tag), ("digest", reference.digest), ("decision", words.decision),
       ("rule", words.rule), ("result", words.result ?? name),
     ]
-    var out: [UInt8] = []
-    for (key, value) in members {
-      out.append(out.isEmpty ? "{" : ",")
-      out.appendJSONString(key)
-      out.append(":")
-      if let value { out.appendJSONString(value) } else { out.append("null") }
+    var json = JSONText()
+    json.object { object in
+      for (key, value) in members { object.member(key, value) }
     }
-    out.append("}")
-    return out
+    return json.bytes
   }
 }
 

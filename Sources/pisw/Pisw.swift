@@ -28,6 +28,7 @@ struct Pisw: ParsableCommand {
       ConfigMap of the chart, as `helm template` or `kubectl get configmap -o yaml` prints it.
 
       EXAMPLES
+        pisw preview --config config.yaml manifests/
         pisw image --mirror docker.io=proxy.example.com nginx
         pisw explain --config config.yaml quay.io/team/app
         pisw config check config.yaml
@@ -51,5 +52,5 @@ struct Pisw: ParsableCommand {
         (or zsh, or fish)
       """,
     version: version,
-    subcommands: [PreviewCommand.self, Image.self, Explain.self, Config.self])
+    subcommands: [PreviewCommand.self, Image.self, Explain.self, Config.self, Review.self, KRM.self])
 }

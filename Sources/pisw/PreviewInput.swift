@@ -7,7 +7,7 @@ import Manifests
 import POSIX
 
 /// No text of manifests is larger.
-private let largestManifest = 1 << 30
+let largestManifest = 1 << 30
 
 /// How a run ends: the gravest of what happened.
 struct PreviewEnding {

@@ -18,7 +18,10 @@ def peer_ports():
     with open("/proc/net/tcp", encoding="ascii") as table:
         for line in list(table)[1:]:
             fields = line.split()
-            ports[fields[9]] = int(fields[2].rpartition(":")[2], 16)
+            port = int(fields[2].rpartition(":")[2], 16)
+            # A process that was forked just now still has the sockets that listen, which have no client.
+            if port:
+                ports[fields[9]] = port
     return ports
 
 
@@ -50,7 +53,9 @@ def kill(pid, parent):
     except OSError:
         return False
     try:
-        if pid not in children(parent):
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            has_ended = stat.read().rpartition(")")[2].split()[0] in "XZ"
+        if has_ended or pid not in children(parent):
             return False
         signal.pidfd_send_signal(handle, signal.SIGKILL)
         return True
@@ -84,8 +89,12 @@ def killed_under_load():
         with load(server, kept=6, new=2) as good:
             good.more(2)
             end = time.monotonic() + 60
-            while min(kinds.values()) < KILLS and time.monotonic() < end:
-                kind = min(kinds, key=kinds.get)
+            # A review that is at its end already does not notice: those count whose request got 500.
+            while time.monotonic() < end:
+                cut = sum(fault["what"] == "status 500" for fault in list(good.faults))
+                if min(cut, kinds["connection"]) >= KILLS:
+                    break
+                kind = "review" if cut < kinds["connection"] else "connection"
                 port = kill_one(server, kind)
                 if port is not None:
                     hit.add(port)
@@ -97,8 +106,7 @@ def killed_under_load():
             f"{kinds['connection']} connections and {kinds['review']} reviews killed in {good.done} requests: "
             f"{len(lost)} lost, {len(failed)} answered with 500"
         )
-        # Some were at their end already, and noticed nothing.
-        if min(kinds.values()) < KILLS or len(failed) < KILLS / 2:
+        if min(len(failed), kinds["connection"]) < KILLS:
             wrong.append(f"only {kinds} were killed")
         wrong += [f"not hit, and failed: {fault}" for fault in good.faults if fault["port"] not in hit]
         if len(good.faults) != len(lost) + len(failed):

@@ -2,13 +2,14 @@
 Reviews go on where they can; where not, they wait or are told so, and all is well when there is enough
 again."""
 
+import concurrent.futures
 import os
 import resource
 import subprocess
 import time
 
 from common import ANSWERS, REVIEWS, TLS, TRUSTING, WORK, command, load, report, serve, tokens
-from serving import PATIENCE, Client, Server, check, descendants, free_ports, wait_until
+from serving import PATIENCE, Client, Lost, Server, check, descendants, free_ports, wait_until
 
 HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 # Nobody else's: limits on processes count all those of a user.
@@ -164,6 +165,37 @@ def no_processes():
     return wrong
 
 
+def no_process_at_the_end():
+    """A connection that is accepted while there is no process for it, in a server that is told to end."""
+    wrong = []
+    with Server([*AS_USER, *command("--drain-delay", "0")], WORK + "/end.log") as server:
+
+        def bound(count):
+            subprocess.run([*AS_USER, "prlimit", "--pid", str(server.pid), f"--nproc={count}:"], check=True)
+
+        def told(message):
+            return [line for line in server.log() if line["message"].startswith(message)]
+
+        bound(1)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            got = pool.submit(lambda: Client(server.port, TRUSTING).post(REVIEWS[0]))
+            if not wait_until(lambda: told("fork: ")):
+                wrong.append("forking was not refused")
+            server.process.terminate()
+            if not wait_until(lambda: told("draining")):
+                wrong.append("the server does not drain")
+            time.sleep(0.5)
+            bound(1000)
+            try:
+                if got.result() != (200, ANSWERS[0]):
+                    wrong.append(f"the connection gets {got.result()}")
+            except (OSError, Lost) as error:
+                wrong.append(f"the connection is lost: {error!r}")
+        if server.process.wait(PATIENCE) != 0:
+            wrong.append("the server does not end as it should")
+    return wrong
+
+
 def few_processes():
     """Fewer processes than connections and reviews want, all the time: who is told so, or waits; then
     enough."""
@@ -235,6 +267,7 @@ check("every standard descriptor is closed: reviews go on", with_standard_error,
 check("who read the log is gone: reviews go on", gone_reader)
 check("who reads the log reads nothing: reviews go on", slow_reader)
 check("forking is refused: reviews get 503, connections wait, and all is well afterwards", no_processes)
+check("a connection that waits for a process when the server is told to end is served", no_process_at_the_end)
 check("there are too few processes: reviews wait or get 503, and all is well afterwards", few_processes)
 check("there are no descriptors: connections wait, and all is well afterwards", no_descriptors)
 check("64 descriptors are enough for 150 connections", few_descriptors)

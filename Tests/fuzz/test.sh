@@ -21,10 +21,10 @@ result() {
   return "$(cat "$work/$1.status")"
 }
 
-fuzz configuration json review &
+fuzz configuration json review krm &
 fuzz http pod reference report
 wait
-for target in configuration http json pod reference report review; do
+for target in configuration http json krm pod reference report review; do
   check "$(head -n 1 "$work/$target.log")" result "$target"
 done
 summary

@@ -3,6 +3,8 @@
 . "$(dirname "$0")/../lib.sh"
 
 need /usr/bin/python3 python3
+need git git
+need pre-commit pre-commit
 build_static
 unset REGISTRY_URL PROXY_URL PISW_CONFIG LOGLEVEL
 cd "$work" || exit 71
@@ -94,6 +96,7 @@ check "... an ignored image without effect" grep -q '^warning: config.yaml:4:16:
 check "... why rewriting twice changes nothing, for each mirror" \
   grep -qF '  quay.io (config.yaml:3:3): quay.io/team/app:1.0 -> p.io/team/app:1.0, under p.io' out
 check "... and the counts" grep -qx 'config.yaml: 2 mirrors, 1 ignored image, 0 exclusions, 2 warnings' out
+check "a configuration without mirrors" says '^warning: no mirror: ' "$pisw" config check /dev/stdin < <(echo 'ignoreimages: []')
 check "the example configuration has no warning" says ' 3 mirrors, .* 0 warnings$' "$pisw" config check "$top/examples/config.yaml"
 printf 'mirrors:\n  docker.io: https://p.io\nfrob: 1\nport: 0\n' >bad.yaml
 check "config check tells every error at once: 78" fails 78 '^pisw: bad.yaml:4:7: port must be' "$pisw" config check bad.yaml
@@ -134,6 +137,101 @@ for name in nginx quay.io/a/b gcr.io/x p.io/x auto localhost/x; do
     "$pisw" "$pisw_mutate" "$name"
 done
 
+# --- explain FILE
+cat >deployment.yaml <<'END'
+apiVersion: v1
+kind: Namespace
+metadata: {name: out, labels: {k8s-proxy-image-swapper/skip: "true"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  template:
+    spec:
+      containers:
+        - {name: app, image: nginx}
+        - {name: side, image: gcr.io/x}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: out}, spec: {containers: [{name: c, image: redis}]}}
+END
+check "explain FILE: each image, with its place" says \
+  '^deployment.yaml:12:30: Deployment web, namespace default, containers.0. \(app\): nginx$' \
+  "$pisw" explain --config config.yaml deployment.yaml
+check "... three images" test "$(grep -c '^  result ' out)" = 3
+check "... a namespace that opted out" grep -qE '^  decision     left alone: its namespace opted out, .* at deployment.yaml:3:[0-9]+$' out
+check "explain - reads standard input" says '<stdin>:12:30: ' "$pisw" explain --config config.yaml - <deployment.yaml
+check "explain tells which exclusion decided" says 'left alone: excluded, exclude.namespaces default at ' \
+  "$pisw" explain --config <(echo '{mirrors: {docker.io: p.io}, exclude: {namespaces: [default]}}') deployment.yaml
+check "... and which did not" says '^    no   exclude.namespaces other at ' \
+  "$pisw" explain --config <(echo '{mirrors: {docker.io: p.io}, exclude: {namespaces: [other]}}') deployment.yaml
+check "explain a review" says '^containers.1. \(app\): docker.io/bitnami/nginx:1.25$' \
+  "$pisw" explain --config config.yaml "$reviews/istio-auto-image.json"
+check "a review that is not looked at" says 'left alone: no object' "$pisw" explain --config config.yaml "$reviews/delete.json"
+check "a file that is not there: 66" fails 66 'nowhere.yaml: No such file' "$pisw" explain --config config.yaml nowhere.yaml
+printf 'kind: Pod\napiVersion: v1\nspec: {containers: {}}\n' >odd.yaml
+check "a pod that is none: 65, with its place" fails 65 '^pisw: odd.yaml:3:20: expected an array' "$pisw" explain --config config.yaml odd.yaml
+check "a file without a pod: 65" fails 65 'no pod' "$pisw" explain --config config.yaml config.yaml
+
+# --- reviews
+check "every captured review of a pod is made again from its pod, and answered alike" \
+  /usr/bin/python3 "$top/Tests/tools/reviews.py" "$pisw" "$pisw_mutate" "$reviews"
+check "the pods of every object, a line each" bash -c '
+  "$0" review deployment.yaml | tee lines | while read -r review; do "$1" --config config.yaml <<<"$review" || exit; done >answers &&
+  [ "$(wc -l <lines)" = 2 ] && [ "$(grep -c patchType answers)" = 2 ]' "$pisw" "$pisw_mutate"
+check "... a Deployment's as its ReplicaSet makes them" grep -q '"ownerReferences":\[{"apiVersion":"apps/v1","kind":"ReplicaSet"' lines
+check "... the same each time" bash -c '"$0" review deployment.yaml | cmp - lines' "$pisw"
+check "a review through a pipe" says '"patchType"' bash -c '"$0" review - <deployment.yaml | head -n 1 | "$1" --config config.yaml' "$pisw" "$pisw_mutate"
+printf 'kind: Pod\napiVersion: v1\nmetadata: {name: a}\nspec: {containers: [{name: c, image: redis}]}\n' >old.yaml
+sed 's/redis/nginx/' old.yaml >new.yaml
+check "an update" says '"operation":"UPDATE".*"image":"nginx".*"oldObject":.*"image":"redis"' "$pisw" review --old old.yaml new.yaml
+check "an update that changes no image needs no patch" says '"allowed":true}}' bash -c \
+  '"$0" review --operation UPDATE --old old.yaml old.yaml | "$1" --config config.yaml' "$pisw" "$pisw_mutate"
+check "an update of another pod: 65" fails 65 'new.yaml:1:1: the Pod "a" is not in the file of --old' "$pisw" review --old deployment.yaml new.yaml
+check "an update of a template: 65" fails 65 'deployment.yaml:10:5: pods of a Deployment are never updated' \
+  "$pisw" review --old old.yaml deployment.yaml
+check "UPDATE without --old: 64" fails 64 'needs --old' "$pisw" review --operation UPDATE new.yaml
+check "CREATE with --old: 64" fails 64 'is for --operation UPDATE' "$pisw" review --operation CREATE --old old.yaml new.yaml
+check "no pod: 65" fails 65 'config.yaml: no pod in it' "$pisw" review config.yaml
+check "no YAML: 65" fails 65 ':2:1: not valid YAML' "$pisw" review <(echo 'a: [')
+
+# --- KRM functions
+check "a ResourceList: only images and results differ, in every style and form of configuration" \
+  /usr/bin/python3 "$top/Tests/tools/krm.py" "$pisw" "$top/examples"
+check "what is no ResourceList: 65" fails 65 '<stdin>:1:1: no ResourceList' "$pisw" krm <deployment.yaml
+check "a wrong functionConfig: 78, with the line in its own file" fails 78 '^pisw: functionConfig:4:5: .*scheme' "$pisw" krm <<'END'
+apiVersion: config.kubernetes.io/v1
+kind: ResourceList
+functionConfig:
+  kind: A
+  spec:
+    mirrors:
+      docker.io: https://p.io
+items: []
+END
+check "krm on a terminal: 64" \
+  bash -c 'script -qec "$0 krm" /dev/null >out; [ $? = 64 ] && grep "is a terminal" out' "$pisw"
+check "functionConfig and --config: 64" fails 64 'functionConfig or --config' "$pisw" krm --config config.yaml <<'END'
+{apiVersion: config.kubernetes.io/v1, kind: ResourceList, functionConfig: {data: {docker.io: p.io}}}
+END
+check "results of another function are not lost: 65" fails 65 ':1:[0-9]+: results of another function' "$pisw" krm <<'END'
+{apiVersion: config.kubernetes.io/v1, kind: ResourceList, results: [{message: x}], items: []}
+END
+if command -v kpt >/dev/null; then
+  cp -r "$top/examples/kpt" package
+  # shellcheck disable=SC2016 # for the inner shell
+  check "kpt fn render runs the example" bash -c 'PATH=${0%/*}:$PATH kpt fn render package --allow-exec &&
+    diff <(sed "s,image: nginx:,image: proxy.example.com/library/nginx:,; s,quay.io/,proxy.example.com/quay.io/," "$1/kpt/deployment.yaml") \
+      package/deployment.yaml' "$pisw" "$top/examples"
+  check "kpt fn eval takes mirrors as arguments" bash -c 'PATH=${0%/*}:$PATH kpt fn eval package --exec "pisw krm" -- proxy.example.com=p.io &&
+    grep -q "image: p.io/library/nginx:1.27 # the page" package/deployment.yaml' "$pisw"
+else
+  echo "skipped: kpt is not installed (the exchange that it makes is played above)"
+fi
+
+# --- examples
+check "the commands of the CI jobs do what their comments say" "$top/Tests/tools/ci.sh" "$pisw" "$top/examples"
+
 # --- completions, help, versions
 for shell in bash zsh fish; do
   check "a completion script for $shell" says 'pisw' "$pisw" --generate-completion-script "$shell"
@@ -142,7 +240,7 @@ done
 check "bash loads it, and completes subcommands" bash -c '
   "$0" --generate-completion-script bash >pisw.bash && source ./pisw.bash && complete -p pisw | grep -q "complete.*pisw" &&
   COMP_WORDS=(pisw conf) COMP_CWORD=1 COMP_LINE="pisw conf" COMP_POINT=9 && _pisw pisw conf pisw && [ "${COMPREPLY[*]}" = config ]' "$pisw"
-for command in '' image explain config 'config check' 'config show'; do
+for command in '' preview image explain config 'config check' 'config show' review krm; do
   # shellcheck disable=SC2086 # the words of a command
   check "pisw $command --help fits 80 columns" bash -c '"$@" --help >out && ! sed "/^USAGE/d" out | grep -E "^.{81}"' - "$pisw" $command
 done

@@ -24,7 +24,7 @@ struct EffectiveConfigurationTests {
   func roundTrip() throws {
     let loaded = try load(
       """
-      mirrors: {docker.io: p.io, quay.io: 'p.io:5000/q', '*': '{registry}.p.io', "localhost:1": h.io/x}
+      mirrors: {docker.io: p.io, quay.io: 'p.io:5000/q', '*': '{registry}.p.io', "localhost:1": h.io/x, "reg:443/a": h.io/y, Reg2: h.io/z}
       ignoreimages: [nginx, 'a/*', '*:dev', "b:1@sha256:\(String(repeating: "a", count: 64))", 'y', 'null', '1']
       exclude:
         namespaces: [kube-system, 'on', "\\u00e9\\n# x", '1']

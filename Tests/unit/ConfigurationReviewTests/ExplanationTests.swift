@@ -74,6 +74,7 @@ struct ExplanationTests {
     "The proof for a mirror is a sample under its source whose result lies under its target, and stays",
     arguments: [
       "{docker.io: p.io}", "{'*': '{registry}.p.io:5000/a'}", "{docker.io: docker.io/mirror}", "{a.io/b: P.io:443}",
+      "{'reg:443': p.io}",
     ])
   func proof(_ map: String) throws {
     let policy = try policy("mirrors: " + map)

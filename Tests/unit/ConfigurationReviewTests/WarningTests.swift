@@ -21,6 +21,7 @@ struct WarningTests {
     arguments: [
       hub, "mirrors: {docker.io: p.io, docker.io/library: p.io/official, quay.io: p.io/quay, '*': 'p.io/{registry}'}",
       "mirrors: {'*': '{registry}.p.io', docker.io: p.io/d}",
+      "mirrors: {docker.io: registry.example, '*': 'p.io/{registry}'}",
       hub + "ignoreimages: [nginx, 'nginx2:*', 'a/*', '*:dev', docker.io/b/c, '*']",
       hub + "ignoreimages: ['*@sha256:*', 'docker.io/library/n*', 'doc*']",
       hub + "ignoreimages: ['nginx:1', 'nginx:2', nginx]",
@@ -51,6 +52,12 @@ struct WarningTests {
         "{'*': 'p.io/{registry}', p.io: q.io}",
         [
           "c:1:35: can never match: its source lies under the target of mirror * at c:1:11, where images stay"
+        ]
+      ),
+      (
+        "{'*': 'p.io/o{registry}', p.io: q.io}",
+        [
+          "c:1:11: its target lies under the source of mirror p.io at c:1:36: images there count as redirected, and stay"
         ]
       ),
       (
@@ -118,6 +125,14 @@ struct WarningTests {
     ])
   func ignored(_ list: String, _ expected: [String]) throws {
     #expect(try warnings(hub + "ignoreimages: " + list) == expected)
+  }
+
+  @Test(
+    "The source * covers no registry with a port, and not localhost", arguments: ["localhost:5000/x", "localhost/*"])
+  func local(_ entry: String) throws {
+    #expect(
+      try warnings("mirrors: {'*': 'p.io/{registry}'}\nignoreimages: ['\(entry)']")
+        == ["c:2:16: can never matter: no mirror's source covers such an image"])
   }
 
   @Test(

@@ -160,10 +160,19 @@ extension ConfigurationSourcesTests {
       "apiVersion: v1\nkind: ConfigMap\ndata:\n  pisw.yml: |\n    mirrors: {docker.io: p.io}\n",
       #"{"apiVersion": "v1", "kind": "ConfigMap", "data": {"config.yaml": "mirrors:\n  docker.io: p.io\n"}}"#,
       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, labels: {? [a] : b}}\ndata:\n  config.yaml: >\n    mirrors: {docker.io: p.io}\n",
+      // NEL ends a line for libyaml.
+      "apiVersion: v1\nkind: ConfigMap\ndata:\n  config.yaml: |\n    \u{85}    mirrors: {docker.io: p.io}\n",
       "mirrors: {docker.io: p.io}\n",
     ])
   func configMap(_ text: String) throws {
     #expect(nginx(try loadOrConfigMap(text)) == "p.io/library/nginx:1")
+  }
+
+  @Test("Another version of it is not known", arguments: ["v2", "apps/v1"])
+  func otherVersion(_ version: String) throws {
+    let text = "apiVersion: \(version)\nkind: ConfigMap\ndata:\n  config.yaml: |\n    mirrors: {docker.io: p.io}\n"
+    let failure = try #require(throws: ConfigurationFailure.self) { _ = try loadOrConfigMap(text) }
+    #expect(failure.problems.count == 3 && failure.problems[0].contains("unknown key \"apiVersion\""))
   }
 
   @Test("Only tools for people take a ConfigMap")

@@ -22,7 +22,7 @@ enum Outcome: Equatable, CustomStringConvertible {
   init(_ parts: [ArraySlice<UInt8>], _ limits: RequestLimits) {
     var parser = RequestParser(limits: limits)
     do throws(RequestError) {
-      for part in parts where try parser.feed(part) {
+      for part in parts where try parser.feed(Array(part)) {
         self = .whole(parser.request)
         return
       }
@@ -410,7 +410,7 @@ struct LimitTests {
 struct ProgressTests {
   private func parser(fedWith text: String) throws -> RequestParser {
     var parser = RequestParser(limits: RequestLimits(body: 100))
-    _ = try parser.feed(text.utf8)
+    _ = try parser.feed(Array(text.utf8))
     return parser
   }
 

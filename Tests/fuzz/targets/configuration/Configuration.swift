@@ -1,9 +1,13 @@
 // Fuzzes the reading of configurations: a file, and after each NUL byte a variable (two) or an option (the rest). What
-// is refused says where; what is accepted decides about images without ever redirecting its own results.
+// is refused says where; what is accepted decides about images without ever redirecting its own results, and shows as
+// a configuration with the same rules.
 
+import ConfigurationReview
 import FuzzSupport
 import ImageReference
 import SwapPolicy
+
+@testable import ConfigurationSources
 
 @_cdecl("LLVMFuzzerTestOneInput")
 public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
@@ -13,8 +17,12 @@ public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let texts = parts.dropFirst().map { String(decoding: $0, as: UTF8.self) }
   configuration.add(registryURL: texts.first, proxyURL: texts.dropFirst().first)
   configuration.add(mirrorOptions: Array(texts.dropFirst(2)))
+  var configMap = Configuration()
+  _ = configMap.addConfigMap(file: "configmap.yaml", Array(parts[0]))
   do throws(ConfigurationErrors) {
-    check(try configuration.policy())
+    let policy = try configuration.policy()
+    check(policy)
+    show(policy, Array(parts[0]))
   } catch {
     // NEL and the like end a line too, and libyaml puts the end of a text without a newline on a line of its own.
     let lines = parts[0].count { $0 == 0x0A || $0 == 0x0D || $0 >= 0x80 } + 2
@@ -48,6 +56,25 @@ private func check(_ policy: SwapPolicy) {
     require(policy.mirrors.contains(mirror), "the rule is one of the policy")
   }
   checkReview(Array(pod.utf8), under: policy)
+}
+
+/// Shows what is accepted, and reads that again.
+private func show(_ policy: SwapPolicy, _ text: [UInt8]) {
+  for warning in policy.warnings { require(isPrintable(warning.description), "a warning can be shown") }
+  for mirror in policy.mirrors {
+    if case .held(_, let result) = mirror.proof { require(policy.isSettled(result), "\(result) stays") }
+  }
+  do throws(ConfigurationFailure) {
+    let shown = try loadConfiguration(text: text, named: "config.yaml", origin: TextOrigin(), mirrors: []).effectiveYAML
+    let again = try loadConfiguration(text: Array(shown.utf8), named: "shown.yaml", origin: TextOrigin(), mirrors: [])
+    // Places differ, and so comments do.
+    let lines = [shown, again.effectiveYAML].map { yaml in
+      yaml.utf8.split(separator: 0x0A).map { String(Substring($0)).split(separator: "  # ")[0] }
+    }
+    require(lines[0] == lines[1], "shown again it is the same: \(shown)")
+  } catch {
+    fatalError("broken: \(error.problems)")
+  }
 }
 
 private func check(_ errors: ConfigurationErrors, lines: Int, columns: Int, _ texts: [String]) {

@@ -64,7 +64,7 @@ private struct Stream: Equatable {
       while !rest.isEmpty {
         let piece = rest.prefix(pieces())
         rest = rest.dropFirst(piece.count)
-        var isDone = try parser.feed(piece)
+        var isDone = try parser.feed(Array(piece))
         while isDone {
           requests.append(parser.request)
           starts.append(text.count - rest.count)
@@ -103,7 +103,7 @@ private struct Outcome: Equatable {
       while !isDone, !rest.isEmpty {
         let piece = rest.prefix(pieces())
         rest = rest.dropFirst(piece.count)
-        isDone = try parser.feed(piece)
+        isDone = try parser.feed(Array(piece))
       }
     } catch {
       self.error = error

@@ -1,0 +1,204 @@
+// The exchange of KRM functions, as kpt and kustomize run them: a ResourceList comes in, and goes out with its items
+// changed and with results (https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/
+// functions-spec.md).
+
+import Admission
+import JSON
+import SwapPolicy
+import YAML
+
+/// A ResourceList (config.kubernetes.io), the input of a KRM function.
+public struct ResourceList: Sendable {
+  public let manifest: Manifest
+  private let tree: YAMLTree
+
+  /// - Throws: `ManifestProblem` where the text is no ResourceList, or has results already.
+  public init(_ manifest: Manifest) throws(ManifestProblem) {
+    var trees: [YAMLTree] = []
+    var problems: [ManifestProblem] = []
+    manifest.forEachDocument {
+      trees.append($0)
+    } report: {
+      problems.append($0)
+    }
+    if let problem = problems.first { throw problem }
+    guard let tree = trees.first, trees.count == 1, tree.string("kind", of: 0) == "ResourceList",
+      tree.string("apiVersion", of: 0)?.utf8.starts(with: "config.kubernetes.io/".utf8) == true
+    else {
+      throw ManifestProblem(
+        "no ResourceList; expected one of config.kubernetes.io, as kpt and kustomize send it", at: 0)
+    }
+    self.manifest = manifest
+    self.tree = tree
+    var unused: Trail = []
+    if let results = tree.member("results", of: 0, &unused) {
+      throw ManifestProblem("results of another function; expected none yet", at: Int(tree.nodes[results].start))
+    }
+    guard tree.canInsertResults else {
+      throw ManifestProblem("an unusual first key; expected a plain block or JSON", at: Int(tree.nodes[1].start))
+    }
+  }
+
+  /// The configuration in functionConfig: its `spec`, the text `config.yaml` in its `data`, or all of its `data`, each
+  /// entry a mirror. `nil` if it has none of these.
+  public var configuration: FunctionConfiguration? {
+    var unused: Trail = []
+    guard let config = tree.member("functionConfig", of: 0, &unused) else { return nil }
+    if let spec = tree.member("spec", of: config, &unused), tree.nodes[spec].kind == .mapping {
+      return FunctionConfiguration(source: spec, of: config, in: tree)
+    }
+    guard let data = tree.member("data", of: config, &unused), tree.nodes[data].kind == .mapping else { return nil }
+    if let text = tree.member("config.yaml", of: data, &unused), tree.nodes[text].kind == .scalar {
+      return FunctionConfiguration(name: "functionConfig (data.config.yaml)", value: tree.value(text))
+    }
+    return FunctionConfiguration(source: data, of: config, in: tree, asValueOf: "mirrors")
+  }
+
+  /// The output: the input with a preview's edits and results for what changes or should be looked at.
+  public func output(_ preview: ManifestPreview) -> [UInt8] {
+    let text = manifest.text
+    let insertion = Int(tree.nodes[1].start)
+    var out: [UInt8] = []
+    out.reserveCapacity(text.count + 64 * preview.edits.count)
+    out += text[..<insertion]
+    appendResults(of: preview, to: &out)
+    var end = insertion
+    for edit in preview.edits {
+      out += text[end..<edit.range.lowerBound]
+      out.append(edit.replacement)
+      end = edit.range.upperBound
+    }
+    return out + text[end...]
+  }
+
+  /// Appends the member `results`, in the style of the list; nothing without a result.
+  private func appendResults(of preview: ManifestPreview, to out: inout [UInt8]) {
+    let results = preview.findings.compactMap { tree.result($0) }
+    if results.isEmpty { return }
+    if tree.isFlow {
+      out.append("\"results\":[")
+      for (i, result) in results.enumerated() { out += (i == 0 ? [] : [UInt8(ascii: ",")]) + result }
+      out.append("],")
+      return
+    }
+    let indentation = String(repeating: " ", count: tree.column(of: 1))
+    out.append("results:\n")
+    for result in results {
+      out.append(indentation + "- ")
+      out += result
+      out.append("\n")
+    }
+    out.append(indentation)
+  }
+}
+
+/// A configuration within a ResourceList.
+public struct FunctionConfiguration: Sendable {
+  /// The name for messages.
+  public let name: String
+  public let text: [UInt8]
+  /// Where the text begins in the functionConfig, which was a file of its own.
+  public let origin: TextOrigin
+
+  fileprivate init(name: String, value: ArraySlice<UInt8>) {
+    self.name = name
+    text = Array(value)
+    origin = TextOrigin()
+  }
+
+  /// - Parameter key: a key to put before the node, whose value it becomes.
+  fileprivate init(source node: Int, of config: Int, in tree: YAMLTree, asValueOf key: String? = nil) {
+    name = "functionConfig"
+    let (start, end) = (Int(tree.nodes[node].start), Int(tree.nodes[node].end))
+    let blanks = [UInt8](repeating: 0x20, count: tree.column(of: node))
+    text = (key.map { Array(($0 + ":\n").utf8) } ?? []) + blanks + tree.text[start..<end]
+    let lines = tree.text[Int(tree.nodes[config].start)..<start].count { $0 == UInt8(ascii: "\n") }
+    origin = TextOrigin(lines: key == nil ? lines : lines - 1, columns: -tree.column(of: config))
+  }
+}
+
+extension YAMLTree {
+  /// Whether the document is written in braces.
+  fileprivate var isFlow: Bool { text[Int(nodes[0].start)...].first == UInt8(ascii: "{") }
+
+  /// Whether a member can be put before the first one: nothing but blanks stands before that in its line.
+  fileprivate var canInsertResults: Bool {
+    let start = Int(nodes[1].start)
+    return isFlow || text[(start - column(of: 1))..<start].allSatisfy { $0 == 0x20 }
+  }
+
+  /// How many characters stand before a node in its line.
+  fileprivate func column(of node: Int) -> Int {
+    text[..<Int(nodes[node].start)].reversed().prefix { $0 != UInt8(ascii: "\n") }.count { $0 & 0xC0 != 0x80 }
+  }
+
+  /// A finding as a result (JSON); `nil` if there is nothing to tell.
+  fileprivate func result(_ finding: ImageFinding) -> [UInt8]? {
+    let severity: String
+    switch finding.outcome.verdict {
+    case .decided(.redirected): severity = finding.becomes == nil ? "warning" : "info"
+    case .decided(.invalid), .decided(.noRegistry), .decided(.invalidResult): severity = "warning"
+    default: return nil
+    }
+    if case .skippedNamespace? = finding.exception { return nil }
+    let object = finding.pod.object
+    let (decision, rule) = finding.words
+    var out: [UInt8] = []
+    out.append("{\"message\":")
+    out.appendJSONString(decision + (rule.map { ", " + $0 } ?? ""))
+    out.append(",\"severity\":\"\(severity)\",\"resourceRef\":")
+    out.appendObject([
+      ("apiVersion", object.apiVersion), ("kind", object.kind), ("name", object.name), ("namespace", object.namespace),
+    ])
+    out.append(",\"field\":")
+    out.appendObject([
+      ("path", fieldPath(finding)), ("currentValue", finding.outcome.image), ("proposedValue", finding.becomes),
+    ])
+    if let path = annotation("path", of: object) {
+      out.append(",\"file\":{\"path\":")
+      out.appendJSONString(path)
+      if let index = annotation("index", of: object).flatMap(Int.init) { out.append(",\"index\":\(index)") }
+      out.append("}")
+    }
+    out.append("}")
+    return out
+  }
+
+  /// An annotation that tells where an item came from, under its present or its former name.
+  private func annotation(_ name: String, of object: ManifestObject) -> String? {
+    var unused: Trail = []
+    guard let metadata = member("metadata", of: object.node, &unused),
+      let annotations = member("annotations", of: metadata, &unused)
+    else { return nil }
+    return string("internal.config.kubernetes.io/" + name, of: annotations)
+      ?? string("config.kubernetes.io/" + name, of: annotations)
+  }
+
+  /// The image's place in its object, as `spec.containers[0].image`.
+  private func fieldPath(_ finding: ImageFinding) -> String {
+    var path = ""
+    for step in finding.pointer.utf8.split(separator: slash) {
+      let name = String(Substring(step))
+      path += Int(name) == nil ? (path.isEmpty ? "" : ".") + name : "[" + name + "]"
+    }
+    return path
+  }
+}
+
+private let slash = UInt8(ascii: "/")
+
+extension [UInt8] {
+  /// Appends an object of texts; those that are `nil` are left out.
+  fileprivate mutating func appendObject(_ members: [(String, String?)]) {
+    append("{")
+    var isFirst = true
+    for case (let name, let value?) in members {
+      if !isFirst { append(",") }
+      isFirst = false
+      appendJSONString(name)
+      append(":")
+      appendJSONString(value)
+    }
+    append("}")
+  }
+}

@@ -1,0 +1,60 @@
+// pisw krm: a KRM function, for kpt and kustomize.
+
+import ArgumentParser
+import ConfigurationSources
+import Glibc
+import Manifests
+
+struct KRM: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "krm",
+    abstract: "Redirect the images of a ResourceList, as a function of kpt or kustomize.",
+    discussion: """
+      Reads a ResourceList (config.kubernetes.io/v1) on standard input, and writes it with the images of its items \
+      redirected and a result for each. Everything else in it stays byte for byte, comments too.
+
+      The configuration is functionConfig's: what a configuration file holds in its spec, or as the text config.yaml in \
+      its data, or mirrors alone, UPSTREAM: TARGET, in its data. Without any of these it is that of the other \
+      subcommands. REGISTRY_URL, PROXY_URL and --mirror go before it.
+
+      EXAMPLES
+        kpt fn eval DIR --exec 'pisw krm' -- docker.io=proxy.example.com
+        kpt fn eval DIR --exec 'pisw krm' --fn-config pisw.yaml
+      """)
+
+  @OptionGroup var configuration: ConfigurationArguments
+  @Option(help: "The namespace of objects that name none.") var namespace = "default"
+
+  func validate() throws {
+    if isatty(0) == 1 { throw ValidationError("standard input is a terminal: expected a ResourceList") }
+  }
+
+  func run() throws {
+    let manifest = try readManifest("-")
+    let list: ResourceList
+    do throws(ManifestProblem) {
+      list = try ResourceList(manifest)
+    } catch {
+      throw end(.badInput, manifest.messages([error]))
+    }
+    var namespaces = SkippedNamespaces()
+    namespaces.add(manifest)
+    let preview = Preview(policy: try load(list).policy, namespace: namespace, skippedNamespaces: namespaces)
+      .preview(manifest)
+    if !preview.problems.isEmpty { throw end(.badInput, manifest.messages(preview.problems)) }
+    try write(list.output(preview))
+  }
+
+  private func load(_ list: ResourceList) throws -> LoadedConfiguration {
+    guard let function = list.configuration else { return try configuration.load() }
+    if configuration.config != nil {
+      throw ValidationError("give the configuration once: functionConfig or --config")
+    }
+    do throws(ConfigurationFailure) {
+      return try loadConfiguration(
+        text: function.text, named: function.name, origin: function.origin, mirrors: configuration.mirror)
+    } catch {
+      throw end(.configuration, error.problems)
+    }
+  }
+}
