@@ -160,6 +160,7 @@ check "explain FILE: each image, with its place" says \
   "$pisw" explain --config config.yaml deployment.yaml
 check "... three images" test "$(grep -c '^  result ' out)" = 3
 check "... a namespace that opted out" grep -qE '^  decision     left alone: its namespace opted out, .* at deployment.yaml:3:[0-9]+$' out
+check "... whose image no rule is asked about" test "$(grep -c '^  is it ignored' out)" = 2
 check "explain - reads standard input" says '<stdin>:12:30: ' "$pisw" explain --config config.yaml - <deployment.yaml
 check "explain tells which exclusion decided" says 'left alone: excluded, exclude.namespaces default at ' \
   "$pisw" explain --config <(echo '{mirrors: {docker.io: p.io}, exclude: {namespaces: [default]}}') deployment.yaml
@@ -199,6 +200,7 @@ check "no YAML: 65" fails 65 ':2:1: not valid YAML' "$pisw" review <(echo 'a: ['
 check "a ResourceList: only images and results differ, in every style and form of configuration" \
   /usr/bin/python3 "$top/Tests/tools/krm.py" "$pisw" "$top/examples"
 check "what is no ResourceList: 65" fails 65 '<stdin>:1:1: no ResourceList' "$pisw" krm <deployment.yaml
+check "... nor is a ResourceList of another group" fails 65 'no ResourceList' "$pisw" krm <<<'{apiVersion: v1, kind: ResourceList}'
 check "a wrong functionConfig: 78, with the line in its own file" fails 78 '^pisw: functionConfig:4:5: .*scheme' "$pisw" krm <<'END'
 apiVersion: config.kubernetes.io/v1
 kind: ResourceList
@@ -216,6 +218,11 @@ check "functionConfig and --config: 64" fails 64 'functionConfig or --config' "$
 END
 check "results of another function are not lost: 65" fails 65 ':1:[0-9]+: results of another function' "$pisw" krm <<'END'
 {apiVersion: config.kubernetes.io/v1, kind: ResourceList, results: [{message: x}], items: []}
+END
+check "a list that results cannot be put into: 65" fails 65 ':1:3: an unusual first key' "$pisw" krm <<'END'
+? kind
+: ResourceList
+apiVersion: config.kubernetes.io/v1
 END
 if command -v kpt >/dev/null; then
   cp -r "$top/examples/kpt" package
