@@ -59,18 +59,20 @@ extension ImageFinding {
   }
 }
 
-/// All unified diffs, coloured on a terminal.
+/// All unified diffs; on a terminal coloured, and without control characters that would command it.
 private func writeDiffs(_ files: [PreviewedFile]) throws {
-  let isColored = isatty(1) == 1 && (environment("NO_COLOR") ?? "").isEmpty && environment("TERM") != "dumb"
+  let isTerminal = isatty(1) == 1
+  let isColored = isTerminal && (environment("NO_COLOR") ?? "").isEmpty && environment("TERM") != "dumb"
   var out: [UInt8] = []
   for file in files {
     try file.manifest.forEachDiffLine(of: file.preview.edits) { line in
+      let text = isTerminal ? line.text.map { isCommand($0) ? UInt8(ascii: "?") : $0 } : line.text
       if isColored, let color = color(line.kind) {
         out.append(color)
-        out += line.text.dropLast()
+        out += text.dropLast()
         out.append("\u{1B}[m\n")
       } else {
-        out += line.text
+        out += text
       }
       if out.count > 1 << 16 {
         try write(out)
@@ -79,6 +81,11 @@ private func writeDiffs(_ files: [PreviewedFile]) throws {
     }
   }
   try write(out)
+}
+
+/// Whether a byte may command a terminal: a control character but tab, line feed and carriage return.
+private func isCommand(_ byte: UInt8) -> Bool {
+  byte == 0x7F || byte < 0x20 && byte != 0x09 && byte != 0x0A && byte != 0x0D
 }
 
 private func color(_ kind: DiffLine.Kind) -> String? {
