@@ -46,13 +46,14 @@ struct ScopeTests {
     #expect(try preview(text, "mirrors: {docker.io: p.io}\nexclude: {\(exclusion)}").edits.isEmpty)
   }
 
-  @Test("A label of the template goes before the controller's")
+  @Test("The controller's label replaces one of the template")
   func ownLabel() throws {
     let text =
       "kind: Job\napiVersion: batch/v1\nmetadata: {name: web}\nspec:\n  template:\n"
       + "    metadata: {labels: {job-name: mine}}\n    spec: \(spec)\n"
-    #expect(try preview(text, "mirrors: {docker.io: p.io}\nexclude: {labels: {job-name: web}}").edits.isEmpty)
-    #expect(try problems(text) == [])
+    let preview = try preview(text, "mirrors: {docker.io: p.io}\nexclude: {labels: {job-name: web}}")
+    #expect(preview.problems.map(\.problem) == [])
+    #expect(preview.findings.map { $0.words.decision } == ["left alone: excluded"])
   }
 
   @Test("The namespace is the object's, else the one that is given")
