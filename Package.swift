@@ -74,6 +74,7 @@ let package = Package(
     unitTests(of: "YAML"),
     unitTests(of: "SwapPolicy"),
     unitTests(of: "Admission"),
+    unitTests(of: "Manifests"),
     unitTests(of: "HTTP1"),
     unitTests(of: "Endpoints"),
     unitTests(of: "ConfigurationReview"),

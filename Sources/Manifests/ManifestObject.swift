@@ -14,6 +14,8 @@ public struct ManifestObject: Sendable {
   public let document: Int
   /// Its mapping in the document.
   let node: Int
+  /// The scalar that stands for the namespace and is no text: `n` and `on` are booleans.
+  let wrongNamespace: Int?
   /// The way there, for an item of a list behind an alias.
   let trail: Trail
   /// Its place in the document (RFC 6901); empty for the document itself.
@@ -61,11 +63,13 @@ extension YAMLTree {
     guard !kind.isEmpty else { return }
     var unused: Trail = []
     let metadata = member("metadata", of: node, &unused)
+    let namespace = metadata.flatMap { member("namespace", of: $0, &unused) }
     objects.append(
       ManifestObject(
-        apiVersion: apiVersion, kind: kind, namespace: metadata.flatMap { string("namespace", of: $0) },
+        apiVersion: apiVersion, kind: kind, namespace: namespace.flatMap { text($0) }.flatMap { $0.isEmpty ? nil : $0 },
         name: metadata.flatMap { string("name", of: $0) ?? string("generateName", of: $0) } ?? "",
-        document: Int(nodes[0].start), node: node, trail: trail, pointer: pointer))
+        document: Int(nodes[0].start), node: node,
+        wrongNamespace: namespace.flatMap { text($0) == nil && !isNull($0) ? $0 : nil }, trail: trail, pointer: pointer))
   }
 
   /// The value of a member that is a text, and not empty.

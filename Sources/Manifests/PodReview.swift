@@ -22,6 +22,10 @@ extension YAMLTree {
   public func review(
     of pod: ManifestPod, _ call: PodReviewCall = .create, namespace: String
   ) throws(ManifestProblem) -> [UInt8] {
+    if let wrong = pod.object.wrongNamespace {
+      let pointer = pod.object.pointer + "/metadata/namespace"
+      throw ManifestProblem("expected a string; put it in quotes, at " + pointer, at: Int(nodes[wrong].start))
+    }
     let namespace = pod.object.namespace ?? namespace
     var out: [UInt8] = []
     out.reserveCapacity(2048)

@@ -74,6 +74,13 @@ public struct ImageFinding: Sendable {
   }
 }
 
+/// A warning of the webhook.
+public struct PodWarning: Sendable {
+  public let text: String
+  /// Where the pod is written, in bytes from the manifest's beginning.
+  public let offset: Int
+}
+
 /// What the webhook does to the pods of one manifest.
 public struct ManifestPreview: Sendable {
   public internal(set) var documents = 0
@@ -84,6 +91,8 @@ public struct ManifestPreview: Sendable {
   public internal(set) var edits: [Edit] = []
   /// What is wrong: the text there stays as it is.
   public internal(set) var problems: [ManifestProblem] = []
+  /// What the webhook warns of; the user of kubectl sees the same.
+  public internal(set) var warnings: [PodWarning] = []
 
   /// Adds a problem. Of a template every document may be wrong, and one remedy helps all.
   mutating func add(_ problem: ManifestProblem) {
@@ -147,6 +156,10 @@ extension Preview {
       let answer = try answer(review, under: policy) { outcomes.append($0) }
       if let fault = answer.podFault { throw fault }
       patch = ImagePatch(answer.patch)
+      // What is wrong with a pod was told when it was created.
+      if case .create = call {
+        result.warnings += answer.warnings.map { PodWarning(text: $0, offset: Int(tree.nodes[pod.node].start)) }
+      }
     } catch {
       throw tree.problem(error, in: review, pod)
     }

@@ -63,6 +63,7 @@ extension ManifestPreview {
     objects += other.objects
     findings += other.findings
     edits += other.edits
+    warnings += other.warnings
     for problem in other.problems { add(problem) }
   }
 }

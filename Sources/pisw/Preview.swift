@@ -89,7 +89,7 @@ struct PreviewCommand: ParsableCommand {
     let files = run(Preview(policy: policy, namespace: namespace, skippedNamespaces: skipped), on: manifests)
 
     for file in files {
-      tellProblems(of: file)
+      tellProblemsAndWarnings(of: file)
       if explain { try explain(file) }
       if !file.preview.problems.isEmpty { ending.add(.badInput) }
       if check, file.preview.findings.contains(where: \.isRedirected) { ending.add(.changes) }
@@ -106,9 +106,12 @@ struct PreviewCommand: ParsableCommand {
     return zip(manifests, previews).map { PreviewedFile(manifest: $0, preview: $1) }
   }
 
-  private func tellProblems(of file: PreviewedFile) {
-    if file.preview.problems.isEmpty { return }
+  private func tellProblemsAndWarnings(of file: PreviewedFile) {
+    if file.preview.problems.isEmpty, file.preview.warnings.isEmpty { return }
     var lines = Lines(file.manifest)
+    for warning in file.preview.warnings {
+      tell(lines.place(warning.offset).description + ": warning: " + warning.text)
+    }
     for problem in file.preview.problems {
       tell(lines.place(problem.offset).description + ": " + problem.problem)
     }

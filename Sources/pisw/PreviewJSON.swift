@@ -20,6 +20,14 @@ func jsonReport(_ files: [PreviewedFile]) -> [UInt8] {
         }
       }
     }
+    text.member("warnings") { text in
+      text.array(files.lazy.flatMap(\.placedWarnings)) { text, warning in
+        text.object { text in
+          text.place(warning)
+          text.member("warning", warning.item.text)
+        }
+      }
+    }
   }
   return text.bytes + [0x0A]
 }
@@ -65,6 +73,7 @@ extension Placed<ImageFinding> {
 
 extension PreviewedFile {
   var placedFindings: [Placed<ImageFinding>] { placed(preview.findings, \.offset) }
+  fileprivate var placedWarnings: [Placed<PodWarning>] { placed(preview.warnings, \.offset) }
   var placedProblems: [Placed<ManifestProblem>] { placed(preview.problems, \.offset) }
 
   private func placed<Item>(_ items: [Item], _ offset: (Item) -> Int) -> [Placed<Item>] {

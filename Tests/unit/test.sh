@@ -10,6 +10,7 @@ declare -A covers=(
   [YAML]="events, marks and faults"
   [SwapPolicy]="mirrors, ignored images, exclusions, sources of a configuration, its errors, a server's keys, idempotence"
   [Admission]="scope, images, patches, answers, warnings, malformed pods, secrets, subjects, captured reviews"
+  [Manifests]="documents, types of scalars, pods of every kind, scope, reviews, edits in every style, anchors, diffs"
   [HTTP1]="good requests and bad ones cut at every byte, smuggling, chunks, pipelines, limits, responses"
   [Endpoints]="what each method, path and kind of body is answered with, on both ports"
   [ConfigurationSources]="which file, variable or option wins, and what is said of those that cannot be used"
@@ -64,7 +65,7 @@ if ! swift build --build-tests >"$work/build.log" 2>&1; then
   failed=1
   summary
 fi
-for module in ImageReference JSON YAML SwapPolicy Admission HTTP1 Endpoints ConfigurationSources ConfigurationReview TLS CPOSIX AcceptLoop; do
+for module in ImageReference JSON YAML SwapPolicy Admission Manifests HTTP1 Endpoints ConfigurationSources ConfigurationReview TLS CPOSIX AcceptLoop; do
   count_tests "$module"
 done
 summary

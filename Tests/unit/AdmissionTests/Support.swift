@@ -103,12 +103,17 @@ func reply(
   reply.warnings = response["warnings"] as? [String] ?? []
   #expect((response["patch"] != nil) == (response["patchType"] != nil), sourceLocation: location)
   #expect((response["patch"] != nil) == (response["auditAnnotations"] != nil), sourceLocation: location)
+  #expect(answer.patch.isEmpty == (response["patch"] == nil), sourceLocation: location)
+  if review["apiVersion"] as? String == "admission.k8s.io/v1" {
+    #expect(answer.warnings == reply.warnings, sourceLocation: location)
+  }
   if let patch = response["patch"] as? String {
     #expect(response["patchType"] as? String == "JSONPatch", sourceLocation: location)
     #expect(
       response["auditAnnotations"] as? [String: String] == ["k8s-proxy-image-swapper": "mutated"],
       sourceLocation: location)
     let data = try #require(Data(base64Encoded: patch))
+    #expect(Array(data) == answer.patch, sourceLocation: location)
     reply.operations = try #require(try JSONSerialization.jsonObject(with: data) as? [[String: Any]])
     #expect(!reply.operations.isEmpty, sourceLocation: location)
     reply.patch = try reply.operations.map { operation in

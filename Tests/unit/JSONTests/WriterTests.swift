@@ -24,6 +24,14 @@ struct WriterTests {
     try reader.finish()
   }
 
+  @Test("A part of other bytes is written as the text that it is", arguments: texts)
+  func parts(_ text: String) {
+    var (whole, part) = ([UInt8](), [UInt8]())
+    whole.appendJSONString(text)
+    part.appendJSONString((Array("\"x".utf8) + Array(text.utf8) + Array("y\n".utf8)).dropFirst(2).dropLast(2))
+    #expect(part == whole)
+  }
+
   @Test("Every control byte is escaped, and every other ASCII byte but quote and backslash stands as it is")
   func escapes() {
     for scalar in 0..<0x80 as Range<UInt8> {

@@ -1,0 +1,117 @@
+// A text is cut into documents, and what is wrong in one leaves the others.
+
+import Manifests
+import Testing
+import YAML
+
+@Suite("Documents")
+struct DocumentTests {
+  @Test(
+    "Every document of a stream is read, whatever stands between them",
+    arguments: [
+      ("", 0), ("\n\n", 0), ("# nothing\n", 0), ("---\n", 1), ("a: b", 1), ("a: b\n---\nc: d\n", 2),
+      ("---\na: b\n---\nc: d\n---\n", 3), ("a: b\n...\nc: d\n", 2), ("a: b\n...\n---\nc: d\n...\n", 2),
+      ("%YAML 1.1\n---\na: b\n...\n%YAML 1.1\n---\nc: d\n", 2), ("# one\n---\na: b\n# two\n---\nc: d\n", 2),
+      ("--- a\n--- b\n--- |\n c\n", 3), ("a: b\r\n---\r\nc: d\r\n", 2), ("\u{FEFF}a: b\n---\nc: d", 2),
+      ("\u{FEFF}---\na: b\n---\n\u{FEFF}c: d\n", 2), ("a: |\n  ---\n  b\nc: '--- '\n", 1),
+      ("---a: b\n...c: d\n", 1), ("a: b\n ---\n", 1), ("{}", 1), ("{}{} []", 3), ("{\"a\":1}\n---\n{\"b\":2}", 2),
+      ("[1, 2]", 1), ("---\t\na: b\n", 1),
+    ])
+  func count(_ text: String, _ documents: Int) throws {
+    let preview = try preview(text)
+    #expect(preview.problems.map(\.problem) == [])
+    #expect(preview.documents == documents)
+  }
+
+  @Test(
+    "What is wrong has its place, and the other documents are done",
+    arguments: [
+      ("a: [1\n---\n", "m.yaml:2:1: not valid YAML: did not find expected ',' or ']'"),
+      ("a: 'open\n---\n", "m.yaml:2:1: not valid YAML: found unexpected end of stream"),
+      ("\ta: b\n---\n", "m.yaml:1:1: not valid YAML: found character that cannot start any token"),
+      ("ä: [é, *x]\n---\n", "m.yaml:1:8: not valid YAML: an alias without its anchor"),
+      ("a: 1\nb: 2\na: 3\n---\n", "m.yaml:3:1: the key \"a\" stands in its mapping twice"),
+      ("a: {x: 1, \"x\": 2}\n---\n", "m.yaml:1:11: the key \"x\" stands in its mapping twice"),
+      ("a: &a [*a]\n---\n", "m.yaml:1:8: an alias within its own anchor"),
+      ("a: \u{1}\n---\n", "m.yaml:1:4: not valid YAML: control characters are not allowed"),
+      ("- {{ a }}: b\n - c\n---\n", ""),
+    ])
+  func faults(_ text: String, _ problem: String) throws {
+    let text = text + pod("image: nginx")
+    if problem.isEmpty {
+      let found = try problems(text)
+      #expect(found.count == 1 && found[0].contains("helm template CHART | pisw preview"))
+    } else {
+      #expect(try problems(text) == [problem])
+    }
+    #expect(try preview(text).findings.count == 1)
+  }
+
+  @Test("Many keys are searched for one that stands twice, too")
+  func manyKeys() throws {
+    let keys = (0..<5000).map { "k\($0): \($0)\n" }.joined()
+    #expect(try problems(keys) == [])
+    #expect(try problems(keys + "k4000: x\n") == ["m.yaml:5001:1: the key \"k4000\" stands in its mapping twice"])
+  }
+
+  @Test("Merge keys may stand in a mapping twice")
+  func mergeKeysTwice() throws {
+    #expect(try problems("a: &a {x: 1}\nb: {<<: *a, <<: *a}\n") == [])
+  }
+
+  @Test("Nesting is bounded, in YAML and in JSON")
+  func depth() throws {
+    let deep = { (count: Int) in String(repeating: "[", count: count) + String(repeating: "]", count: count) }
+    #expect(try problems("a: " + deep(150)) == [])
+    #expect(try problems("a: " + deep(100_000)).map { $0.hasSuffix("more than 200 levels") } == [true])
+    #expect(try problems(deep(400), name: "m.json") == [])
+    #expect(try problems(deep(100_000), name: "m.json").map { $0.contains("nest too deep") } == [true])
+  }
+
+  @Test("Aliases that multiply are refused, not followed")
+  func billionLaughs() throws {
+    var text = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n"
+    for i in 1..<30 { text += "a\(i): &a\(i) [" + Array(repeating: "*a\(i - 1)", count: 10).joined(separator: ",") + "]\n" }
+    text += "kind: Pod\nspec: *a29\n"
+    #expect(try problems(text).map { $0.contains("aliases that expand to more than") } == [true])
+    text = "a0: &a0 {x: 1}\n"
+    for i in 1..<60 { text += "a\(i): &a\(i) {<<: [*a\(i - 1), *a\(i - 1)]}\n" }
+    text += "kind: Deployment\napiVersion: apps/v1\n<<: *a59\n"
+    #expect(try problems(text).map { $0.contains("aliases that expand to more than") } == [true])
+  }
+
+  @Test(
+    "Only UTF-8 is read, and the remedy is named",
+    arguments: [[0xFF, 0xFE, 0x61, 0], [0xFE, 0xFF, 0, 0x61], [0x61, 0, 0x3A, 0], [0, 0x61]] as [[UInt8]])
+  func encodings(_ text: [UInt8]) throws {
+    let preview = Preview(policy: try policy(), namespace: "default").preview(Manifest(name: "m", text: text))
+    #expect(preview.problems.map { $0.problem.contains("iconv") } == [true])
+  }
+
+  @Test("Bytes that are not UTF-8 are a problem where they are")
+  func notUTF8() throws {
+    let text = Array("a: b\n---\nc: \"".utf8) + [0xC3, 0x28] + Array("\"\n".utf8)
+    let preview = Preview(policy: try policy(), namespace: "default").preview(Manifest(name: "m", text: text))
+    #expect(preview.problems.map(\.offset) == [14])
+    #expect(preview.documents == 1)
+  }
+
+  @Test("JSON is read by its own rules: tabs, pairs of surrogates, escaped slashes")
+  func json() throws {
+    let text = "{\n\t\"kind\": \"Pod\", \"apiVersion\": \"v1\", \"x\": \"\\ud83d\\ude00\","
+      + "\n\t\"spec\": {\"containers\": [{\"name\": \"c\", \"image\": \"a\\/b\"}]}}"
+    #expect(try edited(text) == text.replacing("a\\/b", with: "p.io/a/b:latest"))
+    #expect(try problems("{\"a\": 1,}", name: "m.json") == [])
+    #expect(try problems("{\"a\" 1]", name: "m.json") == ["m.json:1:6: not valid JSON: expected a colon after the member's name"])
+  }
+
+  @Test("One remedy is told for a template, however many of its documents are wrong")
+  func templates() throws {
+    let text = "{{- if .Values.a }}\nkind: Pod\n{{- end }}\n---\n{{ include \"x\" . }}: {{ y }}\n - z\n"
+    let found = try problems(text)
+    #expect(found.count == 1 && found[0].hasPrefix("m.yaml:"))
+    #expect(found[0].contains("render it first, for instance with helm template CHART | pisw preview"))
+    #expect(try problems(pod("image: {{ .Values.image }}")).map { $0.contains("helm template") } == [true])
+    #expect(try problems(pod("image: '{{ .Values.image }}'")) == [])
+  }
+}

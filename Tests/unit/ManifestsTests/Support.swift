@@ -1,0 +1,53 @@
+// What the tests of this module share: a preview of a text in words.
+
+import Admission
+import JSON
+import Manifests
+import SwapPolicy
+import Testing
+import YAML
+
+func policy(_ yaml: String = "mirrors: {docker.io: p.io}") throws -> SwapPolicy {
+  var configuration = Configuration()
+  configuration.add(file: "config.yaml", Array(yaml.utf8))
+  return try configuration.policy()
+}
+
+func manifest(_ text: String, name: String = "m.yaml") -> Manifest { Manifest(name: name, text: Array(text.utf8)) }
+
+func preview(
+  _ text: String, name: String = "m.yaml", _ configuration: String = "mirrors: {docker.io: p.io}",
+  namespace: String = "default"
+) throws -> ManifestPreview {
+  let manifest = manifest(text, name: name)
+  var skipped = SkippedNamespaces()
+  skipped.add(manifest)
+  return Preview(policy: try policy(configuration), namespace: namespace, skippedNamespaces: skipped).preview(manifest)
+}
+
+/// The text as the preview would have it.
+func edited(_ text: String, name: String = "m.yaml") throws -> String {
+  let preview = try preview(text, name: name)
+  return String(decoding: manifest(text, name: name).applying(preview.edits), as: UTF8.self)
+}
+
+/// Each problem with its place: `m.yaml:1:2: what`.
+func problems(_ text: String, name: String = "m.yaml") throws -> [String] {
+  var lines = Lines(manifest(text, name: name))
+  return try preview(text, name: name).problems.map { lines.place($0.offset).description + ": " + $0.problem }
+}
+
+/// A Pod of one container with this line for its image.
+func pod(_ image: String) -> String {
+  "kind: Pod\napiVersion: v1\nmetadata: {name: p}\nspec:\n  containers:\n  - name: c\n    \(image)\n"
+}
+
+/// A pod's spec with one container, in flow style.
+let spec = "{containers: [{name: c, image: nginx}]}"
+
+extension ImageFinding {
+  /// `Deployment default/web /spec/template/spec/containers/0/image nginx`.
+  var line: String {
+    "\(pod.object.kind) \(namespace)/\(pod.object.name) \(pod.object.pointer)\(pointer) \(outcome.image ?? "-")"
+  }
+}
