@@ -5,7 +5,9 @@
 : "${work:?}" "${pisw_mutate:?}" "${reviews:?}" "${top:?}"
 
 base=docker.io/library/debian:bookworm-slim
-image=localhost/pisw-socat-test:$$
+socat_image=localhost/pisw-socat-test:$$
+serve_image=localhost/pisw-test:$$
+image=$socat_image
 containers=pisw-socat-test-$$
 review=$reviews/bare-pod-without-labels.json
 
@@ -13,10 +15,11 @@ review=$reviews/bare-pod-without-labels.json
 clean_up_images() {
   {
     podman ps --all --quiet --filter "name=$containers" | xargs -r podman --runtime runc rm --force --time 2
-    podman rmi "$image"
+    podman rmi "$image" "$socat_image" "$serve_image" "$serve_image-tool"
     # Builds that differ leave the first one without a name.
     podman rmi "$(cat "$work/first")"
     podman rmi "$(cat "$work/second")"
+    podman rmi "$(cat "$work/serve-first")"
   } >/dev/null 2>&1
   clean_up
 }
