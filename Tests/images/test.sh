@@ -41,7 +41,8 @@ check "GET /readyz" is_ready "$port"
 check "a request takes less than 30 ms" is_fast "$port"
 check "TLS 1.3" speaks 3 "$port"
 check "TLS 1.2" speaks 2 "$port"
-check "process 1 is socat, and not root" is_socat_and_no_root
+check "its processes, socat among them, have no rights" is_socat_and_no_root
+check "a new certificate is served while requests go on, and one that cannot be used is not" rotates "$port"
 check "it ends when told to" stops
 
 port=$(free_port)
