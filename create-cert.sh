@@ -138,7 +138,9 @@ ask_signer() {
   kubectl certificate approve "$request_name" >&2 || fail 71 "the signing request could not be approved"
   until encoded=$(status_of_request '{.status.certificate}') && [ -n "$encoded" ]; do
     case $(status_of_request '{.status.conditions[*].type}') in
-      *Denied* | *Failed*) fail 69 "$signer signs no such request: $(status_of_request '{.status.conditions[*].message}')" ;;
+      *Denied* | *Failed*)
+        fail 69 "$signer signs no such request: $(status_of_request '{.status.conditions[?(@.type!="Approved")].message}')"
+        ;;
     esac
     [ "$SECONDS" -lt "$end" ] || fail 69 "no certificate of $signer within $timeout s: does this cluster run that signer? \
 Name another with --signer, or use --self-signed"

@@ -7,6 +7,7 @@ chain.py KIND: with pisw-serve or socat as server.kind
 import base64
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -148,6 +149,17 @@ class Chain:
         self.release.upgrade(self.values)
         return [] if self.certificates() == before else ["another certificate"]
 
+    def is_rescued(self):
+        """The command of the notes ends it at once; the next upgrade brings it back, with the same certificate."""
+        before = self.certificates()
+        done = subprocess.run([os.environ["KUBECTL"], "delete", "mutatingwebhookconfiguration",
+                               "k8s-proxy-image-swapper-webhook"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert wait_until(lambda: self.create(pod_of("rescued", "hello:1")) == (201, "hello:1")), "still asked"
+        self.release.upgrade(self.values)
+        assert self.certificates() == before, "another certificate"
+        return [] if wait_until(self.webhook_answers) else ["it did not come back"]
+
     def configuration_reloads(self):
         """The upgrade above changed the configuration; the pods read it when the kubelet has written it."""
         for pod in self.pods:
@@ -237,6 +249,7 @@ def main():
         ("what is excluded is never asked about; updates are never refused", chain.leaves_alone),
         ("an upgrade keeps the certificate", chain.upgrade_keeps_the_certificate),
         ("and its change of the configuration is read without a restart", chain.configuration_reloads),
+        ("the rescue command ends it, and an upgrade brings it back", chain.is_rescued),
         ("the certificate rotates, and no pod is refused or left unswapped", chain.rotates),
         ("the new one is enough", chain.new_authority_is_used),
         ("nothing is left of it when it is uninstalled", chain.uninstall_leaves_nothing),
