@@ -57,5 +57,6 @@ check "etcd and the API server start" start_cluster
 table chain pisw-serve
 table chain socat
 table create_cert
+table migration
 table mirrors
 summary

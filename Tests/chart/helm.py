@@ -148,7 +148,7 @@ class Release:
 
     def told(self, action):
         answer = asyncio.run(action)
-        return Rendered(answer["manifest"], answer["info"]["notes"])
+        return Rendered(answer["manifest"], answer["info"].get("notes", ""))
 
 
 class Rendered:
