@@ -7,6 +7,7 @@ here=$top/Tests/chart
 
 need /usr/bin/python3 python3
 need openssl openssl
+need promtool prometheus
 build_static
 python=$("$here/venv.sh") || exit 71
 # No setting of whoever runs the tests may reach the programs, and Helm keeps its releases in memory.

@@ -9,15 +9,12 @@
 app: k8s-proxy-image-swapper-webhook
 {{- end }}
 
+{{/* Labels of every object; none of the operator's replaces one of these. */}}
 {{- define "pisw.labels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.labels }}
-{{ toYaml . }}
-{{- end }}
+{{- $labels := dict "app.kubernetes.io/name" .Chart.Name "app.kubernetes.io/instance" .Release.Name
+  "app.kubernetes.io/version" .Chart.AppVersion "app.kubernetes.io/managed-by" .Release.Service
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") -}}
+{{- merge $labels .Values.labels | toYaml -}}
 {{- end }}
 
 {{/* The metadata of an object in the release's namespace: (dict "root" $ "name" NAME "annotations" MAP). */}}
@@ -25,10 +22,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 name: {{ .name }}
 namespace: {{ .root.Release.Namespace }}
 labels:
-  {{- include "pisw.labels" .root | nindent 2 }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- merge (include "pisw.labels" .root | fromYaml) (.labels | default dict) | toYaml | nindent 2 }}
 {{- with merge dict (.annotations | default dict) .root.Values.annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
@@ -90,6 +84,16 @@ selfSigned
 {{- end -}}
 {{- end -}}
 {{- dict "reviews" ($reviews | default 4) "memory" ($memory | default 64) | toJson -}}
+{{- end }}
+
+{{/* How many connections socat serves at once: each is a process of its own, which takes 12 MiB with the largest review. */}}
+{{- define "pisw.children" -}}
+{{- $limit := dig "limits" "memory" "" .Values.resources -}}
+{{- if $limit -}}
+{{- max 1 (min (int .Values.server.maxConnections) (div (sub (include "pisw.mebibytes" $limit | int) 32) 12)) -}}
+{{- else -}}
+{{- .Values.server.maxConnections -}}
+{{- end -}}
 {{- end }}
 
 {{/* What the schema cannot say. */}}
