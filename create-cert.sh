@@ -58,7 +58,8 @@ done
 
 # What goes into YAML and subjects below is of such characters only.
 for option in service namespace secret; do
-  [[ ${!option} =~ ^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$ ]] || fail 64 "--$option: '${!option}' is no name in Kubernetes"
+  [[ ${!option} =~ ^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$ ]] \
+    || fail 64 "--$option: '${!option}' is no name in Kubernetes"
 done
 [[ $signer =~ ^[A-Za-z0-9.-]+/[A-Za-z0-9./:-]+$ ]] || fail 64 "--signer: expected DOMAIN/NAME, not '$signer'"
 [[ -z $days || $days =~ ^[1-9][0-9]{0,4}$ ]] || fail 64 "--days: expected a number from 1 to 99999, not '$days'"
@@ -104,8 +105,8 @@ sign_ourselves() {
   local authority_key
   authority_key=$(make_key)
   authority=$(openssl req -x509 -new -sha256 -key <(printf '%s\n' "$authority_key") -days "${days:-3650}" \
-    -subj "/CN=$service authority" -config <(printf '%s\n' '[req]' distinguished_name=name x509_extensions=all '[name]' \
-      '[all]' basicConstraints=critical,CA:TRUE keyUsage=critical,keyCertSign subjectKeyIdentifier=hash))
+    -subj "/CN=$service authority" -config <(printf '%s\n' '[req]' distinguished_name=name x509_extensions=all \
+      '[name]' '[all]' basicConstraints=critical,CA:TRUE keyUsage=critical,keyCertSign subjectKeyIdentifier=hash))
   certificate=$(openssl x509 -req -sha256 -in <(make_request "/CN=$service") -days "${days:-3650}" \
     -CA <(printf '%s\n' "$authority") -CAkey <(printf '%s\n' "$authority_key") -set_serial "0x$(openssl rand -hex 16)" \
     -extfile <(printf '%s\n' "subjectAltName=$names" basicConstraints=critical,CA:FALSE \
@@ -139,7 +140,8 @@ ask_signer() {
   until encoded=$(status_of_request '{.status.certificate}') && [ -n "$encoded" ]; do
     case $(status_of_request '{.status.conditions[*].type}') in
       *Denied* | *Failed*)
-        fail 69 "$signer signs no such request: $(status_of_request '{.status.conditions[?(@.type!="Approved")].message}')"
+        fail 69 "$signer signs no such request: \
+$(status_of_request '{.status.conditions[?(@.type!="Approved")].message}')"
         ;;
     esac
     [ "$SECONDS" -lt "$end" ] || fail 69 "no certificate of $signer within $timeout s: does this cluster run that signer? \
@@ -155,8 +157,8 @@ cluster_authority() {
     | base64 -d
 }
 
-# The secret, without the annotation in which a plain `apply` would keep a second copy of the key; through a pipe, because
-# older shells write what follows `<<` to a file.
+# The secret, without the annotation in which a plain `apply` would keep a second copy of the key; through a pipe,
+# because older shells write what follows `<<` to a file.
 store_secret() {
   printf '%s\n' "apiVersion: v1" "kind: Secret" "metadata: {name: $secret, namespace: $namespace}" "type: Opaque" \
     "data:" "  cert.pem: $(encode "$certificate")" "  key.pem: $(encode "$key")" \
@@ -199,7 +201,8 @@ rotate it with tls.selfSigned.rotation, or name another --secret"
 
 certificate=$(from_secret '{.data.cert\.pem}' | base64 -d)
 if [ -z "$renew" ] && [ -n "$certificate" ] && holds "$certificate" $((30 * 86400)); then
-  say "the secret $secret has a certificate for $host; $(openssl x509 -noout -enddate <<<"$certificate"); --renew makes another"
+  say "the secret $secret has a certificate for $host; $(openssl x509 -noout -enddate <<<"$certificate"); --renew makes \
+another"
   authority=$(from_secret '{.data.ca\.pem}' | base64 -d)
   self_signed=${authority:+yes}
   print_authority

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What memory pisw-serve takes, for the chart's requests and limits: PSS of all its processes, idle and under the largest
-reviews there can be, as it is by default and as the chart sets it for the memory limit of the original's values.
+"""What memory pisw-serve takes, for the chart's requests and limits: PSS of all its processes, idle and under the
+largest reviews there can be, as it is by default and as the chart sets it for the limit of the original's values.
 
 footprint.py: after Tests/build.sh
 """
@@ -60,9 +60,9 @@ def largest_review(size):
 
 def measure(folder, options, clients, body):
     """MiB idle and at the peak, and the statuses of the answers."""
-    command = [f"{TOP}/.build/static/release/pisw-serve", "--mirror", "docker.io=proxy.example.com", "--tls-cert",
-               f"{folder}/cert.pem", "--tls-key", f"{folder}/key.pem", "--listen", f"127.0.0.1:{PORT}", "--admin-listen",
-               "off", "--drain-delay", "0", *options]
+    command = [f"{TOP}/.build/static/release/pisw-serve", "--mirror", "docker.io=proxy.example.com",
+               "--tls-cert", f"{folder}/cert.pem", "--tls-key", f"{folder}/key.pem",
+               "--listen", f"127.0.0.1:{PORT}", "--admin-listen", "off", "--drain-delay", "0", *options]
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     time.sleep(1)
     idle, statuses, end = pss(server.pid), {}, time.monotonic() + SECONDS
@@ -70,7 +70,8 @@ def measure(folder, options, clients, body):
 
     def send():
         while time.monotonic() < end:
-            request = urllib.request.Request(f"https://127.0.0.1:{PORT}/mutate", body, {"Content-Type": "application/json"})
+            request = urllib.request.Request(f"https://127.0.0.1:{PORT}/mutate", body,
+                                             {"Content-Type": "application/json"})
             try:
                 with urllib.request.urlopen(request, context=context, timeout=30) as answer:
                     status = answer.status

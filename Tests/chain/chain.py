@@ -1,5 +1,5 @@
-"""The whole chain: Helm installs the chart into a real API server, its pods run with what the chart stored, a pod is made,
-and what it then names is pulled through a real proxy; then upgrade, rotation, and removal.
+"""The whole chain: Helm installs the chart into a real API server, its pods run with what the chart stored, a pod is
+made, and what it then names is pulled through a real proxy; then upgrade, rotation, and removal.
 
 chain.py KIND: with pisw-serve or socat as server.kind
 """
@@ -76,7 +76,8 @@ class Chain:
 
     def certificates(self):
         """The certificate that is stored, and those that the pods serve."""
-        _, secret = self.api.request("GET", f"/api/v1/namespaces/{NAMESPACE}/secrets/k8s-proxy-image-swapper-tls-secret")
+        path = f"/api/v1/namespaces/{NAMESPACE}/secrets/k8s-proxy-image-swapper-tls-secret"
+        _, secret = self.api.request("GET", path)
         return base64.b64decode(secret["data"]["cert.pem"]).decode(), [pod.certificate() for pod in self.pods]
 
     def webhook_answers(self):
@@ -112,7 +113,7 @@ class Chain:
         return [] if got == ("library/hello:1", None) else [got]
 
     def leaves_alone(self):
-        """What the selectors exclude never reaches the webhook: with no pod to ask, failurePolicy Fail would refuse it."""
+        """What the selectors exclude never reaches the webhook: nobody answers, and failurePolicy Fail would refuse it."""
         self.proxy.pods = []
         # Connections that are open already lead to the pods still.
         kept, own = self.pods, self.pods[0].labels
@@ -233,7 +234,8 @@ class Chain:
 def main():
     kind = sys.argv[1]
     chain = Chain(kind)
-    for namespace, labels in [(chain.namespace, {}), (NAMESPACE, {}), ("opted-out", {"k8s-proxy-image-swapper/skip": "true"})]:
+    skip = {"k8s-proxy-image-swapper/skip": "true"}
+    for namespace, labels in [(chain.namespace, {}), (NAMESPACE, {}), ("opted-out", skip)]:
         # Since 1.21 the API server sets this label itself.
         name = {"name": namespace, "labels": {"kubernetes.io/metadata.name": namespace, **labels}}
         chain.api.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": name})

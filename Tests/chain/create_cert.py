@@ -1,5 +1,5 @@
-"""create-cert.sh against the real API server: with nobody who signs, with a stand-in for the cluster's signer, and with an
-authority of its own, whose certificate the chart then serves."""
+"""create-cert.sh against the real API server: with nobody who signs, with a stand-in for the cluster's signer, and
+with an authority of its own, whose certificate the chart then serves."""
 
 import base64
 import glob
@@ -101,8 +101,8 @@ def expect(done, status, text):
 
 def nobody_signs():
     done = run("--timeout", "2")
-    return expect(done, 69, "no certificate of kubernetes.io/kubelet-serving within 2 s: does this cluster run that signer?") \
-        + ([] if secret() is None and done.stdout == "" else ["a secret"])
+    wrong = expect(done, 69, "no certificate of kubernetes.io/kubelet-serving within 2 s: does this cluster run that")
+    return wrong + ([] if secret() is None and done.stdout == "" else ["a secret"])
 
 
 def the_signer_refuses():
@@ -139,7 +139,8 @@ def the_cluster_signs():
     if base64.b64decode(done.stdout).decode() != authority:
         wrong.append("the printed authority is another")
     of_key = openssl("pkey", "-pubout", text=files["key.pem"])
-    if sorted(files) != ["cert.pem", "key.pem"] or of_key != openssl("x509", "-noout", "-pubkey", text=files["cert.pem"]):
+    of_certificate = openssl("x509", "-noout", "-pubkey", text=files["cert.pem"])
+    if sorted(files) != ["cert.pem", "key.pem"] or of_key != of_certificate:
         wrong.append("key and certificate do not fit")
     stored = get(f"{SECRETS}/k8s-proxy-image-swapper-tls-secret")
     return wrong + (["the key is in an annotation too"] if "annotations" in stored["metadata"] else [])
@@ -164,7 +165,8 @@ def renews():
 def signs_itself():
     done = run("--self-signed", "--renew", "--days", "40")
     files = secret()
-    wrong = expect(done, 0, "has a certificate") + ([] if sorted(files) == ["ca.pem", "cert.pem", "key.pem"] else [files])
+    wrong = expect(done, 0, "has a certificate")
+    wrong += [] if sorted(files) == ["ca.pem", "cert.pem", "key.pem"] else [files]
     wrong += [] if base64.b64decode(done.stdout).decode() == files["ca.pem"] else ["another authority was printed"]
     again = run()
     wrong += [] if (again.returncode, again.stdout) == (0, done.stdout) else ["another authority the second time"]
@@ -210,7 +212,8 @@ def refuses(options, status, text):
 
 def dry_runs(options, text):
     done = run("--dry-run", *options)
-    return expect(done, 0, "nothing was sent") + ([] if text in done.stdout and "PRIVATE" not in done.stdout else [done.stdout])
+    wrong = [] if text in done.stdout and "PRIVATE" not in done.stdout else [done.stdout]
+    return wrong + expect(done, 0, "nothing was sent")
 
 
 def misses_a_program():
@@ -227,9 +230,10 @@ def main():
     with open(f"{WORK}/extensions", "w", encoding="utf-8") as file:
         file.write("subjectAltName=DNS:k8s-pisw.certificates.svc\nextendedKeyUsage=serverAuth\n")
     for name in (NAMESPACE, "served"):
-        API().request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        API().request("POST", "/api/v1/namespaces", namespace)
     results = [
-        check("create-cert.sh: the request is approved; with nobody who signs it gives up, and says what to do", nobody_signs),
+        check("create-cert.sh: with nobody who signs what was approved it gives up, and says what to do", nobody_signs),
         check("create-cert.sh: a signer that refuses is quoted", the_signer_refuses),
         check("create-cert.sh: ended by a signal, it leaves nothing", is_ended),
         check("create-cert.sh: the cluster signs", the_cluster_signs),

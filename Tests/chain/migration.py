@@ -33,9 +33,9 @@ class Migration:
         return {path: self.api.request("GET", path)[1]["metadata"]["uid"] for path in paths}
 
     def original_runs(self):
-        done = subprocess.run([f"{HERE}/../../create-cert.sh", "--self-signed", "--secret",
-                               "k8s-proxy-image-swapper-tls-secret", "--namespace", "kube-system", "--service", "k8s-pisw"],
-                              capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [f"{HERE}/../../create-cert.sh", "--self-signed", "--secret", "k8s-proxy-image-swapper-tls-secret",
+             "--namespace", "kube-system", "--service", "k8s-pisw"], capture_output=True, text=True, check=True)
         self.values["caBundle"] = done.stdout.strip()
         self.release.install(self.values)
         self.before = self.uids()

@@ -1,5 +1,5 @@
-"""The README's mirrors for products: each makes of nginx what the table says, and what it makes of an image can be pulled
-through a real proxy that stands behind that product's path."""
+"""The README's mirrors for products: each makes of nginx what the table says, and what it makes of an image can be
+pulled through a real proxy that stands behind that product's path."""
 
 import os
 import re
@@ -55,7 +55,8 @@ def main():
     results = [check("the README has a mirror for each product", lambda: [] if [row[0] for row in table] == PRODUCTS
                      else [table])]
     for number, (product, source, target, wanted) in enumerate(table):
-        results.append(check(f"{product}: {source}: {target} makes of nginx {wanted}", is_as_written, source, target, wanted))
+        results.append(check(f"{product}: {source}: {target} makes of nginx {wanted}",
+                             is_as_written, source, target, wanted))
         results.append(check(f"{product}: the image is pulled", is_pulled, source, target,
                              gateway if "/" in target else cache, number))
     cache.stop()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole chain on loopback: real etcd and API server, the chart by real Helm, pisw-serve and socat as its pods, an image
-# pulled by skopeo through a real pull-through registry; create-cert.sh; and the README's mirrors for products.
+# The whole chain on loopback: real etcd and API server, the chart by real Helm, pisw-serve and socat as its pods, an
+# image pulled by skopeo through a real pull-through registry; create-cert.sh; the README's mirrors for products.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 here=$top/Tests/chain
@@ -31,7 +31,7 @@ source "$top/Tests/cluster/cluster.sh"
 export PISW_SERVE=$server PISW_MUTATE=$work/pisw-mutate PYTHONDONTWRITEBYTECODE=1
 PATH=$work:$assets:$PATH
 
-# table NAME ARGUMENT...: shows and counts what a table prints. One that breaks off, or finds nothing to test, has failed.
+# table NAME ARGUMENT...: shows and counts what a table prints. One that breaks off, or tests nothing, has failed.
 table() {
   local status ok bad
   "$python" "$here/$1.py" "${@:2}" >"$work/table.out" 2>"$work/table.err"

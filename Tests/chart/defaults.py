@@ -271,7 +271,7 @@ CHANGES = [
 def value_at(rendered, which, path):
     """What stands at a path of an object; a key may have dots, and the configuration is YAML in a text."""
     kind, _, name = which.partition("/")
-    found = [each for each in rendered.objects if each["kind"] == kind and (not name or each["metadata"]["name"] == name)]
+    found = [each for each in rendered.objects if each["kind"] == kind and name in ("", each["metadata"]["name"])]
     if path is None:
         return found[0] if found else ABSENT
     assert len(found) == 1, f"{len(found)} objects {which}"

@@ -17,7 +17,7 @@ export HELM_DRIVER=memory HOME=$work PYTHONDONTWRITEBYTECODE=1
 cp "$pisw_mutate" "$work/pisw-mutate" || exit 70
 export PISW_MUTATE=$work/pisw-mutate
 
-# table NAME ARGUMENT...: shows and counts what a table prints. One that breaks off, or finds nothing to test, has failed.
+# table NAME ARGUMENT...: shows and counts what a table prints. One that breaks off, or tests nothing, has failed.
 table() {
   local status ok bad
   "$python" "$here/$1.py" "${@:2}" >"$work/table.out" 2>"$work/table.err"
@@ -41,6 +41,6 @@ table certificate
 mkdir "$work/manifests"
 table manifests "$work/manifests"
 check "the README's table of values is that of values.yaml" "$python" "$here/readme.py"
-check "the chart has the version of the program" grep -qx "appVersion: $("$PISW_MUTATE" --version | grep -o '[0-9.]*$')" \
-  "$top/chart/Chart.yaml"
+version=$("$PISW_MUTATE" --version)
+check "the chart has the version of the program" grep -qx "appVersion: ${version##* }" "$top/chart/Chart.yaml"
 summary

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Builds the image of pisw-serve from the programs that were built before, runs it, and asks it. test.sh sources this file
-# after image.sh.
+# Builds the image of pisw-serve from the programs that were built before, runs it, and asks it. test.sh sources this
+# file after image.sh.
 
 # lib.sh, image.sh and test.sh set these.
 : "${work:?}" "${top:?}" "${containers:?}" "${review:?}" "${pisw_mutate:?}" "${serve_image:?}"
@@ -64,7 +64,8 @@ builds_the_tool() {
   mkdir -p "$work/tool/out/usr/local/bin" && cp "$work/programs/out/usr/local/bin/pisw-mutate" \
     "$work/tool/out/usr/local/bin/pisw" || return
   buildah bud --isolation chroot --timestamp 0 --identity-label=false --no-cache --pull-never \
-    --build-context "build-tool=$work/tool" --file "$top/Dockerfile" --target pisw --tag "$serve_image-tool" "$work/tool" \
+    --build-context "build-tool=$work/tool" --file "$top/Dockerfile" --target pisw --tag "$serve_image-tool" \
+    "$work/tool" \
     && podman image inspect --format '{{.Config.User}} {{.Config.Entrypoint}}' "$serve_image-tool" \
     | grep -Fx '65532:65532 [/usr/local/bin/pisw]'
 }
