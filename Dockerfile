@@ -11,12 +11,16 @@ FROM ${SWIFT_IMAGE} AS source
 WORKDIR /src
 COPY . .
 
+# Stripped, and without the two sections that differ from build to build: then two builds are one image.
 FROM source AS build
-RUN Tests/build.sh pisw-mutate pisw-serve \
-  && install -D -s -t /out/usr/local/bin .build/static/release/pisw-mutate .build/static/release/pisw-serve
+RUN Tests/build.sh pisw-mutate pisw-serve && mkdir -p /out/usr/local/bin \
+  && for program in pisw-mutate pisw-serve; do \
+    strip -R .swift_modhash -R .note.gnu.build-id -o "/out/usr/local/bin/$program" ".build/static/release/$program" \
+    || exit; done
 
 FROM source AS build-tool
-RUN Tests/build.sh pisw && install -D -s -t /out/usr/local/bin .build/static/release/pisw
+RUN Tests/build.sh pisw && mkdir -p /out/usr/local/bin \
+  && strip -R .swift_modhash -R .note.gnu.build-id -o /out/usr/local/bin/pisw .build/static/release/pisw
 
 FROM scratch AS pisw
 COPY --from=build-tool /out/ /

@@ -7,7 +7,11 @@
 
 # What the Dockerfile's first stages make: the programs, stripped.
 make_programs() {
-  install -D -s -t "$work/programs/out/usr/local/bin" "$top/.build/static/release/pisw-serve" "$pisw_mutate"
+  local program
+  mkdir -p "$work/programs/out/usr/local/bin" || return
+  for program in "$top/.build/static/release/pisw-serve" "$pisw_mutate"; do
+    strip -R .swift_modhash -R .note.gnu.build-id -o "$work/programs/out/usr/local/bin/${program##*/}" "$program" || return
+  done
 }
 
 # build_serve ID-FILE: the last stage alone; the folder takes the place of the stage that compiles.

@@ -5,6 +5,7 @@ source "$(dirname "$0")/../lib.sh"
 
 need curl curl ca-certificates
 need openssl openssl
+need strip binutils
 need /usr/bin/python3 python3
 need socat socat
 need buildah buildah
