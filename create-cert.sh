@@ -100,7 +100,8 @@ vouches() {
   openssl verify -purpose sslserver -CAfile <(printf '%s\n' "$1") <(printf '%s\n' "$2") >/dev/null 2>&1
 }
 
-# Sets certificate and authority: both made here.
+# sign_ourselves BEFORE: sets certificate and authority, both made here. The authority before, if there is one, stays in the
+# bundle behind the new one: until every pod serves the new certificate, the API server must trust both.
 sign_ourselves() {
   local authority_key
   authority_key=$(make_key)
@@ -111,6 +112,7 @@ sign_ourselves() {
     -CA <(printf '%s\n' "$authority") -CAkey <(printf '%s\n' "$authority_key") -set_serial "0x$(openssl rand -hex 16)" \
     -extfile <(printf '%s\n' "subjectAltName=$names" basicConstraints=critical,CA:FALSE \
       keyUsage=critical,digitalSignature,keyEncipherment extendedKeyUsage=serverAuth) 2>/dev/null)
+  [ -z "$1" ] || authority+=$'\n'$(openssl x509 <<<"$1")
 }
 
 # The signing request. The signer of kubelets signs no other subject; others do not mind it.
@@ -186,7 +188,7 @@ print_authority() {
 if [ -n "$dry_run" ]; then
   key=$(make_key)
   if [ -n "$self_signed" ]; then
-    sign_ourselves
+    sign_ourselves ''
     openssl x509 -noout -subject -issuer -enddate -ext subjectAltName <<<"$certificate"
   else
     request_object
@@ -210,7 +212,7 @@ another"
 fi
 
 key=$(make_key)
-if [ -n "$self_signed" ]; then sign_ourselves; else ask_signer; fi
+if [ -n "$self_signed" ]; then sign_ourselves "$(from_secret '{.data.ca\.pem}' | base64 -d)"; else ask_signer; fi
 holds "$certificate" 60 || fail 69 "what $signer signed is not for $host"
 [ "$(openssl x509 -noout -pubkey <<<"$certificate")" = "$(printf '%s\n' "$key" | openssl pkey -pubout)" ] \
   || fail 69 "what $signer signed is for another key"

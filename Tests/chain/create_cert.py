@@ -168,9 +168,26 @@ def signs_itself():
     wrong = expect(done, 0, "has a certificate")
     wrong += [] if sorted(files) == ["ca.pem", "cert.pem", "key.pem"] else [files]
     wrong += [] if base64.b64decode(done.stdout).decode() == files["ca.pem"] else ["another authority was printed"]
+    wrong += [] if files["ca.pem"].count("BEGIN CERTIFICATE") == 1 else ["more than one authority"]
     again = run()
     wrong += [] if (again.returncode, again.stdout) == (0, done.stdout) else ["another authority the second time"]
     return wrong
+
+
+def is_trusted_meanwhile():
+    """Renewed, the printed bundle trusts the certificate before as well, and that of before that no more."""
+    certificates, bundles = [secret()["cert.pem"]], []
+    for _ in range(2):
+        bundles.append(base64.b64decode(run("--self-signed", "--renew").stdout).decode())
+        certificates.append(secret()["cert.pem"])
+    wrong = []
+    for bundle, certificate, expected in [(0, 0, True), (0, 1, True), (1, 0, False), (1, 1, True), (1, 2, True)]:
+        with open(f"{WORK}/bundle", "w", encoding="utf-8") as file:
+            file.write(bundles[bundle])
+        done = subprocess.run(["openssl", "verify", "-CAfile", f"{WORK}/bundle", "/dev/stdin"], capture_output=True,
+                              input=certificates[certificate], text=True, check=False)
+        wrong += [] if (done.returncode == 0) == expected else [f"bundle {bundle}, certificate {certificate}"]
+    return wrong + leftovers()
 
 
 def the_chart_serves_it():
@@ -240,6 +257,7 @@ def main():
         check("create-cert.sh: run again it changes nothing", again_changes_nothing),
         check("create-cert.sh: --renew, --rsa, --signer", renews),
         check("create-cert.sh: --self-signed", signs_itself),
+        check("create-cert.sh: renewed, the one before is trusted meanwhile", is_trusted_meanwhile),
         check("create-cert.sh: the chart serves its certificate, and a pod is swapped", the_chart_serves_it),
         check("create-cert.sh: a secret of a Helm release is left alone", a_releases_secret_is_left_alone),
         check("create-cert.sh: no kubectl", misses_a_program),
