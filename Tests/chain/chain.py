@@ -83,6 +83,15 @@ class Chain:
     def webhook_answers(self):
         return self.create(pod_of("probe", "hello:1")) == (201, self.swapped("library/hello:1"))
 
+    def rotate(self, word):
+        """Returns when the API server acts on it: that is seen by a label, whose pods are no longer asked about."""
+        marker = {"matchExpressions": [{"key": "rotation", "operator": "NotIn", "values": [word]}]}
+        self.values = {**self.values, "tls": {"selfSigned": {"rotation": word}},
+                       "webhook": {**self.values["webhook"], "objectSelector": marker}}
+        self.release.upgrade(self.values)
+        probe = pod_of("probe", "hello:1", {"rotation": word})
+        assert wait_until(lambda: self.create(probe) == (201, "hello:1")), "the API server does not hear of it"
+
     # The checks.
 
     def installs(self):
@@ -189,29 +198,25 @@ class Chain:
         for client in clients:
             client.start()
         before, _ = self.certificates()
-        self.values = {**self.values, "tls": {"selfSigned": {"rotation": "2026"}}}
-        self.release.upgrade(self.values)
+        # An API server hears of the new authority within a second or so, a kubelet looks once a minute.
+        self.rotate("2026")
         stored, served = self.certificates()
         assert stored != before and served == [before, before]
-        # A cluster's API servers hear of the new authority within a second or so, a kubelet looks once a minute.
-        time.sleep(3)
         for pod in self.pods:
             pod.sync()
             if not wait_until(lambda pod=pod: pod.certificate() == stored):
                 wrong.append("a pod serves the old certificate")
+            # One pod serves the new certificate, the other the old one still.
             time.sleep(2)
-        # Connections that were open before the rotation end with a restart at the latest.
         stop.set()
         for client in clients:
             client.join()
         print(f"        {sum(counts)} pods were made meanwhile", flush=True)
-        return wrong + ([] if min(counts) > 20 else [f"only {counts} pods were made"])
+        return wrong + ([] if min(counts) > 5 else [f"only {counts} pods were made"])
 
     def new_authority_is_used(self):
         """Another rotation forgets the first authority; the pods' certificate is of the second, which stays trusted."""
-        self.values = {**self.values, "tls": {"selfSigned": {"rotation": "2027"}}}
-        self.release.upgrade(self.values)
-        time.sleep(2)
+        self.rotate("2027")
         for pod in self.pods:
             assert pod.stop() in (0, 143)
         self.pods = [Pod(self.api, NAMESPACE, pod.folder, PROGRAMS) for pod in self.pods]

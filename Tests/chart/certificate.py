@@ -142,6 +142,21 @@ def a_strange_secret_is_refused():
     return ["it was taken"]
 
 
+def its_secret_is_not_taken_for_another_mode():
+    """Helm deletes what is no longer in the manifest: the secret that the pods would then wait for."""
+    wrong = []
+    for values in ({"tls": {"mode": "certManager"}}, {"caBundle": "LS0t"}):
+        it = Installed()
+        try:
+            it.upgrade(values)
+            wrong.append(f"it was: {values}")
+        except helm_sdkpy.UpgradeError as error:
+            wrong += [] if "would be deleted: set tls.secretName to another" in str(error) else [error]
+        values.setdefault("tls", {})["secretName"] = "another"
+        it.upgrade(values)
+    return wrong
+
+
 def main():
     results = [
         check("it is for the service, of an elliptic curve, and the API server trusts it", is_for_the_service),
@@ -151,6 +166,7 @@ def main():
         check("upgrades keep it", upgrades_keep_it),
         check("another word rotates it, and the authority before stays trusted once", rotates),
         check("a secret without its key is made anew", a_damaged_secret_is_made_anew),
+        check("its secret is not taken for another mode", its_secret_is_not_taken_for_another_mode),
         check("a secret of somebody else's is refused", a_strange_secret_is_refused),
     ]
     return 0 if all(results) else 1
