@@ -54,7 +54,10 @@ private func escaped(_ text: String, _ special: Set<Unicode.Scalar>) -> String {
 func gitlabReport(_ files: [PreviewedFile]) -> [UInt8] {
   var text = JSONText()
   let changes = files.flatMap(\.placedChanges).map { change in
-    (change.file, change.line, "image-redirected", "info", change.item.message, change.item.fingerprint(in: change.file))
+    (
+      change.file, change.line, "image-redirected", "info", change.item.message,
+      change.item.fingerprint(in: change.file)
+    )
   }
   let problems = files.flatMap(\.placedProblems).map { problem in
     (
@@ -125,7 +128,10 @@ extension JSONText {
 
   fileprivate mutating func sarifResults(_ files: [PreviewedFile]) {
     let changes = files.flatMap(\.placedChanges).map { change in
-      (change.place, "image-redirected", "note", change.item.message, change.item.fingerprint(in: change.file) as String?)
+      (
+        change.place, "image-redirected", "note", change.item.message,
+        change.item.fingerprint(in: change.file) as String?
+      )
     }
     let problems = files.flatMap(\.placedProblems).map { problem in
       (problem.place, "manifest-not-read", "error", problem.item.problem, nil as String?)
