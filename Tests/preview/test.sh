@@ -68,7 +68,7 @@ check "a folder: *.yaml, *.yml and *.json at any depth, no hidden ones, no links
   "$(timeout 10 bash -c "$(declare -f files); $(declare -p preview); files tree")"
 check "a folder with a slash at its end" bash -c '[ "$1" = "tree/sub/b.yml tree/sub/c.json" ]' - "$(files tree/sub/)"
 check "several files, folders and standard input at once" bash -c '[ "$1" = "<stdin> tree/sub/b.yml tree/sub/c.json web.yaml" ]' \
-  - "$(files web.yaml - tree/sub <web.yaml)"
+  - "$(files web.yaml - tree/sub < <(cat web.yaml))"
 check "no such file: 66, and the others are done" says 66 'nowhere.yaml: No such file' "${preview[@]}" nowhere.yaml web.yaml
 check "... the diff of the others is there" grep -q '^+    image: proxy' out
 mkdir empty
