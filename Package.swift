@@ -69,6 +69,7 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     unitTests(of: "CPOSIX"),
+    unitTests(of: "POSIX"),
     unitTests(of: "ImageReference", exclude: ["references.jsonl"]),
     unitTests(of: "JSON"),
     unitTests(of: "YAML"),

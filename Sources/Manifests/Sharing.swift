@@ -36,7 +36,8 @@ extension Preview {
 /// What a document with aliases shows in several places.
 private struct Sharing {
   private let tree: YAMLTree
-  private var aliases: [Int] = []
+  /// The aliases of each node that has some.
+  private var aliases: [Int: [Int]] = [:]
   /// The key of each mapping's value, and the collection around each node; -1 without one.
   private var keys: [Int]
   private var parents: [Int]
@@ -46,7 +47,7 @@ private struct Sharing {
     keys = Array(repeating: -1, count: tree.nodes.count)
     parents = keys
     for node in tree.nodes.indices {
-      if tree.nodes[node].kind == .alias { aliases.append(node) }
+      if tree.nodes[node].kind == .alias { aliases[tree.resolved(node), default: []].append(node) }
       guard tree.nodes[node].kind == .mapping || tree.nodes[node].kind == .sequence else { continue }
       var child = node + 1
       var key = -1
@@ -67,11 +68,23 @@ private struct Sharing {
     let scalar = uses[0].scalar
     let ways = Set(uses.flatMap(\.trail))
     if !uses.contains(where: { $0.trail.isEmpty }), !isImage(scalar) { return false }
-    return aliases.allSatisfy { alias in
-      let target = tree.resolved(alias)
-      guard target <= scalar, scalar < tree.after(target), !ways.contains(alias) else { return true }
-      return isOverridden(scalar, mergedBy: alias)
+    var shown = [scalar]
+    var seen: Set<Int> = []
+    while let node = shown.popLast() {
+      // Whoever shows what is around it shows the node, too: an alias, and the aliases of what is around that one.
+      var around = node
+      while around >= 0 {
+        for alias in aliases[around, default: []] where seen.insert(alias).inserted {
+          if ways.contains(alias) {
+            shown.append(alias)
+          } else if !isOverridden(scalar, mergedBy: alias) {
+            return false
+          }
+        }
+        around = parents[around]
+      }
     }
+    return true
   }
 
   /// Whether a scalar is written as the value of a key that holds images.
@@ -82,9 +95,10 @@ private struct Sharing {
 
   /// Whether an alias is a merge key's value, and the mapping there has another value for the scalar's key.
   private func isOverridden(_ scalar: Int, mergedBy alias: Int) -> Bool {
-    guard keys[alias] >= 0, tree.isMergeKey(keys[alias]), parents[scalar] == tree.resolved(alias), keys[scalar] >= 0
-    else { return false }
+    guard keys[alias] >= 0, tree.isMergeKey(keys[alias]), keys[scalar] >= 0 else { return false }
+    let name = tree.string(keys[scalar])
     var unused: Trail = []
-    return tree.member(tree.string(keys[scalar]), of: parents[alias], &unused) != scalar
+    return tree.member(name, of: tree.resolved(alias), &unused) == scalar
+      && tree.member(name, of: parents[alias], &unused) != scalar
   }
 }

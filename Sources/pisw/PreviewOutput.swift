@@ -20,7 +20,7 @@ enum PreviewOutput: String, ExpressibleByArgument, CaseIterable {
   /// - Throws: the exit status 71 if it cannot be written whole.
   func print(_ files: [PreviewedFile]) throws {
     switch self {
-    case .diff: try write(unifiedDiffs(files))
+    case .diff: try writeDiffs(files)
     case .table: try write(imageTable(files))
     case .yaml: try writeWholeText(files)
     case .json: try write(jsonReport(files))
@@ -59,22 +59,33 @@ extension ImageFinding {
   }
 }
 
-/// All unified diffs, coloured on a terminal.
-private func unifiedDiffs(_ files: [PreviewedFile]) -> [UInt8] {
-  let isColored = isatty(1) == 1 && (environment("NO_COLOR") ?? "").isEmpty && environment("TERM") != "dumb"
+/// All unified diffs; on a terminal coloured, and without control characters that would command it.
+private func writeDiffs(_ files: [PreviewedFile]) throws {
+  let isTerminal = isatty(1) == 1
+  let isColored = isTerminal && (environment("NO_COLOR") ?? "").isEmpty && environment("TERM") != "dumb"
   var out: [UInt8] = []
   for file in files {
-    for line in file.manifest.diff(file.preview.edits) {
-      guard isColored, let color = color(line.kind) else {
-        out += line.text
-        continue
+    try file.manifest.forEachDiffLine(of: file.preview.edits) { line in
+      let text = isTerminal ? line.text.map { isCommand($0) ? UInt8(ascii: "?") : $0 } : line.text
+      if isColored, let color = color(line.kind) {
+        out.append(color)
+        out += text.dropLast()
+        out.append("\u{1B}[m\n")
+      } else {
+        out += text
       }
-      out.append(color)
-      out += line.text.dropLast()
-      out.append("\u{1B}[m\n")
+      if out.count > 1 << 16 {
+        try write(out)
+        out.removeAll(keepingCapacity: true)
+      }
     }
   }
-  return out
+  try write(out)
+}
+
+/// Whether a byte may command a terminal: a control character but tab, line feed and carriage return.
+private func isCommand(_ byte: UInt8) -> Bool {
+  byte == 0x7F || byte < 0x20 && byte != 0x09 && byte != 0x0A && byte != 0x0D
 }
 
 private func color(_ kind: DiffLine.Kind) -> String? {

@@ -29,6 +29,7 @@ struct SharingTests {
       "spec: {containers: [{name: a, image: &i nginx, env: [{name: I, value: *i}]}]}\n",
       "x: &c {name: a, image: nginx}\ny: *c\nspec: {containers: [*c]}\n",
       "x: &c {name: a, image: nginx}\ny: {<<: *c}\nspec: {containers: [*c]}\n",
+      "x: &a {image: nginx}\ny: &b {<<: *a, name: z}\nw: *b\nspec: {containers: [*b]}\n",
     ])
   func disagreeing(_ text: String) throws {
     let preview = try preview(head + text)
@@ -61,6 +62,10 @@ struct SharingTests {
     let wanted = text.replacing("nginx", with: "p.io/library/nginx:latest").replacing(
       "httpd", with: "p.io/library/httpd:latest")
     #expect(try edited(text) == wanted)
+    let chain =
+      head + "x: &a {image: nginx}\nz: &b {<<: *a, name: b}\n"
+      + "spec: {containers: [*b, {<<: *b, name: c, image: httpd}]}\n"
+    #expect(try preview(chain).edits.count == 2)
   }
 
   @Test("A merge key acts where it stands, as in kubectl: the members after it win")

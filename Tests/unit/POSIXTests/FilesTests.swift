@@ -1,0 +1,82 @@
+// Files replaced at once, and the entries of folders.
+
+import Foundation
+import Glibc
+import POSIX
+import Testing
+
+/// Runs a test in a folder of its own.
+private func inFolder(_ body: (String) throws -> Void) throws {
+  let folder = FileManager.default.temporaryDirectory.appending(path: "pisw-" + UUID().uuidString).path
+  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: folder) }
+  try body(folder)
+}
+
+private func write(_ text: String, to path: String) throws {
+  try Data(text.utf8).write(to: URL(filePath: path))
+}
+
+private func read(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+
+@Suite("Files")
+struct FilesTests {
+  @Test("A file gets its new contents, keeps its mode, and a link goes on leading to it")
+  func replace() throws {
+    try inFolder { folder in
+      try write("old", to: folder + "/file")
+      try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: folder + "/file")
+      try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: "file")
+      try replaceContents(of: folder + "/link", from: Array("old".utf8), to: Array("new".utf8))
+      #expect(try read(folder + "/file") == "new")
+      let attributes = try FileManager.default.attributesOfItem(atPath: folder + "/file")
+      #expect(attributes[.posixPermissions] as? Int == 0o640)
+      #expect(try FileManager.default.destinationOfSymbolicLink(atPath: folder + "/link") == "file")
+      #expect(try entries(ofFolder: folder).compactMap(\.name) == ["file", "link"])
+    }
+  }
+
+  @Test(
+    "A file that changed since it was read stays as it is, whatever it holds now",
+    arguments: ["", "ol", "odd", "older"])
+  func changed(_ now: String) throws {
+    try inFolder { folder in
+      try write(now, to: folder + "/file")
+      let error = #expect(throws: SystemError.self) {
+        try replaceContents(of: folder + "/file", from: Array("old".utf8), to: Array("new".utf8))
+      }
+      #expect(error?.code == EBUSY)
+      #expect(try read(folder + "/file") == now)
+      #expect(try entries(ofFolder: folder).compactMap(\.name) == ["file"])
+    }
+  }
+
+  @Test("What is no regular file, or is not there, is refused", arguments: [("", EINVAL), ("/nowhere", ENOENT)])
+  func refused(_ name: String, _ code: Int32) throws {
+    try inFolder { folder in
+      let error = #expect(throws: SystemError.self) { try replaceContents(of: folder + name, from: [], to: []) }
+      #expect(error?.code == code)
+    }
+  }
+
+  @Test("A folder's entries are told apart, in the order of their names")
+  func folders() throws {
+    try inFolder { folder in
+      try write("", to: folder + "/b")
+      try FileManager.default.createDirectory(atPath: folder + "/a", withIntermediateDirectories: true)
+      for (link, target) in [("c", "b"), ("d", "a"), ("e", "nowhere")] {
+        try FileManager.default.createSymbolicLink(atPath: folder + "/" + link, withDestinationPath: target)
+      }
+      let entries = try entries(ofFolder: folder)
+      #expect(entries.compactMap(\.name) == ["a", "b", "c", "d", "e"])
+      #expect(entries.map(\.kind) == [.folder, .file, .file, .other, .other])
+      #expect([folder, folder + "/d", folder + "/b", folder + "/x"].map(isFolder) == [true, true, false, false])
+    }
+  }
+
+  @Test("A folder that is not there is an error")
+  func noFolder() {
+    let error = #expect(throws: SystemError.self) { try entries(ofFolder: "/nowhere") }
+    #expect(error?.code == ENOENT)
+  }
+}
