@@ -25,9 +25,10 @@ extension Manifest {
   /// - Parameter edits: in the order of the text, apart from each other.
   public func diff(_ edits: [Edit]) -> [DiffLine] {
     guard !edits.isEmpty else { return [] }
+    let path = String(Substring(name.utf8.drop { $0 == UInt8(ascii: "/") }))
     var lines = [
-      DiffLine(kind: .header, text: Array("--- a/\(name)\n".utf8)),
-      DiffLine(kind: .header, text: Array("+++ b/\(name)\n".utf8)),
+      DiffLine(kind: .header, text: Array("--- a/\(path)\n".utf8)),
+      DiffLine(kind: .header, text: Array("+++ b/\(path)\n".utf8)),
     ]
     let changes = changes(edits)
     var first = 0

@@ -9,12 +9,12 @@ import Glibc
 ///   - new: what it is to hold.
 /// - Throws: `SystemError`: EBUSY if the file changed meanwhile, EINVAL if it is no regular file.
 public func replaceContents(of path: String, from old: [UInt8], to new: [UInt8]) throws(SystemError) {
+  var status = stat()
+  guard unsafe stat(path, &status) == 0 else { throw .last }
+  guard status.st_mode & S_IFMT == S_IFREG else { throw SystemError(code: EINVAL) }
   guard let resolved = unsafe realpath(path, nil) else { throw .last }
   defer { unsafe free(resolved) }
   let file = unsafe String(cString: resolved)
-  var status = stat()
-  guard unsafe stat(file, &status) == 0 else { throw .last }
-  guard status.st_mode & S_IFMT == S_IFREG else { throw SystemError(code: EINVAL) }
   // rename(2) asks only for rights to the folder.
   guard unsafe access(file, W_OK) == 0 else { throw .last }
 

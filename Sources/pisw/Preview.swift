@@ -134,7 +134,12 @@ struct PreviewCommand: ParsableCommand {
       let new = file.manifest.applying(file.preview.edits)
       try replaceContents(of: file.manifest.name, from: file.manifest.text, to: new)
     } catch {
-      let problem = error.code == EBUSY ? "changed since it was read, not written: run again" : error.description
+      let problem =
+        switch error.code {
+        case EBUSY: "changed since it was read, not written: run again"
+        case EINVAL: "not a regular file"
+        default: error.description
+        }
       tell(asciiEscaped(file.manifest.name) + ": " + problem)
       ending.add(.operatingSystem)
     }

@@ -1,0 +1,205 @@
+#!/usr/bin/env bash
+# pisw preview: what it reads, prints and writes, with what status; the manifests of examples/ and of public projects,
+# with PyYAML and pisw-mutate as judges; and YAML of every production, which it must leave alone.
+. "$(dirname "$0")/../lib.sh"
+
+need /usr/bin/python3 python3
+need patch patch
+need git git
+for module in yaml:python3-yaml jsonpatch:python3-jsonpatch jsonschema:python3-jsonschema; do
+  /usr/bin/python3 -c "import ${module%:*}" 2>/dev/null || "$top/Tests/install.sh" "${module#*:}" || exit 71
+done
+build_static
+unset REGISTRY_URL PROXY_URL PISW_CONFIG LOGLEVEL NO_COLOR
+cd "$work" || exit 71
+config=$top/examples/config.yaml
+mirror=(--mirror docker.io=proxy.example.com)
+cp -r "$top/examples/manifests" "$top/examples/config.yaml" .
+
+pod() { printf 'apiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec:\n  containers:\n  - name: c\n    image: %s\n' "$1" "${2-nginx}"; }
+pod web >web.yaml
+pod web proxy.example.com/library/nginx:latest >done.yaml
+printf 'a: [\n---\n' | cat - web.yaml >half.yaml
+
+# prints FILE COMMAND...: the command succeeds and prints the very bytes of a file, and nothing on standard error.
+prints() {
+  "${@:2}" >out 2>err || { cat err; return 1; }
+  cat err
+  diff "$1" out && [ ! -s err ]
+}
+
+# ends STATUS COMMAND...: the command ends with a status.
+ends() {
+  local expected=$1 status
+  "${@:2}" >out 2>err
+  status=$?
+  cat out err
+  [ "$status" -eq "$expected" ] || { echo "status $status, expected $expected"; return 1; }
+}
+
+# says STATUS PATTERN COMMAND...: the same, and a line of standard error matches.
+says() {
+  ends "$1" "${@:3}" || return
+  grep -qE -- "$2" err || { echo "no match for: $2"; return 1; }
+}
+
+preview=("$pisw" preview "${mirror[@]}")
+
+# --- what it reads
+check "a file" prints done.yaml "${preview[@]}" --output yaml web.yaml
+check "standard input" prints done.yaml "${preview[@]}" --output yaml <web.yaml
+check "- is standard input" prints done.yaml "${preview[@]}" --output yaml - <web.yaml
+check "a pipe with a name" prints done.yaml "${preview[@]}" --output yaml <(cat web.yaml)
+mkdir -p tree/sub/.git tree/.hidden tree/link
+cp web.yaml tree/a.yaml
+cp web.yaml tree/sub/b.yml
+"$pisw" preview --output yaml <web.yaml "${mirror[@]}" >/dev/null
+printf '{"kind":"Pod","apiVersion":"v1","spec":{"containers":[{"name":"c","image":"nginx"}]}}' >tree/sub/c.json
+for file in tree/sub/.git/x.yaml tree/.hidden/x.yaml tree/.x.yaml tree/notes.txt tree/x.yaml~; do cp web.yaml "$file"; done
+ln -s ../web.yaml tree/linked.yaml
+ln -s .. tree/link/round
+mkfifo tree/pipe.yaml
+ln -s nowhere tree/dangling.txt
+files() { "${preview[@]}" --output json "$@" | /usr/bin/python3 -c '
+import json, sys
+print(*sorted({f["file"] for f in json.load(sys.stdin)["findings"]}))'; }
+check "a folder: *.yaml, *.yml and *.json at any depth, no hidden ones, no links to folders, no pipes" \
+  bash -c '[ "$1" = "tree/a.yaml tree/linked.yaml tree/sub/b.yml tree/sub/c.json" ] || { echo "$1"; exit 1; }' - \
+  "$(timeout 10 bash -c "$(declare -f files); $(declare -p preview); files tree")"
+check "a folder with a slash at its end" bash -c '[ "$1" = "tree/sub/b.yml tree/sub/c.json" ]' - "$(files tree/sub/)"
+check "several files, folders and standard input at once" bash -c '[ "$1" = "<stdin> tree/sub/b.yml tree/sub/c.json web.yaml" ]' \
+  - "$(files web.yaml - tree/sub <web.yaml)"
+check "no such file: 66, and the others are done" says 66 'nowhere.yaml: No such file' "${preview[@]}" nowhere.yaml web.yaml
+check "... the diff of the others is there" grep -q '^+    image: proxy' out
+mkdir empty
+check "a folder without manifests: 66" says 66 'empty: no \*.yaml' "${preview[@]}" empty
+check "a name that is not UTF-8: 66, not passed over" bash -c 'mkdir odd && cp web.yaml odd/$(printf "\\xff.yaml") && "$@" odd 2>err; [ $? = 66 ] && grep UTF-8 err' \
+  - "${preview[@]}"
+check "an empty text: nothing to say" prints /dev/null "${preview[@]}" </dev/null
+check "standard input closed: 66" says 66 'standard input: Bad file' bash -c '"$@" <&-' - "${preview[@]}"
+check "wrong options: 64" says 64 'expected lower-case letters' "${preview[@]}" --namespace A_b web.yaml
+check "an output that does not exist: 64, with those that do" says 64 'sarif' "${preview[@]}" --output x web.yaml
+check "no configuration: 78" says 78 'no configuration: name a mirror' "$pisw" preview web.yaml
+check "a wrong configuration: 78, every error" says 78 '^pisw: half.yaml:2:1: not valid YAML' "$pisw" preview --config half.yaml web.yaml
+printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  config.yaml: |\n    mirrors:\n      docker.io: proxy.example.com\n' >map.yaml
+check "the chart's ConfigMap as the configuration" prints done.yaml "$pisw" preview --config map.yaml --output yaml web.yaml
+check "standard output full: 71" says 71 'standard output' bash -c '"$@" >/dev/full' - "${preview[@]}" web.yaml
+
+# --- what is wrong
+check "bad YAML: file, line, column, 65, and the other documents are done" says 65 '^pisw: half.yaml:2:1: not valid YAML' \
+  "${preview[@]}" half.yaml
+check "... the diff of the other document is there" grep -q '^+    image: proxy' out
+check "65 goes before 1" ends 65 "${preview[@]}" --check half.yaml
+check "... and 66 before 65" ends 66 "${preview[@]}" --check half.yaml nowhere.yaml
+check "--output yaml leaves what is bad as it is" bash -c '"${@:2}" --output yaml half.yaml 2>/dev/null | cmp - "$1"' - \
+  <(printf 'a: [\n---\n' | cat - done.yaml) "${preview[@]}"
+printf '{{- if .Values.x }}\n%s\n{{- end }}\n---\n{{ y }}: {{ z }}\n - x\n' "$(pod web '{{ .Values.image }}')" >template.yaml
+check "a template: 65, and the remedy, once" bash -c '"$@" template.yaml 2>err; [ $? = 65 ] && [ "$(grep -c "helm template CHART | pisw preview" err)" = 1 ] && [ "$(wc -l <err)" = 1 ]' \
+  - "${preview[@]}"
+check "UTF-16: 65, and the remedy" says 65 'iconv' "${preview[@]}" <<<"$(printf '\376\377')a"
+check "messages hold nothing of a pod but names of images and keys" bash -c '
+  printf "kind: Pod\napiVersion: v1\nmetadata: {annotations: {a: s3cret}}\nspec: {containers: [{name: c, env: [{value: s3cret}], image: [s3cret]}]}\n" |
+  "$@" --explain 2>&1 | tee log; ! grep s3cret log' - "${preview[@]}"
+pod web NGINX >invalid.yaml
+check "a warning of the webhook" says 0 'invalid.yaml:1:1: warning: pisw: containers\[0\]: not a valid image name' \
+  "${preview[@]}" invalid.yaml
+
+# --- status, --check, --explain, --namespace
+check "changes without --check: 0" ends 0 "${preview[@]}" web.yaml
+check "changes with --check: 1" ends 1 "${preview[@]}" --check web.yaml
+check "no changes with --check: 0" ends 0 "${preview[@]}" --check done.yaml
+check "--check counts what the text cannot say" ends 1 "${preview[@]}" --check manifests/odd/anchors.yaml
+check "--explain: place, object, and pisw-mutate's six columns, on standard error" \
+  says 0 "$(printf '^web.yaml:7:12\tPod default/web\tcontainers.0. .c.\tnginx\tdocker.io/library/nginx:latest\tredirected\tmirror docker.io at --mirror\tproxy.example.com/library/nginx:latest$')" \
+  "${preview[@]}" --explain web.yaml
+check "... and of images that stay" says 0 "$(printf '\tleft alone: it lies under a target\tmirror docker.io at --mirror\t')" \
+  "${preview[@]}" --explain done.yaml
+printf 'mirrors: {docker.io: proxy.example.com}\nexclude: {namespaces: [kube-system]}\n' >exclude.yaml
+check "--namespace is the default namespace" ends 0 "$pisw" preview --config exclude.yaml --check --namespace kube-system web.yaml
+check "... without it, it is default" ends 1 "$pisw" preview --config exclude.yaml --check web.yaml
+printf 'apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {k8s-proxy-image-swapper/skip: "true"}}\n' >namespace.yaml
+check "a Namespace that opts out counts, in a later file too" ends 0 "${preview[@]}" --check web.yaml namespace.yaml
+
+# --- --write
+cp web.yaml written.yaml
+chmod 640 written.yaml
+ln written.yaml hard.yaml
+check "--write" ends 0 "${preview[@]}" --write written.yaml
+check "... writes what --output yaml prints" cmp written.yaml done.yaml
+check "... and keeps the mode" bash -c '[ "$(stat -c %a written.yaml)" = 640 ]'
+check "... at once: another name of the old file still has the old text" cmp hard.yaml web.yaml
+check "... and leaves nothing else behind" bash -c '! ls -A | grep -F .pisw-'
+before=$(stat -c %i%Y written.yaml)
+check "--write again touches nothing" bash -c '"${@:2}" --write written.yaml && [ "$(stat -c %i%Y written.yaml)" = "$1" ]' - "$before" "${preview[@]}"
+check "--check has nothing to say after it" ends 0 "${preview[@]}" --check written.yaml
+cp web.yaml target.yaml
+ln -s target.yaml symbolic.yaml
+check "--write through a symbolic link writes what it leads to" bash -c '"$@" --write symbolic.yaml && [ -L symbolic.yaml ] && cmp target.yaml done.yaml' - "${preview[@]}"
+cp half.yaml half-written.yaml
+check "--write with a bad document: the others are written, 65" bash -c '"$@" --write half-written.yaml; [ $? = 65 ] && grep -q "image: proxy" half-written.yaml' \
+  - "${preview[@]}"
+check "--write needs files: 64" says 64 'standard input cannot be written' "${preview[@]}" --write <web.yaml
+check "--write and --check exclude each other: 64" says 64 'exclude each other' "${preview[@]}" --write --check web.yaml
+check "--write of a pipe: 71" says 71 'fd/[0-9]+: not a regular file' "${preview[@]}" --write <(cat web.yaml)
+# A folder that its owner may not write, for somebody who is not root.
+mkdir readonly
+cp web.yaml "$pisw" readonly/
+chmod 755 .
+chmod 777 readonly/web.yaml
+chmod 555 readonly
+unprivileged=()
+[ "$(id -u)" -ne 0 ] || unprivileged=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+check "--write in a folder that cannot be written: 71, and the file stays" says 71 'readonly/web.yaml: Permission denied' \
+  "${unprivileged[@]}" readonly/pisw preview "${mirror[@]}" --write readonly/web.yaml
+check "... really" cmp readonly/web.yaml web.yaml
+chmod 755 readonly
+
+# --- diff
+mkdir written
+cp -r manifests written
+(cd written && "$pisw" preview --config "$config" --write manifests >../all.diff 2>err)
+check "--write prints what it wrote, as a diff" bash -c '"$1" preview --config "$2" manifests 2>err | cmp - all.diff' - "$pisw" "$config"
+for apply in "patch -s -p1" "git apply"; do
+  rm -rf applied
+  mkdir applied
+  cp -r manifests applied
+  # shellcheck disable=SC2086 # words on purpose
+  (cd applied && $apply <../all.diff) >apply.log 2>&1
+  check "the diff of every example applies with $apply" diff -r applied/manifests written/manifests
+done
+check "colours on a terminal" bash -c '/usr/bin/python3 "$0" "$@" | grep -q "$(printf "\033\[32m+    image: proxy")"' \
+  "$top/Tests/preview/terminal.py" "${preview[@]}" web.yaml
+check "... not with NO_COLOR" bash -c 'NO_COLOR=1 /usr/bin/python3 "$0" "$@" >log; grep -q "+    image: proxy" log && ! grep -q "$(printf "\033")" log' \
+  "$top/Tests/preview/terminal.py" "${preview[@]}" web.yaml
+check "... nor in a pipe" bash -c '! "$@" | grep -q "$(printf "\033")"' - "${preview[@]}" web.yaml
+/usr/bin/python3 -c 'print("---\n".join(["kind: Pod\napiVersion: v1\nspec: {containers: [{name: c, image: nginx}]}\n"] * 300000))' >long.yaml
+check "a long run on a terminal tells how far it is, and takes the line away" bash -c '
+  /usr/bin/python3 "$0" "$@" --output images long.yaml >log; grep -qE "[0-9]+ of 20 MiB" log && tail -c 100 log | grep -qF "$(printf "\r\033[K")"' \
+  "$top/Tests/preview/terminal.py" "${preview[@]}"
+check "... and not a byte of it in a pipe" bash -c '"$@" --output images long.yaml 2>err >out; [ ! -s err ] && [ "$(wc -l <out)" = 1 ]' \
+  - "${preview[@]}"
+
+# --- outputs for machines
+check "outputs for machines, each read by something that is not ours" \
+  /usr/bin/python3 "$top/Tests/preview/outputs.py" "$pisw" config.yaml manifests "$top/examples/preview.schema.json"
+
+# --- manifests, with PyYAML and pisw-mutate as judges
+# judge NAME FOLDER PROBLEMS: previews every manifest of a folder; the name of the check tells what was covered.
+judge() {
+  local name=$1 status
+  /usr/bin/python3 "$top/Tests/preview/real.py" "$pisw" "$pisw_mutate" "$config" "${@:2}" >judge.log 2>&1
+  status=$?
+  check "$name: $(tail -n 1 judge.log)" bash -c 'cat judge.log; exit "$0"' "$status"
+}
+judge "examples/manifests" "$top/examples/manifests"
+real=${PISW_MANIFESTS:-$top/../shared/manifests}
+if [ -d "$real" ]; then
+  # Three of its documents have a key twice.
+  judge "manifests of public projects" "$real" 3
+else
+  echo "        no manifests of public projects in $real (PISW_MANIFESTS): not tried"
+fi
+check "YAML of every production, which is no manifest: nothing changes and nothing is wrong" \
+  /usr/bin/python3 "$top/Tests/preview/productions.py" "$pisw"
+check "examples/preview.sh" "$top/examples/preview.sh"
+summary
