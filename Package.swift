@@ -88,12 +88,12 @@ let package = Package(
 if Context.environment["PISW_FUZZ"] != nil {
   let modules: [Target.Dependency] = [
     "AcceptLoop", "Admission", "ConfigurationReview", "ConfigurationSources", "HTTP1", "ImageReference", "JSON",
-    "Manifests", "SwapPolicy",
+    "Manifests", "SwapPolicy", "YAML",
   ]
   package.products = []
   package.targets.removeAll { $0.type == .executable || $0.type == .test }
   package.targets.append(.target(name: "FuzzSupport", dependencies: modules, path: "Tests/fuzz/targets/support"))
-  for name in ["configuration", "http", "json", "krm", "pod", "reference", "report", "review"] {
+  for name in ["configuration", "http", "json", "krm", "manifest", "pod", "reference", "report", "review"] {
     package.targets.append(
       .executableTarget(
         name: "fuzz-" + name, dependencies: ["FuzzSupport"] + modules, path: "Tests/fuzz/targets/" + name,

@@ -14,7 +14,7 @@ esac
 minutes=$1
 shift
 targets=("$@")
-[ $# -gt 0 ] || targets=(configuration http json krm pod reference report review)
+[ $# -gt 0 ] || targets=(configuration http json krm manifest pod reference report review)
 
 fuzz/build.sh
 printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I '{}' \

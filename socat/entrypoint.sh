@@ -74,7 +74,8 @@ trap 'kill "$socat" 2>/dev/null; exit 0' TERM INT
 seen=$(files)
 start_socat
 # socat reads the certificate once. When it changes, another socat takes over, if it can use what is there now; requests
-# that are being served go on.
+# that are being served go on. What connects in the very moment that the old one ends is reset: about one request in
+# several rotations of a busy server (pisw-serve loses none).
 while pause 2; do
   if ! kill -0 "$socat" 2>/dev/null; then
     wait "$socat"

@@ -72,7 +72,8 @@ extension Manifest {
   private var unreadable: ManifestProblem? {
     if text.count > YAMLTree.largestText { return ManifestProblem("larger than 4 GiB", at: 0) }
     let isUTF16 = text.count > 1 && (text[0] == 0 || text[1] == 0 || text[0] &+ text[1] == 0xFD && text[0] >= 0xFE)
-    return isUTF16 ? ManifestProblem("UTF-16 or UTF-32; expected UTF-8: convert it, for instance with iconv", at: 0) : nil
+    return isUTF16
+      ? ManifestProblem("UTF-16 or UTF-32; expected UTF-8: convert it, for instance with iconv", at: 0) : nil
   }
 
   private func readDocuments(

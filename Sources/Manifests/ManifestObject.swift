@@ -69,7 +69,8 @@ extension YAMLTree {
         apiVersion: apiVersion, kind: kind, namespace: namespace.flatMap { text($0) }.flatMap { $0.isEmpty ? nil : $0 },
         name: metadata.flatMap { string("name", of: $0) ?? string("generateName", of: $0) } ?? "",
         document: Int(nodes[0].start), node: node,
-        wrongNamespace: namespace.flatMap { text($0) == nil && !isNull($0) ? $0 : nil }, trail: trail, pointer: pointer))
+        wrongNamespace: namespace.flatMap { text($0) == nil && !isNull($0) ? $0 : nil }, trail: trail, pointer: pointer)
+    )
   }
 
   /// The value of a member that is a text, and not empty.

@@ -13,7 +13,8 @@ extension YAMLTree {
   /// - Throws: `ManifestProblem` when aliases make it too large or too deep.
   func appendJSON(_ node: Int, to out: inout [UInt8], depth: Int = 0) throws(ManifestProblem) {
     guard out.count <= largestObject, depth < deepest else {
-      throw ManifestProblem("larger than 8 MiB or deeper than \(deepest) levels, aliases expanded", at: Int(nodes[node].start))
+      throw ManifestProblem(
+        "larger than 8 MiB or deeper than \(deepest) levels, aliases expanded", at: Int(nodes[node].start))
     }
     switch nodes[node].kind {
     case .scalar where nodes[node].tag == .binary:

@@ -135,7 +135,10 @@ extension YAMLTree {
     }
     out.append(",\"ownerReferences\":[{")
     out.appendMembers(
-      [("apiVersion", controller.apiVersion), ("kind", controller.kind), ("name", pod.object.name), ("uid", placeholder)],
+      [
+        ("apiVersion", controller.apiVersion), ("kind", controller.kind), ("name", pod.object.name),
+        ("uid", placeholder),
+      ],
       isFirst: true)
     out.append(",\"controller\":true,\"blockOwnerDeletion\":true}]}")
   }

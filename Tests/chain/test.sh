@@ -31,32 +31,14 @@ source "$top/Tests/cluster/cluster.sh"
 export PISW_SERVE=$server PISW_MUTATE=$work/pisw-mutate PYTHONDONTWRITEBYTECODE=1
 PATH=$work:$assets:$PATH
 
-# table NAME ARGUMENT...: shows and counts what a table prints. One that breaks off, or tests nothing, has failed.
-table() {
-  local status ok bad
-  "$python" "$here/$1.py" "${@:2}" >"$work/table.out" 2>"$work/table.err"
-  status=$?
-  cat "$work/table.out"
-  ok=$(grep -c '^ok ' "$work/table.out")
-  bad=$(grep -c '^FAILED ' "$work/table.out")
-  passed=$((passed + ok))
-  failed=$((failed + bad))
-  check "the table $* ran to its end" ended "$ok" "$status" "$((bad > 0))"
-}
-
-ended() {
-  cat "$work/table.err"
-  [ "$1" -gt 0 ] && [ "$2" -eq "$3" ]
-}
-
 check "certificates" make_certificates
 check "etcd and the API server start" start_cluster
 # Without these there is nothing to test.
 [ "$failed" -eq 0 ] || summary
 
-table chain pisw-serve
-table chain socat
-table create_cert
-table migration
-table mirrors
+table "chain pisw-serve" "$python" "$here/chain.py" pisw-serve
+table "chain socat" "$python" "$here/chain.py" socat
+table create_cert "$python" "$here/create_cert.py"
+table migration "$python" "$here/migration.py"
+table mirrors "$python" "$here/mirrors.py"
 summary

@@ -6,6 +6,7 @@ manifests.py FOLDER [NAME]: with a name, prints what those values render as.
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -84,14 +85,54 @@ def fits_kubernetes(minor):
     return wrong
 
 
-def rules_are_valid(rendered, folder):
-    """The alerts, by Prometheus' own tool."""
-    path = f"{folder}/rules"
-    with open(path, "w", encoding="utf-8") as file:
-        yaml.safe_dump(rendered["everything"].one("PrometheusRule")["spec"], file)
-    done = run("promtool", "check", "rules", path)
-    os.remove(path)
-    return [] if done.returncode == 0 and "4 rules found" in done.stdout else [done.stdout + done.stderr]
+# What a server tells over three days, and which alerts then stand. The rule tells of 30 days before the end, and of a day
+# without a review.
+DAYS, YEAR = 86400, 400 * 86400
+ALERTS = [
+    ({}, ["PiswNoReviews"]),
+    ({"certificate_expiry_timestamp_seconds": f"{YEAR}x900", 'reviews_total{result="patched"}': "0+9x900",
+      'reviews_total{result="failed"}': "7x900", 'reloads_total{result="success"}': "0+1x900"}, []),
+    ({"certificate_expiry_timestamp_seconds": f"{20 * DAYS}x900", 'reviews_total{result="patched"}': "0+9x900"},
+     ["PiswCertificateEnds"]),
+    ({'reviews_total{result="patched"}': "9x900"}, ["PiswNoReviews"]),
+    ({'reviews_total{result="failed"}': "0+1x900"}, ["PiswReviewsFail"]),
+    ({'reviews_total{result="invalid"}': "0+1x900"}, ["PiswReviewsFail"]),
+    ({'reviews_total{result="patched"}': "0+9x900", 'reloads_total{result="failure"}': "0+1x900"}, ["PiswReloadFailed"]),
+]
+
+
+def alerts_stand(rendered, folder):
+    """The alerts, in Prometheus' own tool."""
+    spec = rendered["everything"].one("PrometheusRule")["spec"]
+    rules = {rule["alert"]: rule for rule in spec["groups"][0]["rules"]}
+    tests = []
+    for series, standing in ALERTS:
+        of = 'job="k8s-pisw",namespace="kube-system"'
+        named = {f"pisw_{name[:-1]},{of}}}" if "{" in name else f"pisw_{name}{{{of}}}": values
+                 for name, values in series.items()}
+        tests.append({
+            "interval": "5m", "input_series": [{"series": name, "values": values} for name, values in named.items()],
+            "alert_rule_test": [{
+                "eval_time": "3d", "alertname": name,
+                "exp_alerts": [{"exp_labels": {**rule["labels"], **expected_labels(name, series, of)},
+                                "exp_annotations": rule["annotations"]}] if name in standing else []}
+                for name, rule in rules.items()]})
+    for name, content in (("rules", spec), ("tests", {"rule_files": ["rules"], "tests": tests})):
+        with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
+            yaml.safe_dump(content, file)
+    checked = run("promtool", "check", "rules", f"{folder}/rules")
+    tested = run("promtool", "test", "rules", f"{folder}/tests")
+    os.remove(f"{folder}/rules")
+    os.remove(f"{folder}/tests")
+    wrong = [] if len(rules) == 4 and checked.returncode == 0 else [checked.stdout + checked.stderr]
+    return wrong + ([] if tested.returncode == 0 else [tested.stdout + tested.stderr])
+
+
+def expected_labels(alert, series, of):
+    """`absent` gives its alert the labels that it looked for."""
+    if alert != "PiswNoReviews" or any(name.startswith("reviews") for name in series):
+        return {}
+    return dict(re.findall('([a-z]+)="([^"]*)"', of))
 
 
 def passes_checkov(folder):
@@ -189,7 +230,7 @@ def main():
           for minor in range(25, 38)),
         check("1.20 gets what it knows", old_clusters),
         check("checkov finds nothing that is not explained", passes_checkov, folder),
-        check("Prometheus takes the alerts", rules_are_valid, rendered, folder),
+        check("Prometheus raises the alerts when it should, and only then", alerts_stand, rendered, folder),
         check("pisw takes each configuration", is_taken_by_pisw, folder, rendered),
         check("by default it leaves alone kube-system and the pods of operators that compare images",
               is_excluded, folder, rendered),

@@ -17,29 +17,11 @@ export HELM_DRIVER=memory HOME=$work PYTHONDONTWRITEBYTECODE=1
 cp "$pisw_mutate" "$work/pisw-mutate" || exit 70
 export PISW_MUTATE=$work/pisw-mutate
 
-# table NAME ARGUMENT...: shows and counts what a table prints. One that breaks off, or tests nothing, has failed.
-table() {
-  local status ok bad
-  "$python" "$here/$1.py" "${@:2}" >"$work/table.out" 2>"$work/table.err"
-  status=$?
-  cat "$work/table.out"
-  ok=$(grep -c '^ok ' "$work/table.out")
-  bad=$(grep -c '^FAILED ' "$work/table.out")
-  passed=$((passed + ok))
-  failed=$((failed + bad))
-  check "the table $1 ran to its end" ended "$ok" "$status" "$((bad > 0))"
-}
-
-ended() {
-  cat "$work/table.err"
-  [ "$1" -gt 0 ] && [ "$2" -eq "$3" ]
-}
-
-table defaults
-table refusals
-table certificate
+table defaults "$python" "$here/defaults.py"
+table refusals "$python" "$here/refusals.py"
+table certificate "$python" "$here/certificate.py"
 mkdir "$work/manifests"
-table manifests "$work/manifests"
+table manifests "$python" "$here/manifests.py" "$work/manifests"
 check "the README's table of values is that of values.yaml" "$python" "$here/readme.py"
 version=$("$PISW_MUTATE" --version)
 check "the chart has the version of the program" grep -qx "appVersion: ${version##* }" "$top/chart/Chart.yaml"

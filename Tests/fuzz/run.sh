@@ -8,7 +8,7 @@ seconds=$2
 corpus=$3
 
 # Inputs as small as still reach everything: shorter ones run faster and are changed more thoroughly.
-declare -A lengths=([configuration]=1024 [http]=512 [json]=1024 [krm]=1024 [pod]=256 [reference]=400 [report]=320 [review]=2048)
+declare -A lengths=([configuration]=1024 [http]=512 [json]=1024 [krm]=1024 [manifest]=1024 [pod]=256 [reference]=400 [report]=320 [review]=2048)
 seeds=$(mktemp -d)
 trap 'rm -rf "$seeds"' EXIT
 mkdir -p findings "$corpus"

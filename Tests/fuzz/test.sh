@@ -22,9 +22,9 @@ result() {
 }
 
 fuzz configuration json review krm &
-fuzz http pod reference report
+fuzz http manifest pod reference report
 wait
-for target in configuration http json krm pod reference report review; do
+for target in configuration http json krm manifest pod reference report review; do
   check "$(head -n 1 "$work/$target.log")" result "$target"
 done
 summary

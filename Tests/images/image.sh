@@ -191,21 +191,17 @@ is_socat_and_no_root() {
   [ "$socat" = found ]
 }
 
-# rotates PORT: another certificate of the same authority is served soon, no request fails meanwhile, and what cannot be
-# used is not.
+# rotates PORT: another certificate of the same authority is served soon while requests go on, and what cannot be used
+# is not.
 rotates() {
-  local before clients status
-  before=$(serial "$1") || return
+  local good clients
   asks_on "$1" &
   clients=$!
-  new_certificate && until_changes "$1" "$before"
-  status=$?
-  before=$(serial "$1")
-  echo nonsense >"$work/tls/cert.pem"
-  sleep 6
-  [ "$(serial "$1")" = "$before" ] || status=1
+  new_certificate && until_serves "$1" && good=$(serial "$1") && echo nonsense >"$work/tls/cert.pem" && sleep 6 \
+    && [ "$(serial "$1")" = "$good" ] && new_certificate && until_serves "$1"
+  local status=$?
   touch "$work/enough"
-  wait "$clients" && new_certificate && until_changes "$1" "$before" && return "$status"
+  wait "$clients" && return "$status"
 }
 
 serial() {
@@ -213,17 +209,24 @@ serial() {
     | openssl x509 -noout -serial
 }
 
-until_changes() {
-  local i
-  for ((i = 0; i < 40; i++)); do
-    [ "$(serial "$1")" = "$2" ] || return 0
-    sleep 0.5
+# until_serves PORT: what is in the file, ten times in a row: while one socat takes over from another, both serve.
+until_serves() {
+  local wanted i in_a_row=0
+  wanted=$(openssl x509 -noout -serial -in "$work/tls/cert.pem")
+  for ((i = 0; i < 200; i++)); do
+    if [ "$(serial "$1")" = "$wanted" ]; then in_a_row=$((in_a_row + 1)); else in_a_row=0; fi
+    [ "$in_a_row" -lt 10 ] || return 0
+    sleep 0.1
   done
   return 1
 }
 
+# asks_on PORT: one request after the other. entrypoint.sh tells which may be lost: one, here.
 asks_on() {
-  until [ -e "$work/enough" ]; do is_ready "$1" || return; done
+  local lost=0
+  until [ -e "$work/enough" ]; do is_ready "$1" || lost=$((lost + 1)); done
+  echo "$lost requests were lost"
+  [ "$lost" -le 1 ]
 }
 
 # Files that are replaced, not written over: a container's socat must never read half of one.

@@ -77,7 +77,9 @@ struct DocumentTests {
   @Test("Aliases that multiply are refused, not followed")
   func billionLaughs() throws {
     var text = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n"
-    for i in 1..<30 { text += "a\(i): &a\(i) [" + Array(repeating: "*a\(i - 1)", count: 10).joined(separator: ",") + "]\n" }
+    for i in 1..<30 {
+      text += "a\(i): &a\(i) [" + Array(repeating: "*a\(i - 1)", count: 10).joined(separator: ",") + "]\n"
+    }
     text += "kind: Pod\nspec: *a29\n"
     #expect(try problems(text).map { $0.contains("aliases that expand to more than") } == [true])
     text = "a0: &a0 {x: 1}\n"
@@ -104,11 +106,15 @@ struct DocumentTests {
 
   @Test("JSON is read by its own rules: tabs, pairs of surrogates, escaped slashes")
   func json() throws {
-    let text = "{\n\t\"kind\": \"Pod\", \"apiVersion\": \"v1\", \"x\": \"\\ud83d\\ude00\","
+    let text =
+      "{\n\t\"kind\": \"Pod\", \"apiVersion\": \"v1\", \"x\": \"\\ud83d\\ude00\","
       + "\n\t\"spec\": {\"containers\": [{\"name\": \"c\", \"image\": \"a\\/b\"}]}}"
     #expect(try edited(text) == text.replacing("a\\/b", with: "p.io/a/b:latest"))
     #expect(try problems("{\"a\": 1,}", name: "m.json") == [])
-    #expect(try problems("{\"a\" 1]", name: "m.json") == ["m.json:1:6: not valid JSON: expected a colon after the member's name"])
+    #expect(
+      try problems("{\"a\" 1]", name: "m.json") == [
+        "m.json:1:6: not valid JSON: expected a colon after the member's name"
+      ])
   }
 
   @Test("One remedy is told for a template, however many of its documents are wrong")

@@ -19,7 +19,8 @@ struct EditTests {
       ("image: !!str &x \"nginx:1\"", "image: !!str &x \"\(new)\""), ("image: ! nginx:1", "image: ! \(new)"),
       ("image:\n      nginx:1", "image:\n      \(new)"), ("image: # c\n      nginx:1", "image: # c\n      \(new)"),
       ("image: &x # nginx:1\n      nginx:1", "image: &x # nginx:1\n      \(new)"),
-      ("image: |-\n      nginx:1", "image: |-\n      \(new)"), ("image: >-\n      nginx:1\n\n", "image: >-\n      \(new)\n\n"),
+      ("image: |-\n      nginx:1", "image: |-\n      \(new)"),
+      ("image: >-\n      nginx:1\n\n", "image: >-\n      \(new)\n\n"),
       ("image: |2-\n      nginx:1\n# c", "image: |2-\n      \(new)\n# c"),
       ("image: \"ngin\\x78:1\"", "image: \"\(new)\""), ("image: \"nginx\\\n      :1\"", "image: \"\(new)\""),
       ("? image\n    : nginx:1", "? image\n    : \(new)"), ("\"image\": nginx:1", "\"image\": \(new)"),
@@ -44,7 +45,8 @@ struct EditTests {
 
   @Test("Bytes beside the name stay: a byte order mark, CR LF in blocks and quotes, letters of any script, markers")
   func besides() throws {
-    let text = "\u{FEFF}# é日本😀\r\nkind: Pod\r\napiVersion: v1\r\nmetadata:\r\n  annotations: {日本: \"😀 two\r\n    lines\"}\r\n"
+    let text =
+      "\u{FEFF}# é日本😀\r\nkind: Pod\r\napiVersion: v1\r\nmetadata:\r\n  annotations: {日本: \"😀 two\r\n    lines\"}\r\n"
       + "spec:\r\n  containers:\r\n  - args:\r\n    - |\r\n      é\r\n      --- x\r\n\r\n    - >\r\n      a\r\n      b\r\n"
       + "    name: é\r\n    image: nginx:1 # é\r\n  - {name: 日, command: [\"é\u{2028}\"], image: 'nginx:1'}\r\n...\r\n"
     #expect(try problems(text) == [])
@@ -61,7 +63,10 @@ struct EditTests {
 
   @Test(
     "What is no image name, or none of ours, stays",
-    arguments: ["image: |\n      nginx", "image: ''", "image:", "image: auto", "image: quay.io/a/b", "image: p.io/x:1", "image: ng inx"])
+    arguments: [
+      "image: |\n      nginx", "image: ''", "image:", "image: auto", "image: quay.io/a/b", "image: p.io/x:1",
+      "image: ng inx",
+    ])
   func others(_ line: String) throws {
     #expect(try edited(pod(line)) == pod(line))
     #expect(try problems(pod(line)) == [])
@@ -86,7 +91,8 @@ struct EditTests {
 
   @Test("Many manifests, and one in many pieces, give what each gives alone")
   func parallel() throws {
-    let large = manifest((0..<900).map { pod("image: nginx:\($0)") + padding }.joined(separator: "---\n") + "---\n{{x\n---\n{{y\n")
+    let large = manifest(
+      (0..<900).map { pod("image: nginx:\($0)") + padding }.joined(separator: "---\n") + "---\n{{x\n---\n{{y\n")
     let small = manifest(pod("image: nginx"))
     let preview = Preview(policy: try policy(), namespace: "d")
     let together = preview.preview([small, large, manifest("")]) { _ in }

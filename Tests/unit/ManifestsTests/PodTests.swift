@@ -75,7 +75,8 @@ struct PodTests {
       ])
   }
 
-  @Test("What is no object of Kubernetes is passed", arguments: ["a", "[a]", "5", "a: b", "kind: []", "kind: 5", "---"])
+  @Test(
+    "What is no object of Kubernetes is passed", arguments: ["a", "[a]", "5", "a: b", "kind: []", "kind: 5", "---"])
   func others(_ text: String) throws {
     let preview = try preview(text)
     #expect(preview.objects == 0 && preview.findings.isEmpty && preview.problems.isEmpty)
@@ -103,14 +104,18 @@ struct PodTests {
 
   @Test("A wrong type within a pod is a problem at its place, with its pointer; other pods are done")
   func faults() throws {
-    let text = "kind: Deployment\napiVersion: apps/v1\nspec:\n  template:\n    spec:\n      containers:\n"
+    let text =
+      "kind: Deployment\napiVersion: apps/v1\nspec:\n  template:\n    spec:\n      containers:\n"
       + "      - name: c\n        image: 1.25\n---\n" + pod("image: nginx")
     #expect(
       try problems(text) == [
         "m.yaml:8:16: expected a string, found a number, at /spec/template/spec/containers/0/image"
       ])
     #expect(try preview(text).edits.count == 1)
-    #expect(try problems("kind: Pod\napiVersion: v1\nspec: {containers: {a: b}}\n").map { String($0.prefix(12)) } == ["m.yaml:3:20:"])
+    #expect(
+      try problems("kind: Pod\napiVersion: v1\nspec: {containers: {a: b}}\n").map { String($0.prefix(12)) } == [
+        "m.yaml:3:20:"
+      ])
   }
 
   @Test("A namespace that YAML 1.1 takes for a boolean is a problem, as it is for kubectl")

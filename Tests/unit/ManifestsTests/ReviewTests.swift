@@ -10,7 +10,9 @@ private func review(_ text: String, _ call: PodReviewCall = .create) throws -> N
   var review: [UInt8] = []
   manifest(text).forEachDocument { tree in
     for pod in tree.objects.flatMap(tree.pods) { review = (try? tree.review(of: pod, call, namespace: "d")) ?? [] }
-  } report: { Issue.record("\($0)") }
+  } report: {
+    Issue.record("\($0)")
+  }
   let object = try JSONSerialization.jsonObject(with: Data(review))
   return try #require((object as? NSDictionary)?["request"] as? NSDictionary)
 }
@@ -19,7 +21,8 @@ private func review(_ text: String, _ call: PodReviewCall = .create) throws -> N
 struct ReviewTests {
   @Test("A Pod is sent as it is, in its namespace")
   func pod() throws {
-    let request = try review("kind: Pod\napiVersion: v1\nmetadata: {name: p, labels: {a: b}}\nspec: \(spec)\nstatus: {}\n")
+    let request = try review(
+      "kind: Pod\napiVersion: v1\nmetadata: {name: p, labels: {a: b}}\nspec: \(spec)\nstatus: {}\n")
     #expect(request["operation"] as? String == "CREATE")
     #expect(request["namespace"] as? String == "d")
     #expect(request["name"] as? String == "p")
@@ -42,7 +45,10 @@ struct ReviewTests {
     #expect(metadata["generateName"] as? String == "a-")
     #expect(metadata["namespace"] as? String == "shop")
     #expect(metadata["name"] == nil)
-    #expect(metadata["labels"] as? NSDictionary == ["app": "a", "controller-revision-hash": "0", "pod-template-generation": "1"])
+    #expect(
+      metadata["labels"] as? NSDictionary == [
+        "app": "a", "controller-revision-hash": "0", "pod-template-generation": "1",
+      ])
     #expect(metadata["annotations"] as? NSDictionary == ["x": "z"])
     let owner = try #require((metadata["ownerReferences"] as? [NSDictionary])?.first)
     #expect(owner["kind"] as? String == "DaemonSet" && owner["name"] as? String == "a")
@@ -51,7 +57,8 @@ struct ReviewTests {
   @Test("Ephemeral containers are added to a pod that has none yet")
   func ephemeral() throws {
     let request = try review(
-      "kind: Pod\napiVersion: v1\nspec: {containers: [], ephemeralContainers: [{name: e, image: x}]}\n", .addEphemeralContainers)
+      "kind: Pod\napiVersion: v1\nspec: {containers: [], ephemeralContainers: [{name: e, image: x}]}\n",
+      .addEphemeralContainers)
     #expect(request["subResource"] as? String == "ephemeralcontainers")
     #expect(request["operation"] as? String == "UPDATE")
     let specs = ["object", "oldObject"].map { (request[$0] as? NSDictionary)?["spec"] as? NSDictionary }
@@ -60,13 +67,16 @@ struct ReviewTests {
 
   @Test("Aliases and merge keys are expanded")
   func aliases() throws {
-    let request = try review("kind: Pod\napiVersion: v1\nx: &x {a: 1, b: [*y]}\n".replacing("[*y]", with: "2") + "spec: {z: *x, <<: *x, b: 3}\n")
+    let request = try review(
+      "kind: Pod\napiVersion: v1\nx: &x {a: 1, b: [*y]}\n".replacing("[*y]", with: "2")
+        + "spec: {z: *x, <<: *x, b: 3}\n")
     #expect((request["object"] as? NSDictionary)?["spec"] as? NSDictionary == ["z": ["a": 1, "b": 2], "a": 1, "b": 3])
   }
 
   @Test("A pod that is too large is a problem, not a review")
   func tooLarge() throws {
-    let text = "kind: Pod\napiVersion: v1\nspec:\n  containers:\n"
+    let text =
+      "kind: Pod\napiVersion: v1\nspec:\n  containers:\n"
       + String(repeating: "  - {name: c, image: \(String(repeating: "x", count: 1000))}\n", count: 9000)
     #expect(try problems(text).map { $0.contains("larger than 8 MiB") } == [true])
   }

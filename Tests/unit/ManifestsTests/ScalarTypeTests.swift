@@ -37,7 +37,9 @@ struct ScalarTypeTests {
     var review: [UInt8] = []
     manifest("kind: Pod\napiVersion: v1\nmetadata:\n  annotations:\n    \(yaml)\n").forEachDocument { tree in
       for pod in tree.objects.flatMap(tree.pods) { review = (try? tree.review(of: pod, namespace: "d")) ?? [] }
-    } report: { Issue.record("\($0)") }
+    } report: {
+      Issue.record("\($0)")
+    }
     let text = String(decoding: review, as: UTF8.self)
     let start = try #require(text.firstRange(of: #""annotations":{"#))
     let end = try #require(text[start.upperBound...].firstIndex(of: "}"))

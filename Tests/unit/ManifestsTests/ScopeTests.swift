@@ -20,7 +20,8 @@ struct ScopeTests {
     "Exclusions see what the cluster's pods have: the namespace, the controller as owner, the controller's labels",
     arguments: [
       ("namespaces: [default]", true), ("namespaces: [other]", false), ("labels: {app: web}", true),
-      ("labels: {pod-template-hash: '*'}", true), ("owners: [apps/ReplicaSet]", true), ("owners: [apps/Deployment]", false),
+      ("labels: {pod-template-hash: '*'}", true), ("owners: [apps/ReplicaSet]", true),
+      ("owners: [apps/Deployment]", false),
       ("labels: {job-name: '*'}", false),
     ])
   func exclusions(_ exclusion: String, _ isExcluded: Bool) throws {
@@ -35,7 +36,8 @@ struct ScopeTests {
       ("apps/v1", "StatefulSet", "owners: [apps/StatefulSet]"),
       ("apps/v1", "StatefulSet", "labels: {statefulset.kubernetes.io/pod-name: 'web-*'}"),
       ("apps/v1", "DaemonSet", "owners: [apps/DaemonSet]"), ("batch/v1", "Job", "owners: [batch/Job]"),
-      ("batch/v1", "Job", "labels: {job-name: web}"), ("v1", "ReplicationController", "owners: [ReplicationController]"),
+      ("batch/v1", "Job", "labels: {job-name: web}"),
+      ("v1", "ReplicationController", "owners: [ReplicationController]"),
       ("argoproj.io/v1alpha1", "Rollout", "owners: [apps/ReplicaSet]"), ("x.io/v1", "Thing", "owners: [x.io/Thing]"),
     ])
   func controllers(_ apiVersion: String, _ kind: String, _ exclusion: String) throws {
@@ -46,7 +48,8 @@ struct ScopeTests {
 
   @Test("A label of the template goes before the controller's")
   func ownLabel() throws {
-    let text = "kind: Job\napiVersion: batch/v1\nmetadata: {name: web}\nspec:\n  template:\n"
+    let text =
+      "kind: Job\napiVersion: batch/v1\nmetadata: {name: web}\nspec:\n  template:\n"
       + "    metadata: {labels: {job-name: mine}}\n    spec: \(spec)\n"
     #expect(try preview(text, "mirrors: {docker.io: p.io}\nexclude: {labels: {job-name: web}}").edits.isEmpty)
     #expect(try problems(text) == [])
@@ -64,7 +67,8 @@ struct ScopeTests {
     "A Namespace with the skip label leaves its pods alone, wherever it stands; any other value does nothing",
     arguments: [("\"true\"", true), ("'true'", true), ("true", false), ("\"yes\"", false)])
   func skippedNamespaces(_ value: String, _ isSkipped: Bool) throws {
-    let text = deployment + "---\nkind: Namespace\napiVersion: v1\nmetadata:\n  name: default\n"
+    let text =
+      deployment + "---\nkind: Namespace\napiVersion: v1\nmetadata:\n  name: default\n"
       + "  labels: {k8s-proxy-image-swapper/skip: \(value)}\n"
     let preview = try preview(text)
     #expect(preview.edits.isEmpty == isSkipped)

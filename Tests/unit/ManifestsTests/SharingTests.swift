@@ -49,15 +49,17 @@ struct SharingTests {
     #expect(try preview(text).edits.count == 1)
     let preview = try preview(text, "mirrors: {docker.io: p.io}\nexclude: {namespaces: [out]}")
     #expect(preview.edits == [])
-    #expect(preview.findings.map { $0.words.decision } == [
-      "not edited: an anchor shares it with what stays", "left alone: excluded",
-    ])
+    #expect(
+      preview.findings.map { $0.words.decision } == [
+        "not edited: an anchor shares it with what stays", "left alone: excluded",
+      ])
   }
 
   @Test("A merged name that the container's own overrides is another name")
   func overridden() throws {
     let text = head + "x: &c {name: a, image: nginx}\nspec: {containers: [*c, {<<: *c, name: b, image: httpd}]}\n"
-    let wanted = text.replacing("nginx", with: "p.io/library/nginx:latest").replacing("httpd", with: "p.io/library/httpd:latest")
+    let wanted = text.replacing("nginx", with: "p.io/library/nginx:latest").replacing(
+      "httpd", with: "p.io/library/httpd:latest")
     #expect(try edited(text) == wanted)
   }
 

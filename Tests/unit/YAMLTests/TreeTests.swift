@@ -27,7 +27,8 @@ struct TreeTests {
   @Test("Children follow their collection, and each node knows what comes after it")
   func order() throws {
     let tree = try trees("a: [b, {c: d}]\ne: f\n")[0]
-    #expect(tree.nodes.map(\.kind) == [.mapping, .scalar, .sequence, .scalar, .mapping, .scalar, .scalar, .scalar, .scalar])
+    #expect(
+      tree.nodes.map(\.kind) == [.mapping, .scalar, .sequence, .scalar, .mapping, .scalar, .scalar, .scalar, .scalar])
     #expect(tree.nodes.indices.map(tree.after) == [9, 2, 7, 4, 7, 6, 7, 8, 9])
     #expect(tree.depth == 0 && !tree.hasAliases)
   }
@@ -35,12 +36,18 @@ struct TreeTests {
   @Test(
     "A scalar has its bytes and its value, in every style, among letters of any script and line breaks of any kind",
     arguments: [
-      ("a", ["a = a"]), ("'it''s'", ["'it''s' = it's"]), (#""\x61é""#, [#""\x61é" = aé"#]), ("é: 日本", ["é = é", "日本 = 日本"]),
+      ("a", ["a = a"]), ("'it''s'", ["'it''s' = it's"]), (#""\x61é""#, [#""\x61é" = aé"#]),
+      ("é: 日本", ["é = é", "日本 = 日本"]),
       ("- |\n  x\n- y\n", ["|\n  x\n = x\n", "y = y"]), ("- >-\n  x\n  y\n- z", [">-\n  x\n  y\n = x y", "z = z"]),
-      ("- &a !!str x\n- y", ["&a !!str x = x", "y = y"]), ("[a,\r\n  é, 'b\r\n  c',\r\n d]", ["a = a", "é = é", "'b\r\n  c' = b c", "d = d"]),
-      ("- \"a\r\n\r\n  b\r\n  c\"\r\n- |\r\n  é\r\n  b\r\n- x\r\n", ["\"a\r\n\r\n  b\r\n  c\" = a\nb c", "|\r\n  é\r\n  b\r\n = é\nb\n", "x = x"]),
+      ("- &a !!str x\n- y", ["&a !!str x = x", "y = y"]),
+      ("[a,\r\n  é, 'b\r\n  c',\r\n d]", ["a = a", "é = é", "'b\r\n  c' = b c", "d = d"]),
+      (
+        "- \"a\r\n\r\n  b\r\n  c\"\r\n- |\r\n  é\r\n  b\r\n- x\r\n",
+        ["\"a\r\n\r\n  b\r\n  c\" = a\nb c", "|\r\n  é\r\n  b\r\n = é\nb\n", "x = x"]
+      ),
       ("- a\u{2028}- b\u{85}- c\r- d", ["a = a", "b = b", "c = c", "d = d"]), ("- a b # c\n-\n", ["a b = a b", " = "]),
-      ("- \"\\N\"\n- \"\u{85}\"", ["\"\\N\" = \u{85}", "\"\u{85}\" =  "]), ("{a: b,\n\tc: d}", ["a = a", "b = b", "c = c", "d = d"]),
+      ("- \"\\N\"\n- \"\u{85}\"", ["\"\\N\" = \u{85}", "\"\u{85}\" =  "]),
+      ("{a: b,\n\tc: d}", ["a = a", "b = b", "c = c", "d = d"]),
     ])
   func places(_ text: String, _ expected: [String]) throws {
     #expect(scalars(try trees(text)[0]) == expected)
@@ -58,7 +65,10 @@ struct TreeTests {
   @Test("Styles and tags are told apart")
   func styles() throws {
     let tree = try trees("[a, 'a', \"a\", !!str a, !!int a, ! a, !x a, !!binary a]")[0]
-    #expect(tree.nodes.dropFirst().map(\.style) == [.plain, .singleQuoted, .doubleQuoted, .plain, .plain, .plain, .plain, .plain])
+    #expect(
+      tree.nodes.dropFirst().map(\.style) == [
+        .plain, .singleQuoted, .doubleQuoted, .plain, .plain, .plain, .plain, .plain,
+      ])
     #expect(tree.nodes.dropFirst().map(\.tag) == [.none, .none, .none, .string, .resolved, .string, .string, .string])
     #expect(try trees("|\n a\n")[0].nodes[0].style == .literal)
     #expect(try trees(">\n a\n")[0].nodes[0].style == .folded)
