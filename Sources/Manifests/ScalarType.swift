@@ -7,14 +7,13 @@ extension YAMLTree {
   /// Appends a scalar as the JSON value that kubectl sends for it.
   func appendJSON(scalar: Int, to out: inout [UInt8]) {
     let node = nodes[scalar]
-    if node.tag == .string || node.tag == .none && node.style != .plain {
-      return out.appendJSONString(value(scalar))
-    }
-    switch ScalarType(value(scalar)) {
+    let text = value(scalar)
+    if node.tag == .string || node.tag == .none && node.style != .plain { return out.appendJSONString(text) }
+    switch ScalarType(text) {
     case .null: out.append("null")
     case .boolean(let value): out.append(value ? "true" : "false")
     case .number(let text): out.append(text)
-    case .string: out.appendJSONString(value(scalar))
+    case .string: out.appendJSONString(text)
     }
   }
 

@@ -20,16 +20,16 @@ private struct Change {
 private let contextLines = 3
 
 extension Manifest {
-  /// The unified diff of edits, as `patch -p1` and `git apply` take it; empty without edits.
+  /// Hands out the unified diff of edits line by line, as `patch -p1` and `git apply` take it; nothing without edits.
   ///
   /// - Parameter edits: in the order of the text, apart from each other.
-  public func diff(_ edits: [Edit]) -> [DiffLine] {
-    guard !edits.isEmpty else { return [] }
+  public func forEachDiffLine<Failure>(
+    of edits: [Edit], _ body: (DiffLine) throws(Failure) -> Void
+  ) throws(Failure) {
+    if edits.isEmpty { return }
     let path = String(Substring(name.utf8.drop { $0 == UInt8(ascii: "/") }))
-    var lines = [
-      DiffLine(kind: .header, text: Array("--- \(headerName("a/" + path))\n".utf8)),
-      DiffLine(kind: .header, text: Array("+++ \(headerName("b/" + path))\n".utf8)),
-    ]
+    try body(DiffLine(kind: .header, text: Array("--- \(headerName("a/" + path))\n".utf8)))
+    try body(DiffLine(kind: .header, text: Array("+++ \(headerName("b/" + path))\n".utf8)))
     let changes = changes(edits)
     var first = 0
     var shift = 0
@@ -39,10 +39,9 @@ extension Manifest {
       while last + 1 < changes.count,
         changes[last + 1].firstLine - (changes[last].firstLine + changes[last].lineCount) <= 2 * contextLines
       { last += 1 }
-      addHunk(changes[first...last], &shift, to: &lines)
+      for line in hunk(changes[first...last], &shift) { try body(line) }
       first = last + 1
     }
-    return lines
   }
 
   /// The text with edits made.
@@ -100,7 +99,7 @@ extension Manifest {
     return changes
   }
 
-  private func addHunk(_ changes: ArraySlice<Change>, _ shift: inout Int, to lines: inout [DiffLine]) {
+  private func hunk(_ changes: ArraySlice<Change>, _ shift: inout Int) -> [DiffLine] {
     var start = changes.first!.range.lowerBound
     var end = changes.last!.range.upperBound
     var firstLine = changes.first!.firstLine
@@ -123,8 +122,7 @@ extension Manifest {
     let new = body.count { $0.kind == .context || $0.kind == .added }
     let head = "@@ -\(firstLine),\(old) +\(firstLine + shift),\(new) @@\n"
     shift += new - old
-    lines.append(DiffLine(kind: .hunk, text: Array(head.utf8)))
-    lines += body
+    return [DiffLine(kind: .hunk, text: Array(head.utf8))] + body
   }
 
   /// Adds the lines of a part of the text; one without a line break at the end of the file says so.

@@ -20,20 +20,20 @@ extension YAMLParser {
       case YAML_STREAM_END_EVENT, YAML_NO_EVENT: return false
       case YAML_DOCUMENT_END_EVENT: return true
       case YAML_STREAM_START_EVENT, YAML_DOCUMENT_START_EVENT: break
-      default: unsafe try add(event, to: &tree, at: offset, &anchors)
+      default: unsafe try add(&event, to: &tree, at: offset, &anchors)
       }
     }
   }
 
   private mutating func add(
-    _ event: yaml_event_t, to tree: inout YAMLTree, at offset: Int, _ anchors: inout [String: Int]
+    _ event: inout yaml_event_t, to tree: inout YAMLTree, at offset: Int, _ anchors: inout [String: Int]
   ) throws(YAMLError) {
     let start = unsafe self.offset(of: event.start_mark) + offset
     let end = unsafe self.offset(of: event.end_mark) + offset
     switch unsafe event.type {
     case YAML_SCALAR_EVENT:
       unsafe note(event.data.scalar.anchor, tree, &anchors)
-      unsafe addScalar(event, to: &tree, start, end)
+      unsafe addScalar(&event.data.scalar, to: &tree, start, end)
     case YAML_SEQUENCE_START_EVENT:
       unsafe note(event.data.sequence_start.anchor, tree, &anchors)
       tree.open(.sequence, tag: unsafe YAMLNode.Tag(event.data.sequence_start.tag), from: start)
@@ -61,8 +61,10 @@ extension YAMLParser {
 
   /// A value that stands in the text as it is stays there.
   @inline(__always)
-  private func addScalar(_ event: yaml_event_t, to tree: inout YAMLTree, _ start: Int, _ end: Int) {
-    let scalar = unsafe event.data.scalar
+  private func addScalar(
+    _ scalar: inout yaml_event_t.__Unnamed_union_data.__Unnamed_struct_scalar, to tree: inout YAMLTree, _ start: Int,
+    _ end: Int
+  ) {
     let style = unsafe YAMLNode.Style(scalar.style)
     let tag = unsafe YAMLNode.Tag(scalar.tag)
     let value = unsafe UnsafeBufferPointer(start: scalar.value, count: scalar.length)
@@ -117,6 +119,13 @@ struct Places {
     lines.reserveCapacity(text.count / 24)
     var i = 0
     while i < text.count {
+      // Eight bytes at a time, as long as they are ASCII and no control bytes.
+      while i + 8 <= text.count {
+        let word = unsafe UnsafeRawPointer(text.baseAddress! + i).loadUnaligned(as: UInt64.self)
+        if (word | (word &- 0x2020_2020_2020_2020)) & 0x8080_8080_8080_8080 != 0 { break }
+        i += 8
+      }
+      guard i < text.count else { break }
       let byte = unsafe text[i]
       i += 1
       if byte >= 0x20 && byte < 0x80 { continue }

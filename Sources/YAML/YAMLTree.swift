@@ -23,7 +23,7 @@ public struct YAMLNode: Sendable {
   public internal(set) var next: UInt32
   /// Where a scalar's value begins, or the index of an alias' target.
   let value: UInt32
-  let valueCount: UInt32
+  @usableFromInline let valueCount: UInt32
 }
 
 /// A document. Node 0 is its root; the children of a collection follow it, a mapping's keys and values in turns.
@@ -126,9 +126,15 @@ extension YAMLTree {
   public func string(_ index: Int) -> String { String(decoding: value(index), as: UTF8.self) }
 
   /// Whether a node is a scalar with this value.
+  @inlinable
   public func isScalar(_ index: Int, _ text: String) -> Bool {
+    // Nearly every scalar is told from another by its length.
+    Int(nodes[index].valueCount) == text.utf8.count && nodes[index].kind == .scalar && hasValue(index, text)
+  }
+
+  @usableFromInline
+  func hasValue(_ index: Int, _ text: String) -> Bool {
     let node = nodes[index]
-    guard node.kind == .scalar, Int(node.valueCount) == text.utf8.count else { return false }
     var i = Int(node.value)
     for byte in text.utf8 {
       if (node.isCopied ? copied[i] : self.text[i]) != byte { return false }

@@ -20,7 +20,7 @@ enum PreviewOutput: String, ExpressibleByArgument, CaseIterable {
   /// - Throws: the exit status 71 if it cannot be written whole.
   func print(_ files: [PreviewedFile]) throws {
     switch self {
-    case .diff: try write(unifiedDiffs(files))
+    case .diff: try writeDiffs(files)
     case .table: try write(imageTable(files))
     case .yaml: try writeWholeText(files)
     case .json: try write(jsonReport(files))
@@ -60,21 +60,25 @@ extension ImageFinding {
 }
 
 /// All unified diffs, coloured on a terminal.
-private func unifiedDiffs(_ files: [PreviewedFile]) -> [UInt8] {
+private func writeDiffs(_ files: [PreviewedFile]) throws {
   let isColored = isatty(1) == 1 && (environment("NO_COLOR") ?? "").isEmpty && environment("TERM") != "dumb"
   var out: [UInt8] = []
   for file in files {
-    for line in file.manifest.diff(file.preview.edits) {
-      guard isColored, let color = color(line.kind) else {
+    try file.manifest.forEachDiffLine(of: file.preview.edits) { line in
+      if isColored, let color = color(line.kind) {
+        out.append(color)
+        out += line.text.dropLast()
+        out.append("\u{1B}[m\n")
+      } else {
         out += line.text
-        continue
       }
-      out.append(color)
-      out += line.text.dropLast()
-      out.append("\u{1B}[m\n")
+      if out.count > 1 << 16 {
+        try write(out)
+        out.removeAll(keepingCapacity: true)
+      }
     }
   }
-  return out
+  try write(out)
 }
 
 private func color(_ kind: DiffLine.Kind) -> String? {

@@ -5,9 +5,15 @@ import Testing
 
 @testable import Manifests
 
+private func lines(_ text: String, _ edits: [Edit]) -> [DiffLine] {
+  var lines: [DiffLine] = []
+  manifest(text).forEachDiffLine(of: edits) { lines.append($0) }
+  return lines
+}
+
 /// The diff after its two header lines.
 private func hunks(_ text: String, _ edits: [(Range<Int>, String)]) -> String {
-  let lines = manifest(text).diff(edits.map { Edit(range: $0, replacement: $1) })
+  let lines = lines(text, edits.map { Edit(range: $0, replacement: $1) })
   #expect(lines.prefix(2).map { String(decoding: $0.text, as: UTF8.self) } == ["--- a/m.yaml\n", "+++ b/m.yaml\n"])
   return lines.dropFirst(2).map { String(decoding: $0.text, as: UTF8.self) }.joined()
 }
@@ -15,7 +21,7 @@ private func hunks(_ text: String, _ edits: [(Range<Int>, String)]) -> String {
 @Suite("Diffs")
 struct DiffTests {
   @Test("Without edits there is no diff")
-  func none() { #expect(manifest("a").diff([]) == []) }
+  func none() { #expect(lines("a", []) == []) }
 
   @Test(
     "A change is shown with three lines around it, as many as there are",
