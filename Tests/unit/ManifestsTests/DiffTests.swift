@@ -45,6 +45,24 @@ struct DiffTests {
     #expect(hunks(text, edits) == diff)
   }
 
+  @Test(
+    "The name in the header is written as git writes it",
+    arguments: [
+      ("k8s/web.yaml", "a/k8s/web.yaml"), ("/k8s/web.yaml", "a/k8s/web.yaml"), ("é,%.yaml", "a/é,%.yaml"),
+      ("a b.yaml", "a/a b.yaml\t"), ("a\n+b.yaml", "\"a/a\\012+b.yaml\""), ("a\t\u{7F}", "\"a/a\\011\\177\""),
+      ("\"x\\", "\"a/\\\"x\\\\\""),
+    ])
+  func header(_ name: String, _ header: String) {
+    let line = manifest("a", name: name).diff([Edit(range: 0..<1, replacement: "x")])[0].text
+    #expect(String(decoding: line, as: UTF8.self) == "--- " + header + "\n")
+  }
+
+  @Test("Time grows with the edits of one line, not with their square", .timeLimit(.minutes(1)))
+  func manyEditsInALine() {
+    let edits = (0..<200_000).map { Edit(range: 2 * $0..<2 * $0 + 1, replacement: "x") }
+    #expect(manifest(String(repeating: "a ", count: edits.count)).diff(edits).count == 5)
+  }
+
   @Test("Lines and columns count from 1, columns in code points; asked in any order")
   func places() {
     var lines = Lines(manifest("aé日\n\nb\r\nc", name: "é"))
