@@ -206,6 +206,9 @@ check "a long run on a terminal tells how far it is, and takes the line away" ba
 check "... and not a byte of it in a pipe" bash -c '"$@" --output images long.yaml 2>err >out; [ ! -s err ] && [ "$(wc -l <out)" = 1 ]' \
   - "${preview[@]}"
 
+check "a reader that has enough ends it, without a word" bash -c '
+  "$@" --output yaml long.yaml 2>err | head -n 1 >/dev/null; [ "${PIPESTATUS[0]}" = 141 ] && [ ! -s err ]' - "${preview[@]}"
+
 # --- outputs for machines
 check "outputs for machines, each read by something that is not ours" \
   /usr/bin/python3 "$top/Tests/preview/outputs.py" "$pisw" config.yaml manifests "$top/examples/preview.schema.json"
