@@ -24,10 +24,9 @@ flags=(-Xswiftc -static-executable
 for product; do
   case $product in
     pisw-mutate) own=(-Xlinker "--symbol-ordering-file=$PWD/Tests/bench/startup.order") ;;
-    # The server moves its most needed code into a huge page, where that begins on one (posix_forget_startup).
+    # The server moves its most needed code into huge pages, if the code begins where one can (posix_forget_startup).
     pisw-serve)
-      own=(-Xlinker "--symbol-ordering-file=$PWD/Tests/bench/serve.order"
-        -Xlinker -z -Xlinker separate-loadable-segments -Xlinker -z -Xlinker max-page-size=2097152)
+      own=(-Xlinker "--symbol-ordering-file=$PWD/Tests/bench/serve.order" -Xlinker --section-start=.text=0x600000)
       ;;
     *) own=() ;;
   esac

@@ -104,6 +104,26 @@ wait_for_port() {
   return 1
 }
 
+# table NAME COMMAND...: runs a program that prints `ok ...` or `FAILED ...` for each thing it tests; shows and counts them.
+# One that breaks off, or tests nothing, has failed.
+table() {
+  local name=$1 status ok bad
+  shift
+  "$@" >"$work/table.out" 2>"$work/table.err"
+  status=$?
+  cat "$work/table.out"
+  ok=$(grep -c '^ok ' "$work/table.out")
+  bad=$(grep -c '^FAILED ' "$work/table.out")
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+  check "the table $name ran to its end" table_ended "$ok" "$status" "$((bad > 0))"
+}
+
+table_ended() {
+  cat "$work/table.err"
+  [ "$1" -gt 0 ] && [ "$2" -eq "$3" ]
+}
+
 # Prints the counts in the form that run.sh adds up, and ends the group.
 summary() {
   echo "$passed passed, $failed failed"

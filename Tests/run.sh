@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 71
 
-all=(lint unit cli tools docs reviews hosts serve isolation faults cluster fuzz images)
+all=(lint unit cli preview tools docs reviews hosts serve isolation faults cluster chart chain fuzz images)
 groups=("$@")
 [ $# -gt 0 ] || groups=("${all[@]}")
 for group in "${groups[@]}"; do

@@ -51,8 +51,46 @@ printf 'GET /healthz HTTP/1.0\r\n\r\n' | pisw-mutate --http >/dev/null || exit 7
 # setsockopt    SO_RCVTIMEO of 5 seconds (level 1, option 20, a timeval): socat has no bound of its own on a TLS
 #               handshake, and silent clients would hold all children for ever
 # verify=0      the API server shows no certificate, unless it is told to
-# `exec`, so that a signal to the container ends socat.
-listen="OPENSSL-LISTEN:$port,reuseaddr,fork,nodelay,backlog=128,max-children=$children"
+# reuseport     two of them on one port, while one takes over from the other
+listen="OPENSSL-LISTEN:$port,reuseaddr,reuseport,fork,nodelay,backlog=128,max-children=$children"
 timeout=setsockopt-listen=1:20:x05000000000000000000000000000000
-exec socat -t 10 "$listen,$timeout,cert=$certificate,key=$key,verify=0,openssl-min-proto-version=TLS1.2" \
-  "EXEC:pisw-mutate --http"
+
+# start_socat: in the background; its process id is then in $socat.
+start_socat() {
+  socat -t 10 "$listen,$timeout,cert=$certificate,key=$key,verify=0,openssl-min-proto-version=TLS1.2" \
+    "EXEC:pisw-mutate --http" &
+  socat=$!
+}
+
+files() { cksum "$certificate" "$key" 2>&1; }
+
+# pause SECONDS: a signal ends it, as it would not end a command in the foreground.
+pause() {
+  sleep "$1" &
+  wait $!
+}
+
+trap 'kill "$socat" 2>/dev/null; exit 0' TERM INT
+seen=$(files)
+start_socat
+# socat reads the certificate once. When it changes, another socat takes over, if it can use what is there now; requests
+# that are being served go on. What connects in the very moment that the old one ends is reset: about one request in
+# several rotations of a busy server (pisw-serve loses none).
+while pause 2; do
+  if ! kill -0 "$socat" 2>/dev/null; then
+    wait "$socat"
+    exit
+  fi
+  now=$(files)
+  [ "$now" != "$seen" ] || continue
+  seen=$now
+  before=$socat
+  start_socat
+  pause 1
+  if kill -0 "$socat" 2>/dev/null; then
+    kill "$before"
+  else
+    echo "pisw-socat: the new certificate cannot be used, the old one stays" >&2
+    socat=$before
+  fi
+done

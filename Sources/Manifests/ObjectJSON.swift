@@ -17,6 +17,9 @@ extension YAMLTree {
         "larger than 8 MiB or deeper than \(deepest) levels, aliases expanded", at: Int(nodes[node].start))
     }
     switch nodes[node].kind {
+    case .scalar where nodes[node].tag == .binary:
+      throw ManifestProblem(
+        "a value in base64 (!!binary); expected text: write it as it is", at: Int(nodes[node].start))
     case .scalar: appendJSON(scalar: node, to: &out)
     case .alias: try appendJSON(resolved(node), to: &out, depth: depth + 1)
     case .sequence:

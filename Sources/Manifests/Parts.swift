@@ -1,17 +1,23 @@
 // Where one document ends and the next begins, told from the beginnings of lines alone.
 
+private let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
 extension Manifest {
   /// Cuts the text at its document markers: `---` and `...` at the beginning of a line end a document wherever they
   /// stand (YAML 1.1 section 4.1.2), even inside a quoted or a block scalar. Directives and comments before the first
-  /// `---` belong to its document. A byte order mark is left out.
+  /// `---` belong to its document. A byte order mark is left out, at the beginning and after a bare `---`, where joined
+  /// files have it.
+  ///
+  /// Of documents parted by `...`, or by a `---` with a comment or a value behind it, kubectl reads the first alone and
+  /// tells nothing; kustomize and Helm read all of them, and so does this.
   var parts: [Range<Int>] {
     var parts: [Range<Int>] = []
     var start = 0
     var line = 0
     var hasContent = false
     while line < text.count {
-      if line == start, text[line...].starts(with: [0xEF, 0xBB, 0xBF]) {
-        start += 3
+      if line == start, text[line...].starts(with: byteOrderMark) {
+        start += byteOrderMark.count
         line = start
       }
       let end = endOfLine(line)
@@ -20,6 +26,11 @@ extension Manifest {
         if hasContent { parts.append(start..<line) }
         if hasContent { start = line }
         hasContent = true
+        if text[end...].starts(with: byteOrderMark), text[(line + 3)..<end].allSatisfy({ $0 <= 0x20 }), start == line {
+          start = end + byteOrderMark.count
+          line = start
+          continue
+        }
       case .end:
         if hasContent { parts.append(start..<end) }
         start = end

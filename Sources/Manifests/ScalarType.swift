@@ -28,7 +28,7 @@ extension YAMLTree {
 
   /// A scalar's text, if kubectl takes it for a string.
   func text(_ node: Int) -> String? {
-    guard nodes[node].kind == .scalar else { return nil }
+    guard nodes[node].kind == .scalar, nodes[node].tag != .binary else { return nil }
     let scalar = nodes[node]
     if scalar.tag == .string || scalar.tag == .none && scalar.style != .plain { return string(node) }
     if case .string = ScalarType(value(node)) { return string(node) }

@@ -28,8 +28,8 @@ extension Manifest {
   ) throws(Failure) {
     if edits.isEmpty { return }
     let path = String(Substring(name.utf8.drop { $0 == UInt8(ascii: "/") }))
-    try body(DiffLine(kind: .header, text: Array("--- a/\(path)\n".utf8)))
-    try body(DiffLine(kind: .header, text: Array("+++ b/\(path)\n".utf8)))
+    try body(DiffLine(kind: .header, text: Array("--- \(headerName("a/" + path))\n".utf8)))
+    try body(DiffLine(kind: .header, text: Array("+++ \(headerName("b/" + path))\n".utf8)))
     let changes = changes(edits)
     var first = 0
     var shift = 0
@@ -87,9 +87,8 @@ extension Manifest {
     for edit in edits {
       line += text[offset..<edit.range.lowerBound].count { $0 == 0x0A }
       offset = edit.range.lowerBound
-      if var change = changes.last, change.range.contains(edit.range.lowerBound) {
-        change.edits.append(edit)
-        changes[changes.count - 1] = change
+      if let last = changes.indices.last, changes[last].range.contains(edit.range.lowerBound) {
+        changes[last].edits.append(edit)
         continue
       }
       let start = startOfLine(edit.range.lowerBound)
@@ -144,4 +143,24 @@ extension Manifest {
     while i > 0, text[i - 1] != 0x0A { i -= 1 }
     return i
   }
+}
+
+/// A file's name as git writes it in the head of a diff: one with a control character, a quote or a backslash in quotes
+/// and escaped, one with a blank with a tab after it, where patch sees the end of the name.
+private func headerName(_ name: String) -> String {
+  let needsQuotes = name.utf8.contains {
+    $0 < 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\")
+  }
+  guard needsQuotes else { return name.utf8.contains(0x20) ? name + "\t" : name }
+  var quoted = "\""
+  for scalar in name.unicodeScalars {
+    switch scalar {
+    case "\"", "\\": quoted += "\\" + String(scalar)
+    case "\0"..<" ", "\u{7F}":
+      let digits = String(scalar.value, radix: 8)
+      quoted += "\\" + String(repeating: "0", count: 3 - digits.utf8.count) + digits
+    default: quoted.unicodeScalars.append(scalar)
+    }
+  }
+  return quoted + "\""
 }

@@ -45,6 +45,13 @@ private func kind(_ path: String) -> FolderEntry.Kind {
 /// Whether a path leads to a folder.
 public func isFolder(_ path: String) -> Bool { kindOfTarget(path) == S_IFDIR }
 
+/// A path without links, `.` and `..`; `nil`, with `errno` set, if it leads nowhere.
+public func resolvedPath(_ path: String) -> String? {
+  guard let resolved = unsafe realpath(path, nil) else { return nil }
+  defer { unsafe free(resolved) }
+  return unsafe String(cString: resolved)
+}
+
 private func kindOfTarget(_ path: String) -> mode_t? {
   var status = stat()
   return unsafe stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil

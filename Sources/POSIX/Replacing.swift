@@ -12,9 +12,7 @@ public func replaceContents(of path: String, from old: [UInt8], to new: [UInt8])
   var status = stat()
   guard unsafe stat(path, &status) == 0 else { throw .last }
   guard status.st_mode & S_IFMT == S_IFREG else { throw SystemError(code: EINVAL) }
-  guard let resolved = unsafe realpath(path, nil) else { throw .last }
-  defer { unsafe free(resolved) }
-  let file = unsafe String(cString: resolved)
+  guard let file = resolvedPath(path) else { throw .last }
   // rename(2) asks only for rights to the folder.
   guard unsafe access(file, W_OK) == 0 else { throw .last }
 

@@ -101,6 +101,7 @@ extension YAMLNode.Tag {
     switch unsafe String(cString: tag) {
     case "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:null":
       self = .resolved
+    case "tag:yaml.org,2002:binary": self = .binary
     default: self = .string
     }
   }

@@ -7,7 +7,8 @@ public struct YAMLNode: Sendable {
   public enum Kind: UInt8, Sendable { case scalar, sequence, mapping, alias }
   public enum Style: UInt8, Sendable { case plain, singleQuoted, doubleQuoted, literal, folded }
   /// What an explicit tag makes of a scalar: text, or what a plain scalar would be (`!!int`, `!!bool` and the like).
-  public enum Tag: UInt8, Sendable { case none, string, resolved }
+  /// `!!binary` is text in base64.
+  public enum Tag: UInt8, Sendable { case none, string, resolved, binary }
 
   public let kind: Kind
   public let style: Style

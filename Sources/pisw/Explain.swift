@@ -63,7 +63,9 @@ struct Explain: ParsableCommand {
     if !preview.problems.isEmpty {
       throw end(.badInput, manifest.messages(preview.problems))
     }
-    if preview.findings.isEmpty { throw end(.badInput, [manifest.name + ": no pod, and so no image"]) }
+    if preview.findings.isEmpty {
+      throw end(.badInput, [manifest.name + ": no pod, or none whose images the webhook looks at"])
+    }
     var out = ""
     var lines = Lines(manifest)
     for finding in preview.findings {

@@ -1,14 +1,12 @@
 // pisw: the tool for people. It shows, before anything is deployed, what the webhook will do.
 
 import ArgumentParser
-import POSIX
 import Version
 
 /// The name that the program was started by tells which tool it is: two of the original's have their own.
 @main
 enum Program {
   static func main() {
-    ignoreBrokenPipes()
     switch programName {
     case "normalize-docker-image-name": NormalizeDockerImageName.main()
     case "patch-docker-image-name": PatchDockerImageName.main()

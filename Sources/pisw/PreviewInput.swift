@@ -20,56 +20,78 @@ struct PreviewEnding {
 
 /// Reads files, folders and standard input (`-`); what cannot be read is told, and the rest goes on.
 func readManifests(_ paths: [String], _ ending: inout PreviewEnding) -> [Manifest] {
-  var manifests: [Manifest] = []
+  var reader = ManifestReader(ending: ending)
   for path in paths {
     if path != "-", isFolder(path) {
-      let count = manifests.count
-      readFolder(path, &manifests, &ending)
-      if manifests.count == count, ending.status == nil {
-        fail(path, "no *.yaml, *.yml or *.json in this folder", &ending)
-      }
+      if reader.readFolder(path) == 0 { reader.fail(path, "no *.yaml, *.yml or *.json in this folder") }
     } else {
-      readManifest(path, &manifests, &ending)
+      reader.read(path)
     }
   }
-  return manifests
+  ending = reader.ending
+  return reader.manifests
 }
 
-private func readFolder(_ path: String, _ manifests: inout [Manifest], _ ending: inout PreviewEnding) {
-  do throws(SystemError) {
-    for entry in try entries(ofFolder: path) {
-      guard let name = entry.name else {
-        fail(path, "a file whose name is not UTF-8: rename it", &ending)
-        continue
+private struct ManifestReader {
+  var ending: PreviewEnding
+  private(set) var manifests: [Manifest] = []
+  /// The files read so far, by their paths without links: a file that is named twice counts once.
+  private var files: Set<String> = []
+
+  init(ending: PreviewEnding) { self.ending = ending }
+
+  /// - Returns: how many files there were to read, and problems to tell.
+  mutating func readFolder(_ path: String) -> Int {
+    var count = 0
+    do throws(SystemError) {
+      for entry in try entries(ofFolder: path) {
+        guard let name = entry.name else {
+          fail(path, "a file whose name is not UTF-8: rename it")
+          count += 1
+          continue
+        }
+        if name.hasPrefix(".") { continue }
+        let inside = path.hasSuffix("/") ? path + name : path + "/" + name
+        switch entry.kind {
+        case .folder: count += readFolder(inside)
+        case .file where [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) }:
+          read(inside)
+          count += 1
+        case .file, .other: break
+        }
       }
-      if name.hasPrefix(".") { continue }
-      let inside = path.hasSuffix("/") ? path + name : path + "/" + name
-      switch entry.kind {
-      case .folder: readFolder(inside, &manifests, &ending)
-      case .file where [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) }:
-        readManifest(inside, &manifests, &ending)
-      case .file, .other: break
-      }
+    } catch {
+      fail(path, error.description)
+      count += 1
     }
-  } catch {
-    fail(path, error.description, &ending)
+    return count
+  }
+
+  mutating func read(_ path: String) {
+    if path != "-", let file = resolvedPath(path), !files.insert(file).inserted { return }
+    do throws(SystemError) {
+      let text =
+        path == "-"
+        ? try Descriptor.input.readAll(limit: largestManifest)
+        : try Descriptor.reading(path) { file throws(SystemError) in try file.readAll(limit: largestManifest) }
+      if text.count > largestManifest { return fail(path, "larger than 1 GiB: split it") }
+      manifests.append(Manifest(name: path == "-" ? "<stdin>" : withoutDot(path), text: text))
+    } catch {
+      fail(path, error.description)
+    }
+  }
+
+  mutating func fail(_ path: String, _ problem: String) {
+    tell((path == "-" ? "standard input" : asciiEscaped(path)) + ": " + problem)
+    ending.add(.noInput)
   }
 }
 
-private func readManifest(_ path: String, _ manifests: inout [Manifest], _ ending: inout PreviewEnding) {
-  do throws(SystemError) {
-    let text =
-      path == "-"
-      ? try Descriptor.input.readAll(limit: largestManifest)
-      : try Descriptor.reading(path) { file throws(SystemError) in try file.readAll(limit: largestManifest) }
-    if text.count > largestManifest { return fail(path, "larger than 1 GiB: split it", &ending) }
-    manifests.append(Manifest(name: path == "-" ? "<stdin>" : path, text: text))
-  } catch {
-    fail(path, error.description, &ending)
+/// A path as git has it: without `./` before it, which git apply and GitLab take for another file.
+private func withoutDot(_ path: String) -> String {
+  var rest = Substring(path)
+  while rest.utf8.starts(with: "./".utf8) {
+    rest = Substring(rest.utf8.dropFirst(2).drop { $0 == UInt8(ascii: "/") })
   }
-}
-
-private func fail(_ path: String, _ problem: String, _ ending: inout PreviewEnding) {
-  tell((path == "-" ? "standard input" : asciiEscaped(path)) + ": " + problem)
-  ending.add(.noInput)
+  return String(rest)
 }

@@ -10,10 +10,20 @@ extension ImageFinding {
     let image = asciiEscaped(outcome.image ?? "")
     return "\(objectName), \(outcome.place): \(image) will be pulled as \(target ?? image) (\(why))"
   }
+}
 
-  /// A number that stays when lines move: of the object, the place in it and the image.
-  fileprivate func fingerprint(in file: String) -> String {
-    let text = [file, pod.object.kind, namespace, pod.object.name, pointer, outcome.image ?? ""].joined(separator: "\n")
+/// Numbers for findings that stay when lines move: of the file, the object, the place in it and the image. Findings that
+/// are the same in all of these are counted, for no two may have one number.
+private struct Fingerprints {
+  private var counts: [String: Int] = [:]
+
+  mutating func next(_ change: Placed<ImageFinding>) -> String {
+    let (finding, object) = (change.item, change.item.pod.object)
+    var text = [change.file, object.kind, finding.namespace, object.name, finding.pointer, finding.outcome.image ?? ""]
+      .joined(separator: "\n")
+    let count = counts[text, default: 0] + 1
+    counts[text] = count
+    if count > 1 { text += "\n\(count)" }
     let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     let digits = String(hash, radix: 16)
     return String(repeating: "0", count: 16 - digits.utf8.count) + digits
@@ -53,11 +63,9 @@ private func escaped(_ text: String, _ special: Set<Unicode.Scalar>) -> String {
 /// A code quality report: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
 func gitlabReport(_ files: [PreviewedFile]) -> [UInt8] {
   var text = JSONText()
+  var fingerprints = Fingerprints()
   let changes = files.flatMap(\.placedChanges).map { change in
-    (
-      change.file, change.line, "image-redirected", "info", change.item.message,
-      change.item.fingerprint(in: change.file)
-    )
+    (change.file, change.line, "image-redirected", "info", change.item.message, fingerprints.next(change))
   }
   let problems = files.flatMap(\.placedProblems).map { problem in
     (
@@ -127,11 +135,9 @@ extension JSONText {
   }
 
   fileprivate mutating func sarifResults(_ files: [PreviewedFile]) {
+    var fingerprints = Fingerprints()
     let changes = files.flatMap(\.placedChanges).map { change in
-      (
-        change.place, "image-redirected", "note", change.item.message,
-        change.item.fingerprint(in: change.file) as String?
-      )
+      (change.place, "image-redirected", "note", change.item.message, fingerprints.next(change) as String?)
     }
     let problems = files.flatMap(\.placedProblems).map { problem in
       (problem.place, "manifest-not-read", "error", problem.item.problem, nil as String?)

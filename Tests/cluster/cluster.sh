@@ -78,7 +78,7 @@ END
   start_logging api "$assets/kube-apiserver" --etcd-servers "http://127.0.0.1:$etcd" \
     --bind-address=127.0.0.1 --secure-port="$API_PORT" --advertise-address=10.254.254.254 \
     --endpoint-reconciler-type=none --authorization-mode=AlwaysAllow --disable-admission-plugins=ServiceAccount \
-    --service-cluster-ip-range=10.0.0.0/24 --cert-dir="$work/api" \
+    --service-cluster-ip-range="${service_range:-10.0.0.0/24}" --cert-dir="$work/api" \
     --client-ca-file="$work/cluster-ca.pem" --tls-cert-file="$work/api.pem" --tls-private-key-file="$work/api.key" \
     --service-account-issuer=https://kubernetes.default.svc --service-account-key-file="$work/accounts.key" \
     --service-account-signing-key-file="$work/accounts.key" \

@@ -27,6 +27,17 @@ outcomes() {
   check "$1: the table ran to its end" test "$((ok > 0)) $status" = "1 0"
 }
 
+# previews PISW FOLDER...: what the preview says is what happens; shows and counts what it printed.
+previews() {
+  local status
+  python previews "$1" "$work/config.yaml" "${@:2}" >"$work/previews.log" 2>"$work/previews.err"
+  status=$?
+  cat "$work/previews.log"; [ "$status" -eq 0 ] || cat "$work/previews.err"
+  passed=$((passed + $(grep -c '^ok ' "$work/previews.log")))
+  failed=$((failed + $(grep -c '^FAILED ' "$work/previews.log")))
+  check "the comparison with the preview ran to its end" test "$status" = 0
+}
+
 # manifest NAME LABELS: a pod that runs nginx.
 manifest() {
   cat <<END

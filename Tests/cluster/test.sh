@@ -8,7 +8,8 @@ server=$top/.build/static/release/pisw-serve
 
 need openssl openssl
 need /usr/bin/python3 python3
-{ [ -n "${PISW_BUILT:-}" ] && [ -x "$server" ]; } || "$top/Tests/build.sh" pisw-serve || exit 70
+/usr/bin/python3 -c "import yaml" 2>/dev/null || "$top/Tests/install.sh" python3-yaml || exit 71
+{ [ -n "${PISW_BUILT:-}" ] && [ -x "$server" ]; } || "$top/Tests/build.sh" pisw-serve pisw || exit 70
 # A copy, so that nobody's build changes it under the tests.
 cp "$server" "$work/pisw-serve" || exit 70
 server=$work/pisw-serve
@@ -48,6 +49,10 @@ check "the server listens, the third time" start_server
 check "Fail, and the server is back: a pod is swapped" creates taken "$swapped"
 check "the audit log says of the pods that were swapped, and of no other, that they were" \
   python outcomes audit "$work/audit.log" fail
+
+real=${PISW_MANIFESTS:-$top/../shared/manifests}
+[ -d "$real" ] || real=
+previews "$pisw" "$top/examples/manifests" ${real:+"$real"}
 
 check "200 pods, from eight clients" python crowd crowd 200
 

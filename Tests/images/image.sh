@@ -5,7 +5,9 @@
 : "${work:?}" "${pisw_mutate:?}" "${reviews:?}" "${top:?}"
 
 base=docker.io/library/debian:bookworm-slim
-image=localhost/pisw-socat-test:$$
+socat_image=localhost/pisw-socat-test:$$
+serve_image=localhost/pisw-test:$$
+image=$socat_image
 containers=pisw-socat-test-$$
 review=$reviews/bare-pod-without-labels.json
 
@@ -13,10 +15,11 @@ review=$reviews/bare-pod-without-labels.json
 clean_up_images() {
   {
     podman ps --all --quiet --filter "name=$containers" | xargs -r podman --runtime runc rm --force --time 2
-    podman rmi "$image"
+    podman rmi "$image" "$socat_image" "$serve_image" "$serve_image-tool"
     # Builds that differ leave the first one without a name.
     podman rmi "$(cat "$work/first")"
     podman rmi "$(cat "$work/second")"
+    podman rmi "$(cat "$work/serve-first")"
   } >/dev/null 2>&1
   clean_up
 }
@@ -175,13 +178,63 @@ refuses_tls11() {
   [ $? -eq 35 ]
 }
 
-# Process 1 of the container is socat itself, as a user that has no rights at all.
+# Process 1 of the container and socat, its child, belong to a user that has no rights at all.
 is_socat_and_no_root() {
-  local process
-  process=/proc/$(podman inspect --format '{{.State.Pid}}' "$containers-served")
-  cat "$process/status"
-  grep -P '^Uid:\t65532\t65532\t65532\t65532$' "$process/status" && grep -P '^CapEff:\t0+$' "$process/status" \
-    && [ "$(readlink "$process/exe")" = /usr/bin/socat ]
+  local first process socat=''
+  first=$(podman inspect --format '{{.State.Pid}}' "$containers-served")
+  for process in "$first" $(cat "/proc/$first/task/$first/children"); do
+    cat "/proc/$process/status"
+    grep -P '^Uid:\t65532\t65532\t65532\t65532$' "/proc/$process/status" \
+      && grep -P '^CapEff:\t0+$' "/proc/$process/status" || return
+    [ "$(readlink "/proc/$process/exe")" != /usr/bin/socat ] || socat=found
+  done
+  [ "$socat" = found ]
+}
+
+# rotates PORT: another certificate of the same authority is served soon while requests go on, and what cannot be used
+# is not.
+rotates() {
+  local good clients
+  asks_on "$1" &
+  clients=$!
+  new_certificate && until_serves "$1" && good=$(serial "$1") && echo nonsense >"$work/tls/cert.pem" && sleep 6 \
+    && [ "$(serial "$1")" = "$good" ] && new_certificate && until_serves "$1"
+  local status=$?
+  touch "$work/enough"
+  wait "$clients" && return "$status"
+}
+
+serial() {
+  openssl s_client -connect "localhost:$1" -CAfile "$work/ca.pem" -verify_return_error </dev/null 2>/dev/null \
+    | openssl x509 -noout -serial
+}
+
+# until_serves PORT: what is in the file, ten times in a row: while one socat takes over from another, both serve.
+until_serves() {
+  local wanted i in_a_row=0
+  wanted=$(openssl x509 -noout -serial -in "$work/tls/cert.pem")
+  for ((i = 0; i < 200; i++)); do
+    if [ "$(serial "$1")" = "$wanted" ]; then in_a_row=$((in_a_row + 1)); else in_a_row=0; fi
+    [ "$in_a_row" -lt 10 ] || return 0
+    sleep 0.1
+  done
+  return 1
+}
+
+# asks_on PORT: one request after the other. entrypoint.sh tells which may be lost: one, here.
+asks_on() {
+  local lost=0
+  until [ -e "$work/enough" ]; do is_ready "$1" || lost=$((lost + 1)); done
+  echo "$lost requests were lost"
+  [ "$lost" -le 1 ]
+}
+
+# Files that are replaced, not written over: a container's socat must never read half of one.
+new_certificate() {
+  (cd "$work" && openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout new.key -out request.pem \
+    -subj /CN=localhost && openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+    -out new.pem -extfile <(echo subjectAltName=DNS:localhost) && chmod 644 new.key \
+    && mv new.key tls/key.pem && mv new.pem tls/cert.pem)
 }
 
 # A signal reaches it: podman would use SIGKILL only after 20 seconds.

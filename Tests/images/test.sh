@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The socat image: built with buildah, run with podman as a cluster would run it, and asked by curl.
+# The images of socat and of pisw-serve: built with buildah, run with podman as a cluster would run them, asked by curl.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
 need curl curl ca-certificates
 need openssl openssl
+need strip binutils
 need /usr/bin/python3 python3
 need socat socat
 need buildah buildah
@@ -17,6 +18,8 @@ unset PISW_CONFIG REGISTRY_URL PROXY_URL LOGLEVEL GATEWAY_INTERFACE
 
 # shellcheck source=Tests/images/image.sh
 source "$top/Tests/images/image.sh"
+# shellcheck source=Tests/images/serve.sh
+source "$top/Tests/images/serve.sh"
 trap clean_up_images EXIT
 make_context
 tls=(--volume "$work/tls:/etc/pisw/tls:ro")
@@ -39,7 +42,8 @@ check "GET /readyz" is_ready "$port"
 check "a request takes less than 30 ms" is_fast "$port"
 check "TLS 1.3" speaks 3 "$port"
 check "TLS 1.2" speaks 2 "$port"
-check "process 1 is socat, and not root" is_socat_and_no_root
+check "its processes, socat among them, have no rights" is_socat_and_no_root
+check "a new certificate is served while requests go on, and one that cannot be used is not" rotates "$port"
 check "it ends when told to" stops
 
 port=$(free_port)
@@ -74,5 +78,25 @@ check "a path that holds an option of socat is refused" fails_with 64 "PISW_TLS_
 check "a port that is none is refused" fails_with 64 "PISW_PORT: expected a number" \
   port "${tls[@]}" "${config[@]}" --env PISW_PORT=https
 check "no configuration: says so" fails_with 78 "pisw-mutate: no configuration" unconfigured "${tls[@]}"
+
+check "pisw-serve: programs, stripped" make_programs
+check "pisw-serve: the image is built" build_serve "$work/serve-first"
+check "pisw-serve: a second build gives the same digest" build_serve_again
+check "pisw-serve: it holds two programs, and nothing else" has_two_files
+check "pisw-serve: less than 13 MB to pull, 35 MB on a node" is_small
+image=$serve_image
+check "pisw-serve: its user is a number, and not root" image_has '{{.Config.User}}' 65532:65532
+check "pisw-serve: it names itself" image_has '{{index .Config.Labels "org.opencontainers.image.title"}}' pisw
+port=$(free_port)
+check "pisw-serve: it starts, on a read-only root without capabilities" serves own "$port" "${tls[@]}" "${config[@]}"
+check "pisw-serve: a review gets the answer that standard input gives" answers "$port" "$review" "$work/answer"
+check "pisw-serve: a review of 1 MB does" answers "$port" "$work/large.json" "$work/large.answer"
+check "pisw-serve: it ends with status 0 when told to" drains own
+port=$(free_port)
+check "pisw-serve: it starts as any other user" \
+  serves other "$port" "${tls[@]}" "${config[@]}" --user 1234567:0
+check "pisw-serve: and gives the same answer" answers "$port" "$review" "$work/answer"
+check "pisw-serve: pisw-mutate beside it does" mutates "${config[@]}"
+check "the tool's image is built" builds_the_tool
 
 summary

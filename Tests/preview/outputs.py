@@ -90,8 +90,11 @@ for issue in issues:
     assert set(issue) == {"description", "check_name", "fingerprint", "severity", "location"}
     assert issue["severity"] in ("info", "minor", "major", "critical", "blocker")
     assert isinstance(issue["location"]["path"], str) and issue["location"]["lines"]["begin"] >= 1
-moved = json.loads(run("gitlab", stdin="# a line more\n" + run("yaml", stdin="")))
-assert moved == []
+POD = "kind: Pod\napiVersion: v1\nspec: {containers: [{name: c, image: nginx}]}\n"
+twice, moved = (
+    [i["fingerprint"] for i in json.loads(run("gitlab", stdin=text))]
+    for text in (POD + "---\n" + POD, "# a line more\n" + POD))
+assert len(set(twice)) == 2 and moved == twice[:1], "two alike differ, and stay when lines move"
 print("gitlab: a code quality report with fingerprints that differ")
 
 sarif = json.loads(run("sarif", FOLDER, "-", stdin=BAD, status=65))

@@ -69,10 +69,19 @@ check "a folder: *.yaml, *.yml and *.json at any depth, no hidden ones, no links
 check "a folder with a slash at its end" bash -c '[ "$1" = "tree/sub/b.yml tree/sub/c.json" ]' - "$(files tree/sub/)"
 check "several files, folders and standard input at once" bash -c '[ "$1" = "<stdin> tree/sub/b.yml tree/sub/c.json web.yaml" ]' \
   - "$(files web.yaml - tree/sub <tree/a.yaml)"
+check "./ before a path is left out, as git and GitLab want it" bash -c '[ "$1" = "tree/sub/b.yml tree/sub/c.json web.yaml" ] || { echo "$1"; exit 1; }' \
+  - "$(files ./web.yaml .//tree/sub)"
+check "... also of the folder that one is in" bash -c '[ "$1" = "a.yaml linked.yaml sub/b.yml sub/c.json" ] || { echo "$1"; exit 1; }' \
+  - "$(cd tree && files .)"
+check "a file that is named twice, or through a link, is read once" bash -c '"$@" | grep -c "^+ " | grep -qx 3' - "${preview[@]}" \
+  tree/a.yaml "$PWD/tree/a.yaml" tree ./tree/linked.yaml web.yaml tree/sub/b.yml tree/sub
 check "no such file: 66, and the others are done" says 66 'nowhere.yaml: No such file' "${preview[@]}" nowhere.yaml web.yaml
 check "... the diff of the others is there" grep -q '^+    image: proxy' out
 mkdir empty
 check "a folder without manifests: 66" says 66 'empty: no \*.yaml' "${preview[@]}" empty
+check "... also after another problem, and not one whose files were read already" bash -c '
+  "$@" nowhere.yaml empty web.yaml tree/sub tree/sub/ 2>err >out; [ $? = 66 ] && cat err && [ "$(grep -c . err)" = 2 ] && grep "empty: no" err' \
+  - "${preview[@]}"
 check "a name that is not UTF-8: 66, not passed over" bash -c 'mkdir odd && cp web.yaml odd/$(printf "\\xff.yaml") && "$@" odd 2>err; [ $? = 66 ] && grep UTF-8 err' \
   - "${preview[@]}"
 check "an empty text: nothing to say" prints /dev/null "${preview[@]}" </dev/null
@@ -135,6 +144,8 @@ check "--check has nothing to say after it" ends 0 "${preview[@]}" --check writt
 cp web.yaml target.yaml
 ln -s target.yaml symbolic.yaml
 check "--write through a symbolic link writes what it leads to" bash -c '"$@" --write symbolic.yaml && [ -L symbolic.yaml ] && cmp target.yaml done.yaml' - "${preview[@]}"
+cp web.yaml target.yaml
+check "--write of a file that is named twice writes it once" bash -c '"$@" --write target.yaml symbolic.yaml ./target.yaml && cmp target.yaml done.yaml' - "${preview[@]}"
 cp half.yaml half-written.yaml
 check "--write with a bad document: the others are written, 65" bash -c '"$@" --write half-written.yaml; [ $? = 65 ] && grep -q "image: proxy" half-written.yaml' \
   - "${preview[@]}"
@@ -167,6 +178,18 @@ for apply in "patch -s -p1" "git apply"; do
   (cd applied && $apply <../all.diff) >apply.log 2>&1
   check "the diff of every example applies with $apply" diff -r applied/manifests written/manifests
 done
+# Names that a diff must quote.
+mkdir -p names/to
+for name in "a b" $'a\n+++ b' $'a\tb' $'a"b\\' 'ü,%:'; do pod web >"names/to/$name.yaml"; done
+cp -r names named
+(cd named && "$pisw" preview "${mirror[@]}" --write ./to >../named.diff 2>../named.err)
+for apply in "patch -s -p1" "git apply"; do
+  rm -rf applied
+  cp -r names applied
+  # shellcheck disable=SC2086 # words on purpose
+  (cd applied && $apply <../named.diff) >apply.log 2>&1
+  check "names of files with blanks, quotes and line breaks: the diff applies with $apply" bash -c 'cat apply.log; diff -r applied named && ! diff -r names named >/dev/null'
+done
 check "colours on a terminal" bash -c '/usr/bin/python3 "$0" "$@" | grep -q "$(printf "\033\[32m+    image: proxy")"' \
   "$top/Tests/preview/terminal.py" "${preview[@]}" web.yaml
 check "... not with NO_COLOR" bash -c 'NO_COLOR=1 /usr/bin/python3 "$0" "$@" >log; grep -q "+    image: proxy" log && ! grep -q "$(printf "\033")" log' \
@@ -182,6 +205,9 @@ check "a long run on a terminal tells how far it is, and takes the line away" ba
   "$top/Tests/preview/terminal.py" "${preview[@]}"
 check "... and not a byte of it in a pipe" bash -c '"$@" --output images long.yaml 2>err >out; [ ! -s err ] && [ "$(wc -l <out)" = 1 ]' \
   - "${preview[@]}"
+
+check "a reader that has enough ends it, without a word" bash -c '
+  "$@" --output yaml long.yaml 2>err | head -n 1 >/dev/null; [ "${PIPESTATUS[0]}" = 141 ] && [ ! -s err ]' - "${preview[@]}"
 
 # --- outputs for machines
 check "outputs for machines, each read by something that is not ours" \

@@ -161,6 +161,9 @@ check "explain FILE: each image, with its place" says \
 check "... three images" test "$(grep -c '^  result ' out)" = 3
 check "... a namespace that opted out" grep -qE '^  decision     left alone: its namespace opted out, .* at deployment.yaml:3:[0-9]+$' out
 check "... whose image no rule is asked about" test "$(grep -c '^  is it ignored' out)" = 2
+printf 'kind: Pod\napiVersion: v1\nmetadata: {deletionTimestamp: "2026-01-01T00:00:00Z"}\nspec: {containers: [{name: c, image: nginx}]}\n' >ending.yaml
+check "explain a pod that ends: the webhook does not look at it" fails 65 'ending.yaml: no pod, or none whose images' \
+  "$pisw" explain --config config.yaml ending.yaml
 check "explain - reads standard input" says '<stdin>:12:30: ' "$pisw" explain --config config.yaml - <deployment.yaml
 check "explain tells which exclusion decided" says 'left alone: excluded, exclude.namespaces default at ' \
   "$pisw" explain --config <(echo '{mirrors: {docker.io: p.io}, exclude: {namespaces: [default]}}') deployment.yaml

@@ -5,9 +5,9 @@ import Testing
 
 @testable import Manifests
 
-private func lines(_ text: String, _ edits: [Edit]) -> [DiffLine] {
+private func lines(_ text: String, _ edits: [Edit], name: String = "m.yaml") -> [DiffLine] {
   var lines: [DiffLine] = []
-  manifest(text).forEachDiffLine(of: edits) { lines.append($0) }
+  manifest(text, name: name).forEachDiffLine(of: edits) { lines.append($0) }
   return lines
 }
 
@@ -43,6 +43,24 @@ struct DiffTests {
     ] as [(String, [(Range<Int>, String)], String)])
   func hunk(_ text: String, _ edits: [(Range<Int>, String)], _ diff: String) {
     #expect(hunks(text, edits) == diff)
+  }
+
+  @Test(
+    "The name in the header is written as git writes it",
+    arguments: [
+      ("k8s/web.yaml", "a/k8s/web.yaml"), ("/k8s/web.yaml", "a/k8s/web.yaml"), ("é,%.yaml", "a/é,%.yaml"),
+      ("a b.yaml", "a/a b.yaml\t"), ("a\n+b.yaml", "\"a/a\\012+b.yaml\""), ("a\t\u{7F}", "\"a/a\\011\\177\""),
+      ("\"x\\", "\"a/\\\"x\\\\\""),
+    ])
+  func header(_ name: String, _ header: String) {
+    let line = lines("a", [Edit(range: 0..<1, replacement: "x")], name: name)[0].text
+    #expect(String(decoding: line, as: UTF8.self) == "--- " + header + "\n")
+  }
+
+  @Test("Time grows with the edits of one line, not with their square", .timeLimit(.minutes(1)))
+  func manyEditsInALine() {
+    let edits = (0..<200_000).map { Edit(range: 2 * $0..<2 * $0 + 1, replacement: "x") }
+    #expect(lines(String(repeating: "a ", count: edits.count), edits).count == 5)
   }
 
   @Test("Lines and columns count from 1, columns in code points; asked in any order")

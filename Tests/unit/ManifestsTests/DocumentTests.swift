@@ -16,6 +16,8 @@ struct DocumentTests {
       ("\u{FEFF}---\na: b\n---\n\u{FEFF}c: d\n", 2), ("a: |\n  ---\n  b\nc: '--- '\n", 1),
       ("---a: b\n...c: d\n", 1), ("a: b\n ---\n", 1), ("{}", 1), ("{}{} []", 3), ("{\"a\":1}\n---\n{\"b\":2}", 2),
       ("[1, 2]", 1), ("---\t\na: b\n", 1),
+      ("a: b\n---\n\u{FEFF}c: d\n", 2), ("a: b\r\n--- \r\n\u{FEFF}c: d\r\n", 2),
+      ("%YAML 1.1\n---\na: b\n...\n---\n\u{FEFF}c: d\n", 2),
     ])
   func count(_ text: String, _ documents: Int) throws {
     let preview = try preview(text)
@@ -34,6 +36,10 @@ struct DocumentTests {
       ("a: {x: 1, \"x\": 2}\n---\n", "m.yaml:1:11: the key \"x\" stands in its mapping twice"),
       ("a: &a [*a]\n---\n", "m.yaml:1:8: an alias within its own anchor"),
       ("a: \u{1}\n---\n", "m.yaml:1:4: not valid YAML: control characters are not allowed"),
+      (
+        pod("image: !!binary bmdpbng=") + "---\n",
+        "m.yaml:7:12: a value in base64 (!!binary); expected text: write it as it is"
+      ),
       ("- {{ a }}: b\n - c\n---\n", ""),
     ])
   func faults(_ text: String, _ problem: String) throws {

@@ -1,0 +1,176 @@
+"""The chart's own certificate: what it holds, that upgrades keep it, and how it is rotated."""
+
+import base64
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import helm_sdkpy
+from helm import Cluster, Release
+from manifests import PROXY
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from serving import check  # noqa: E402
+
+SECRET = "/api/v1/namespaces/tools/secrets/k8s-proxy-image-swapper-tls-secret"
+HOST = "k8s-pisw.tools.svc"
+
+
+class Installed:
+    """The chart in a cluster of its own."""
+
+    def __init__(self, values=None, secret=None):
+        self.cluster = Cluster()
+        if secret:
+            self.cluster.objects[SECRET] = secret
+        self.release = Release(self.cluster.kubeconfig, "tools")
+        self.rendered = self.release.install({**PROXY, **(values or {})})
+
+    def upgrade(self, values=None):
+        self.rendered = self.release.upgrade({**PROXY, **(values or {})})
+
+    def secret(self):
+        """The decoded files of the secret, and what the API server is told to trust."""
+        data = self.rendered.one("Secret")["data"]
+        bundles = {each["clientConfig"]["caBundle"]
+                   for each in self.rendered.one("MutatingWebhookConfiguration")["webhooks"]}
+        assert len(bundles) == 1, "the webhooks differ"
+        files = {name: base64.b64decode(text).decode() for name, text in data.items()}
+        return files, base64.b64decode(bundles.pop()).decode()
+
+
+def rotation(token):
+    return {"tls": {"selfSigned": {"rotation": token}}}
+
+
+def openssl(*arguments, text):
+    done = subprocess.run(["openssl", *arguments], input=text, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def trusts(bundle, certificate):
+    """Whether who trusts the bundle takes the certificate for the service's."""
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(bundle)
+        file.flush()
+        return openssl("verify", "-CAfile", file.name, "-purpose", "sslserver", "-verify_hostname", HOST, "/dev/stdin",
+                       text=certificate)[0] == 0
+
+
+def authorities(bundle):
+    return re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", bundle, re.S)
+
+
+def is_for_the_service():
+    files, bundle = Installed().secret()
+    assert sorted(files) == ["ca.pem", "cert.pem", "key.pem"], sorted(files)
+    assert trusts(bundle, files["cert.pem"])
+    assert bundle == files["ca.pem"] and len(authorities(bundle)) == 1
+    text = openssl("x509", "-noout", "-text", text=files["cert.pem"])[1]
+    wanted = ["Public-Key: (256 bit)", f"DNS:{HOST}, DNS:{HOST}.cluster.local", "TLS Web Server Authentication",
+              "CA:FALSE"]
+    return [f"no {each} in {text}" for each in wanted if each not in text]
+
+
+def has_its_key():
+    files, _ = Installed().secret()
+    of_key = openssl("pkey", "-pubout", text=files["key.pem"])[1]
+    of_certificate = openssl("x509", "-noout", "-pubkey", text=files["cert.pem"])[1]
+    return [] if "PUBLIC KEY" in of_key and of_key == of_certificate else [of_key, of_certificate]
+
+
+def holds_for(days, values):
+    """Longer than a day less, and no longer than a day more."""
+    files, _ = Installed(values).secret()
+    wrong = []
+    for name in ("cert.pem", "ca.pem"):
+        ends = [openssl("x509", "-noout", "-checkend", str(day * 86400), text=files[name])[0]
+                for day in (days - 1, days + 1)]
+        wrong += [] if ends == [0, 1] else [f"{name}: {ends}"]
+    return wrong
+
+
+def upgrades_keep_it():
+    it = Installed()
+    before = it.secret()
+    it.upgrade()
+    it.upgrade({"replicaCount": 3, "config": {"tlscertpath": "/tls/other.pem"}})
+    return [] if it.secret() == before else ["another certificate"]
+
+
+def rotates():
+    """The new bundle trusts both certificates; the one after trusts the first no more."""
+    it = Installed()
+    first, first_bundle = it.secret()
+    it.upgrade(rotation("1"))
+    second, second_bundle = it.secret()
+    it.upgrade(rotation("1"))
+    assert it.secret() == (second, second_bundle), "the same word again rotated"
+    it.upgrade(rotation("2"))
+    third, third_bundle = it.secret()
+    table = [
+        ("first", first_bundle, first, True), ("first", first_bundle, second, False),
+        ("second", second_bundle, first, True), ("second", second_bundle, second, True),
+        ("third", third_bundle, first, False), ("third", third_bundle, second, True),
+        ("third", third_bundle, third, True),
+    ]
+    wrong = [f"the {name} bundle: {not expected}" for name, bundle, files, expected in table
+             if trusts(bundle, files["cert.pem"]) != expected]
+    return wrong + [f"{len(authorities(bundle))} authorities" for bundle in (second_bundle, third_bundle)
+                    if len(authorities(bundle)) != 2]
+
+
+def a_damaged_secret_is_made_anew():
+    it = Installed()
+    before, _ = it.secret()
+    it.cluster.objects[SECRET]["data"].pop("key.pem")
+    it.upgrade()
+    files, bundle = it.secret()
+    return [] if files["cert.pem"] != before["cert.pem"] and trusts(bundle, files["cert.pem"]) else ["not usable"]
+
+
+def a_strange_secret_is_refused():
+    """Such as create-cert.sh makes: Helm would overwrite what somebody else trusts."""
+    strange = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET.rpartition("/")[2],
+                                                                   "namespace": "tools"}, "data": {}}
+    try:
+        Installed(secret=strange)
+    except helm_sdkpy.InstallError as error:
+        return [] if "is not of this release: set caBundle to use it as it is, or delete it" in str(error) else [error]
+    return ["it was taken"]
+
+
+def its_secret_is_not_taken_for_another_mode():
+    """Helm deletes what is no longer in the manifest: the secret that the pods would then wait for."""
+    wrong = []
+    for values in ({"tls": {"mode": "certManager"}}, {"caBundle": "LS0t"}):
+        it = Installed()
+        try:
+            it.upgrade(values)
+            wrong.append(f"it was: {values}")
+        except helm_sdkpy.UpgradeError as error:
+            wrong += [] if "would be deleted: set tls.secretName to another" in str(error) else [error]
+        values.setdefault("tls", {})["secretName"] = "another"
+        it.upgrade(values)
+    return wrong
+
+
+def main():
+    results = [
+        check("it is for the service, of an elliptic curve, and the API server trusts it", is_for_the_service),
+        check("its key fits", has_its_key),
+        check("it holds for ten years", holds_for, 3650, {}),
+        check("or for as many days as are wanted", holds_for, 30, {"tls": {"selfSigned": {"days": 30}}}),
+        check("upgrades keep it", upgrades_keep_it),
+        check("another word rotates it, and the authority before stays trusted once", rotates),
+        check("a secret without its key is made anew", a_damaged_secret_is_made_anew),
+        check("its secret is not taken for another mode", its_secret_is_not_taken_for_another_mode),
+        check("a secret of somebody else's is refused", a_strange_secret_is_refused),
+    ]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

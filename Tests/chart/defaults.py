@@ -1,0 +1,356 @@
+"""What the chart renders as, read line by line: object, path, value. First by default, then what each value changes."""
+
+import base64
+import os
+import sys
+
+import yaml
+
+from helm import render
+from manifests import PROXY, values_of
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from serving import check  # noqa: E402
+
+ABSENT = object()
+
+# The names of the original; its rescue command names the webhook configuration.
+OBJECTS = [
+    ("ConfigMap", "k8s-proxy-image-swapper-config"),
+    ("Deployment", "k8s-proxy-image-swapper-webhook-deployment"),
+    ("MutatingWebhookConfiguration", "k8s-proxy-image-swapper-webhook"),
+    ("NetworkPolicy", "k8s-proxy-image-swapper-webhook-deployment"),
+    ("PodDisruptionBudget", "k8s-proxy-image-swapper-webhook-deployment"),
+    ("Secret", "k8s-proxy-image-swapper-tls-secret"),
+    ("Service", "k8s-pisw"),
+]
+
+POD = "spec.template.spec"
+IT = f"{POD}.containers.0"
+FIRST, SECOND = "webhooks.0", "webhooks.1"
+OPERATORS = [
+    {"key": "aerospike.com/cr", "operator": "DoesNotExist"},
+    {"key": "application", "operator": "NotIn", "values": ["spilo"]},
+    {"key": "cnpg.io/cluster", "operator": "DoesNotExist"},
+    {"key": "nifi_cr", "operator": "DoesNotExist"},
+    {"key": "olm.catalogSource", "operator": "DoesNotExist"},
+    {"key": "strimzi.io/cluster", "operator": "DoesNotExist"},
+]
+SKIP = {"key": "k8s-proxy-image-swapper/skip", "operator": "NotIn", "values": ["true"]}
+EXEMPT = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", "tools"]}
+OWN = {"app": "k8s-proxy-image-swapper-webhook"}
+CREATED = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"],
+           "scope": "Namespaced"}
+EPHEMERAL = {**CREATED, "operations": ["UPDATE"], "resources": ["pods/ephemeralcontainers"]}
+
+DEFAULTS = [
+    ("MutatingWebhookConfiguration", "metadata.namespace", ABSENT),
+    ("MutatingWebhookConfiguration", "webhooks.2", ABSENT),
+    ("MutatingWebhookConfiguration", f"{FIRST}.name", "k8s-pisw.tools.svc"),
+    ("MutatingWebhookConfiguration", f"{FIRST}.rules", [CREATED, EPHEMERAL]),
+    ("MutatingWebhookConfiguration", f"{FIRST}.failurePolicy", "Ignore"),
+    ("MutatingWebhookConfiguration", f"{FIRST}.timeoutSeconds", 2),
+    ("MutatingWebhookConfiguration", f"{FIRST}.sideEffects", "None"),
+    ("MutatingWebhookConfiguration", f"{FIRST}.reinvocationPolicy", "IfNeeded"),
+    ("MutatingWebhookConfiguration", f"{FIRST}.matchPolicy", "Equivalent"),
+    ("MutatingWebhookConfiguration", f"{FIRST}.admissionReviewVersions", ["v1", "v1beta1"]),
+    ("MutatingWebhookConfiguration", f"{FIRST}.clientConfig.service",
+     {"name": "k8s-pisw", "namespace": "tools", "path": "/mutate", "port": 443}),
+    ("MutatingWebhookConfiguration", f"{FIRST}.namespaceSelector", {"matchExpressions": [SKIP, EXEMPT]}),
+    ("MutatingWebhookConfiguration", f"{FIRST}.objectSelector", {"matchExpressions": [SKIP, *OPERATORS]}),
+    ("MutatingWebhookConfiguration", f"{FIRST}.matchConditions", ABSENT),
+    ("MutatingWebhookConfiguration", f"{SECOND}.name", "update.k8s-pisw.tools.svc"),
+    ("MutatingWebhookConfiguration", f"{SECOND}.rules", [{**CREATED, "operations": ["UPDATE"]}]),
+    ("MutatingWebhookConfiguration", f"{SECOND}.failurePolicy", "Ignore"),
+    ("MutatingWebhookConfiguration", f"{SECOND}.timeoutSeconds", 2),
+    ("MutatingWebhookConfiguration", f"{SECOND}.sideEffects", "None"),
+    ("MutatingWebhookConfiguration", f"{SECOND}.namespaceSelector", {"matchExpressions": [SKIP, EXEMPT]}),
+    ("MutatingWebhookConfiguration", f"{SECOND}.objectSelector", {"matchExpressions": [SKIP, *OPERATORS]}),
+    ("Deployment", "metadata.namespace", "tools"),
+    ("Deployment", "spec.replicas", 2),
+    ("Deployment", "spec.selector.matchLabels", OWN),
+    ("Deployment", "spec.strategy.rollingUpdate", {"maxSurge": 1, "maxUnavailable": 0}),
+    ("Deployment", "spec.template.metadata.labels.app", "k8s-proxy-image-swapper-webhook"),
+    ("Deployment", "spec.template.metadata.labels.k8s-proxy-image-swapper/skip", "true"),
+    ("Deployment", "spec.template.metadata.annotations", ABSENT),
+    ("Deployment", f"{POD}.automountServiceAccountToken", False),
+    ("Deployment", f"{POD}.serviceAccountName", ABSENT),
+    ("Deployment", f"{POD}.enableServiceLinks", False),
+    ("Deployment", f"{POD}.hostNetwork", ABSENT),
+    ("Deployment", f"{POD}.terminationGracePeriodSeconds", 30),
+    ("Deployment", f"{POD}.nodeSelector", {"kubernetes.io/os": "linux"}),
+    ("Deployment", f"{POD}.topologySpreadConstraints",
+     [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
+       "labelSelector": {"matchLabels": OWN}}]),
+    ("Deployment", f"{POD}.securityContext",
+     {"runAsNonRoot": True, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
+      "seccompProfile": {"type": "RuntimeDefault"}}),
+    ("Deployment", f"{POD}.containers.1", ABSENT),
+    ("Deployment", f"{IT}.image", "ghcr.io/pisw/pisw:0.1.0"),
+    ("Deployment", f"{IT}.imagePullPolicy", "IfNotPresent"),
+    ("Deployment", f"{IT}.command", ABSENT),
+    ("Deployment", f"{IT}.args",
+     ["--listen=[::]:8443", "--admin-listen=[::]:9090", "--tls-cert=/tls/cert.pem", "--tls-key=/tls/key.pem",
+      "--isolation=request", "--max-reviews=4", "--review-memory=64", "--max-connections=256", "--drain-delay=5",
+      "--drain-timeout=25", "--log-format=json"]),
+    ("Deployment", f"{IT}.env", [{"name": "PISW_CONFIG", "value": "/config/config.yaml"}]),
+    ("Deployment", f"{IT}.ports",
+     [{"name": "https", "containerPort": 8443, "protocol": "TCP"},
+      {"name": "metrics", "containerPort": 9090, "protocol": "TCP"}]),
+    ("Deployment", f"{IT}.livenessProbe.httpGet", {"path": "/livez", "port": "metrics"}),
+    ("Deployment", f"{IT}.readinessProbe.httpGet", {"path": "/readyz", "port": "metrics"}),
+    ("Deployment", f"{IT}.lifecycle", ABSENT),
+    ("Deployment", f"{IT}.resources",
+     {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "352Mi"}}),
+    ("Deployment", f"{IT}.securityContext",
+     {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}),
+    ("Deployment", f"{IT}.volumeMounts",
+     [{"name": "config", "mountPath": "/config", "readOnly": True},
+      {"name": "tls", "mountPath": "/tls", "readOnly": True}]),
+    ("Deployment", f"{POD}.volumes.0", {"name": "config", "configMap": {"name": "k8s-proxy-image-swapper-config"}}),
+    ("Deployment", f"{POD}.volumes.1.secret",
+     {"secretName": "k8s-proxy-image-swapper-tls-secret", "defaultMode": 0o440,
+      "items": [{"key": "cert.pem", "path": "cert.pem"}, {"key": "key.pem", "path": "key.pem"}]}),
+    ("Deployment", f"{POD}.volumes.2", ABSENT),
+    ("Service", "spec",
+     {"type": "ClusterIP", "selector": OWN,
+      "ports": [{"name": "https", "port": 443, "targetPort": "https", "protocol": "TCP"},
+                {"name": "metrics", "port": 9090, "targetPort": "metrics", "protocol": "TCP"}]}),
+    ("PodDisruptionBudget", "spec",
+     {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow", "selector": {"matchLabels": OWN}}),
+    ("NetworkPolicy", "spec",
+     {"podSelector": {"matchLabels": OWN}, "policyTypes": ["Ingress", "Egress"], "egress": [],
+      "ingress": [{"ports": [{"port": 8443, "protocol": "TCP"}]}, {"ports": [{"port": 9090, "protocol": "TCP"}]}]}),
+    ("ConfigMap", "data.config.yaml.mirrors", {"docker.io": "proxy.example.com"}),
+    ("ConfigMap", "data.config.yaml.ignoreimages", []),
+    ("ConfigMap", "data.config.yaml.exclude.namespaces", ["kube-system", "tools"]),
+    ("ConfigMap", "data.config.yaml.exclude.owners", []),
+    ("ConfigMap", "data.config.yaml.exclude.labels",
+     {"aerospike.com/cr": "*", "application": "spilo", "cnpg.io/cluster": "*", "nifi_cr": "*",
+      "olm.catalogSource": "*", "strimzi.io/cluster": "*"}),
+    ("ConfigMap", "data.config.yaml.annotateOriginal", False),
+    ("ConfigMap", "data.config.yaml.imagePullSecrets", []),
+]
+
+# The original's values, unchanged.
+ORIGINAL = [
+    ("Deployment", "spec.replicas", 2),
+    ("Deployment", f"{IT}.image", "registry.example.com/toto/k8s-proxy-image-swapper:v0.3.3"),
+    ("Deployment", f"{POD}.securityContext.runAsUser", 1000),
+    ("Deployment", f"{POD}.securityContext.runAsNonRoot", True),
+    ("Deployment", f"{POD}.securityContext.fsGroup", 65532),
+    ("Deployment", f"{IT}.resources",
+     {"requests": {"memory": "64Mi", "cpu": "250m"}, "limits": {"memory": "128Mi", "cpu": "500m"}}),
+    # What fits into 128Mi.
+    ("Deployment", f"{IT}.args.5", "--max-reviews=1"),
+    ("Deployment", f"{IT}.args.6", "--review-memory=32"),
+    ("Deployment", f"{IT}.volumeMounts.1.mountPath", "/tls"),
+    ("ConfigMap", "data.config.yaml.mirrors", {"docker.io": "docker-registry-internal.example.com"}),
+    ("ConfigMap", "data.config.yaml.ignoreimages", ["registry", "registry.example.com/toto/k8s-proxy-image-swapper"]),
+    ("MutatingWebhookConfiguration", f"{FIRST}.name", "k8s-pisw.kube-system.svc"),
+    ("MutatingWebhookConfiguration", f"{FIRST}.failurePolicy", "Ignore"),
+]
+
+# What a value of its own changes: the values beside a proxy, and what is then rendered.
+CHANGES = [
+    ("caBundle uses the secret that is there",
+     {"caBundle": "LS0tLS1CRUdJTg=="},
+     [("Secret", None, ABSENT),
+      ("MutatingWebhookConfiguration", f"{FIRST}.clientConfig.caBundle", "LS0tLS1CRUdJTg=="),
+      ("MutatingWebhookConfiguration", f"{SECOND}.clientConfig.caBundle", "LS0tLS1CRUdJTg=="),
+      ("Deployment", f"{POD}.volumes.1.secret.secretName", "k8s-proxy-image-swapper-tls-secret")]),
+    ("existingSecret, with the names of kubernetes.io/tls",
+     {"caBundle": "LS0tLS1CRUdJTg==", "tls": {"mode": "existingSecret", "secretName": "mine"},
+      "config": {"tlscertpath": "/tls/tls.crt", "tlskeypath": "/tls/tls.key"}},
+     [("Deployment", f"{POD}.volumes.1.secret.secretName", "mine"),
+      ("Deployment", f"{POD}.volumes.1.secret.items",
+       [{"key": "tls.crt", "path": "tls.crt"}, {"key": "tls.key", "path": "tls.key"}]),
+      ("Deployment", f"{IT}.args.2", "--tls-cert=/tls/tls.crt")]),
+    ("cert-manager makes an authority and a certificate, and writes the caBundle",
+     {"tls": {"mode": "certManager"}},
+     [("Secret", None, ABSENT),
+      ("Issuer/k8s-pisw-self-signed", "spec", {"selfSigned": {}}),
+      ("Certificate/k8s-pisw-authority", "spec.isCA", True),
+      ("Certificate/k8s-pisw-authority", "spec.issuerRef.name", "k8s-pisw-self-signed"),
+      ("Issuer/k8s-pisw-authority", "spec.ca.secretName", "k8s-pisw-authority"),
+      ("Certificate/k8s-pisw", "spec.issuerRef.name", "k8s-pisw-authority"),
+      ("Certificate/k8s-pisw", "spec.secretName", "k8s-proxy-image-swapper-tls-secret"),
+      ("Certificate/k8s-pisw", "spec.dnsNames", ["k8s-pisw.tools.svc"]),
+      ("MutatingWebhookConfiguration", "metadata.annotations",
+       {"cert-manager.io/inject-ca-from": "tools/k8s-pisw"}),
+      ("MutatingWebhookConfiguration", f"{FIRST}.clientConfig.caBundle", ABSENT),
+      ("Deployment", f"{POD}.volumes.1.secret.items",
+       [{"key": "tls.crt", "path": "cert.pem"}, {"key": "tls.key", "path": "key.pem"}])]),
+    ("an issuer of the company's signs instead",
+     {"tls": {"mode": "certManager", "certManager": {"issuerRef": {"name": "company", "kind": "ClusterIssuer"}}}},
+     [("Issuer", None, ABSENT), ("Certificate", "spec.issuerRef", {"name": "company", "kind": "ClusterIssuer"})]),
+    ("socat: another image, its own variables and probes, a pause before its end, no metrics",
+     {"server": {"kind": "socat", "drainDelay": 7}, "config": {"port": 9443}},
+     [("Deployment", f"{IT}.image", "ghcr.io/pisw/pisw-socat:0.1.0"),
+      ("Deployment", f"{IT}.args", ABSENT),
+      ("Deployment", f"{IT}.env",
+       [{"name": "PISW_CONFIG", "value": "/config/config.yaml"}, {"name": "PISW_PORT", "value": "9443"},
+        {"name": "PISW_TLS_CERT", "value": "/tls/cert.pem"}, {"name": "PISW_TLS_KEY", "value": "/tls/key.pem"},
+        {"name": "PISW_MAX_CHILDREN", "value": "26"}]),
+      ("Deployment", f"{IT}.ports", [{"name": "https", "containerPort": 9443, "protocol": "TCP"}]),
+      ("Deployment", f"{IT}.livenessProbe.tcpSocket", {"port": "https"}),
+      ("Deployment", f"{IT}.readinessProbe.httpGet", {"path": "/readyz", "port": "https", "scheme": "HTTPS"}),
+      ("Deployment", f"{IT}.lifecycle", {"preStop": {"exec": {"command": ["sleep", "7"]}}}),
+      ("Service", "spec.ports.1", ABSENT),
+      ("NetworkPolicy", "spec.ingress.1", ABSENT)]),
+    ("labels of the operator's replace none of ours",
+     {"labels": {"app.kubernetes.io/name": "x", "team": "t"},
+      "podLabels": {"app": "x", "k8s-proxy-image-swapper/skip": "false", "tier": "w"}},
+     [("Deployment", "metadata.labels.app.kubernetes.io/name", "pisw"), ("Deployment", "metadata.labels.team", "t"),
+      ("Service", "metadata.labels.team", "t"),
+      ("Deployment", "spec.template.metadata.labels.app", OWN["app"]),
+      ("Deployment", "spec.template.metadata.labels.k8s-proxy-image-swapper/skip", "true"),
+      ("Deployment", "spec.template.metadata.labels.tier", "w")]),
+    ("socat without a memory limit serves as many as are set",
+     {"server": {"kind": "socat", "maxConnections": 100}, "resources": {"limits": None}},
+     [("Deployment", f"{IT}.env.4.value", "100")]),
+    ("more of a memory limit is not more reviews than four",
+     {"resources": {"limits": {"memory": "2Gi"}}},
+     [("Deployment", f"{IT}.args.5", "--max-reviews=4"), ("Deployment", f"{IT}.args.6", "--review-memory=64")]),
+    ("less of it is fewer reviews",
+     {"resources": {"limits": {"memory": "256Mi"}}},
+     [("Deployment", f"{IT}.args.5", "--max-reviews=2"), ("Deployment", f"{IT}.args.6", "--review-memory=64")]),
+    ("reviews that are set divide what there is",
+     {"resources": {"limits": {"memory": "256M"}}, "server": {"maxReviews": 4}},
+     [("Deployment", f"{IT}.args.5", "--max-reviews=4"), ("Deployment", f"{IT}.args.6", "--review-memory=37")]),
+    ("without a memory limit nothing is counted",
+     {"resources": {"limits": None}, "server": {"maxReviews": 100}},
+     [("Deployment", f"{IT}.args.5", "--max-reviews=100"), ("Deployment", f"{IT}.args.6", "--review-memory=64")]),
+    ("a longer drain has its grace period",
+     {"server": {"drainDelay": 20, "drainTimeout": 60}},
+     [("Deployment", f"{POD}.terminationGracePeriodSeconds", 65), ("Deployment", f"{IT}.args.8", "--drain-delay=20"),
+      ("Deployment", f"{IT}.args.9", "--drain-timeout=60")]),
+    ("patterns of excluded namespaces and labels stand in the configuration only",
+     {"exclude": {"namespaces": ["team-*", "exact"], "labels": {"tier": "gold*", "cnpg.io/cluster": None}}},
+     [("ConfigMap", "data.config.yaml.exclude.namespaces", ["team-*", "exact"]),
+      ("ConfigMap", "data.config.yaml.exclude.labels.tier", "gold*"),
+      ("ConfigMap", "data.config.yaml.exclude.labels.cnpg.io/cluster", ABSENT),
+      ("MutatingWebhookConfiguration", f"{FIRST}.namespaceSelector.matchExpressions",
+       [SKIP, {**EXEMPT, "values": ["exact"]}]),
+      ("MutatingWebhookConfiguration", f"{SECOND}.objectSelector.matchExpressions",
+       [SKIP, *(each for each in OPERATORS if each["key"] != "cnpg.io/cluster")])]),
+    ("selectors of the operator's are added to ours",
+     {"webhook": {"namespaceSelector": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c",
+                                                                                        "operator": "Exists"}]},
+                  "objectSelector": {"matchLabels": {"d": "e"}}}},
+     [("MutatingWebhookConfiguration", f"{FIRST}.namespaceSelector",
+       {"matchLabels": {"a": "b"}, "matchExpressions": [SKIP, EXEMPT, {"key": "c", "operator": "Exists"}]}),
+      ("MutatingWebhookConfiguration", f"{SECOND}.objectSelector.matchLabels", {"d": "e"})]),
+    ("failurePolicy Fail is not for updates",
+     {"webhook": {"failurePolicy": "Fail"}},
+     [("MutatingWebhookConfiguration", f"{FIRST}.failurePolicy", "Fail"),
+      ("MutatingWebhookConfiguration", f"{SECOND}.failurePolicy", "Ignore")]),
+    ("enableMutatingWebhook false",
+     {"enableMutatingWebhook": False}, [("MutatingWebhookConfiguration", None, ABSENT)]),
+    ("enableDebug", {"enableDebug": True},
+     [("Deployment", f"{IT}.env.1", {"name": "LOGLEVEL", "value": "DEBUG"})]),
+    ("the node's network leaves no room for two pods on a node",
+     {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"},
+     [("Deployment", f"{POD}.hostNetwork", True), ("Deployment", f"{POD}.dnsPolicy", "ClusterFirstWithHostNet"),
+      ("Deployment", "spec.strategy.rollingUpdate", {"maxSurge": 0, "maxUnavailable": 1})]),
+    ("autoscaling decides how many pods there are",
+     {"autoscaling": {"enabled": True}},
+     [("Deployment", "spec.replicas", ABSENT),
+      ("HorizontalPodAutoscaler", "spec.scaleTargetRef.name", "k8s-proxy-image-swapper-webhook-deployment"),
+      ("HorizontalPodAutoscaler", "spec.minReplicas", 2)]),
+    ("a digest goes before the tag",
+     {"image": {"tag": "x", "digest": "sha256:" + "0" * 64}},
+     [("Deployment", f"{IT}.image", "ghcr.io/pisw/pisw@sha256:" + "0" * 64)]),
+    ("monitoring finds the service",
+     {"serviceMonitor": {"enabled": True, "labels": {"release": "p"}}},
+     [("ServiceMonitor", "spec.selector.matchLabels", OWN), ("Service", "metadata.labels.app", OWN["app"]),
+      ("ServiceMonitor", "metadata.labels.release", "p"), ("ServiceMonitor", "spec.endpoints.0.port", "metrics")]),
+]
+
+
+def value_at(rendered, which, path):
+    """What stands at a path of an object; a key may have dots, and the configuration is YAML in a text."""
+    kind, _, name = which.partition("/")
+    found = [each for each in rendered.objects if each["kind"] == kind and name in ("", each["metadata"]["name"])]
+    if path is None:
+        return found[0] if found else ABSENT
+    assert len(found) == 1, f"{len(found)} objects {which}"
+    return descend(found[0], path)
+
+
+def descend(value, path):
+    if not path:
+        return value
+    if isinstance(value, str):
+        return descend(yaml.safe_load(value), path)
+    if isinstance(value, list):
+        first, _, rest = path.partition(".")
+        return descend(value[int(first)], rest) if int(first) < len(value) else ABSENT
+    if isinstance(value, dict):
+        for key in sorted(value, key=len, reverse=True):
+            if path == key or path.startswith(f"{key}."):
+                return descend(value[key], path[len(key) + 1:])
+    return ABSENT
+
+
+def differences(rendered, rows):
+    wrong = []
+    for which, path, expected in rows:
+        got = value_at(rendered, which, path)
+        if got != expected:
+            shown = ["absent" if each is ABSENT else repr(each) for each in (got, expected)]
+            wrong.append(f"{which} {path}: {shown[0]}, not {shown[1]}")
+    return wrong
+
+
+def objects_are(rendered):
+    got = sorted((each["kind"], each["metadata"]["name"]) for each in rendered.objects)
+    return [] if got == OBJECTS else [f"{got}"]
+
+
+def bundle_is_the_secrets(rendered):
+    """What the API server is told to trust is the authority that the secret's certificate was made with."""
+    secret = rendered.one("Secret")["data"]
+    wrong = []
+    for webhook in rendered.one("MutatingWebhookConfiguration")["webhooks"]:
+        if webhook["clientConfig"]["caBundle"] != secret["ca.pem"]:
+            wrong.append(f"{webhook['name']} has another")
+    if base64.b64decode(secret["ca.pem"]).count(b"BEGIN CERTIFICATE") != 1:
+        wrong.append("not one authority")
+    return wrong
+
+
+def notes_tell(rendered):
+    wanted = ["kubectl delete mutatingwebhookconfiguration k8s-proxy-image-swapper-webhook",
+              "kubectl --namespace tools rollout status deployment/k8s-proxy-image-swapper-webhook-deployment",
+              "kube-system, tools"]
+    return [f"not in the notes: {each}" for each in wanted if each not in rendered.notes]
+
+
+def warns_of_a_single_pod():
+    risky = {**PROXY, "replicaCount": 1, "webhook": {"failurePolicy": "Fail"}}
+    return [] if "WARNING" in render(risky).notes else ["no warning"]
+
+
+def changes(values, rows):
+    return differences(render({**PROXY, **values}, namespace="tools"), rows)
+
+
+def main():
+    default = render(PROXY, namespace="tools")
+    original = render(values_of("original"))
+    results = [
+        check("by default: these objects, of these names", objects_are, default),
+        check(f"by default: {len(DEFAULTS)} lines of the manifests", differences, default, DEFAULTS),
+        check("by default: the API server trusts what the secret holds", bundle_is_the_secrets, default),
+        check("the notes tell what was done, the next command, and the one that rescues", notes_tell, default),
+        check("the notes warn of failurePolicy Fail with one pod", warns_of_a_single_pod),
+        check("the original's values: the same objects", objects_are, original),
+        check(f"the original's values: {len(ORIGINAL)} lines of the manifests", differences, original, ORIGINAL),
+    ]
+    results += [check(name, changes, values, rows) for name, values, rows in CHANGES]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

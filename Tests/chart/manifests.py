@@ -1,0 +1,242 @@
+"""The matrix of values, what each renders as, and who judges it: schemas of Kubernetes, checkov,
+and pisw itself.
+
+manifests.py FOLDER [NAME]: with a name, prints what those values render as.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import kubernetes_validate
+import yaml
+
+from helm import render
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from serving import check  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REVIEWS = os.path.join(HERE, "../../examples/reviews")
+PROXY = {"registryUrl": "proxy.example.com"}
+# Kinds whose definitions are not Kubernetes' own; no schema of theirs is at hand.
+FOREIGN = {"Issuer", "Certificate", "ServiceMonitor", "PrometheusRule"}
+
+
+def values_of(name):
+    with open(f"{HERE}/values/{name}.yaml", encoding="utf-8") as file:
+        return yaml.safe_load(file)
+
+
+MATRIX = {
+    "default": PROXY,
+    "original": values_of("original"),
+    "original-with-its-certificate": {**values_of("original"), "caBundle": "LS0tLS1CRUdJTg=="},
+    "cert-manager": {**PROXY, "tls": {"mode": "certManager"}},
+    "existing-secret": {**PROXY, "tls": {"mode": "existingSecret"}, "caBundle": "LS0tLS1CRUdJTg=="},
+    "socat": {**PROXY, "server": {"kind": "socat"}},
+    "socat-cert-manager": {**PROXY, "server": {"kind": "socat"}, "tls": {"mode": "certManager"}},
+    "mirrors-only": {"mirrors": {"*": "proxy.example.com/{registry}"}},
+    "without-the-webhook": {**PROXY, "enableMutatingWebhook": False},
+    "bare": {**PROXY, "podDisruptionBudget": {"enabled": False}, "networkPolicy": {"enabled": False},
+             "nodeSelector": {"kubernetes.io/os": None}, "resources": {"limits": None, "requests": None},
+             "exclude": {"namespaces": [], "labels": None}},
+    "everything": values_of("everything"),
+}
+# matchConditions need 1.28.
+MATRIX["everything-before-1.28"] = {**MATRIX["everything"], "webhook": {**MATRIX["everything"]["webhook"],
+                                                                        "matchConditions": []}}
+SINCE = {"everything": 28}
+
+# What checkov finds that stays: in all manifests, or in one.
+EXPLAINED = {
+    ("CKV_K8S_11", None): "no CPU limit: a throttled webhook holds up every new pod; the original's values have one",
+    ("CKV_K8S_43", None): "a digest is the operator's to choose, with image.digest",
+    ("CKV_K8S_15", None): "a version's tag is not moved: a pod must start when the registry is away",
+    ("CKV_K8S_40", "original"): "the original runs as user 1000, and its value is kept",
+    ("CKV_K8S_40", "original-with-its-certificate"): "likewise",
+    ("CKV_K8S_19", "everything"): "hostNetwork is on",
+    ("CKV_K8S_19", "everything-before-1.28"): "likewise",
+    ("CKV_K8S_10", "bare"): "this operator wants no requests",
+    ("CKV_K8S_12", "bare"): "likewise",
+    ("CKV_K8S_13", "bare"): "nor limits",
+}
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+def fits_kubernetes(minor):
+    """What the schemas of a version of Kubernetes find in what is rendered for it; equal objects are looked at once."""
+    different = {json.dumps(each, sort_keys=True): (name, each)
+                 for name, values in MATRIX.items() if SINCE.get(name, 0) <= minor
+                 for each in render(values, minor).objects if each["kind"] not in FOREIGN}
+    assert len(different) > 30
+    wrong = []
+    for name, each in different.values():
+        try:
+            judged = kubernetes_validate.validate(each, f"1.{minor}", strict=True)
+            assert judged == f"1.{minor}", judged
+        except kubernetes_validate.ValidationError as error:
+            wrong.append(f"{name}, {each['kind']}: {error.message}")
+    return wrong
+
+
+# What a server tells over three days, and which alerts then stand. The rule tells of 30 days before the end, and of a day
+# without a review.
+DAYS, YEAR = 86400, 400 * 86400
+ALERTS = [
+    ({}, ["PiswNoReviews"]),
+    ({"certificate_expiry_timestamp_seconds": f"{YEAR}x900", 'reviews_total{result="patched"}': "0+9x900",
+      'reviews_total{result="failed"}': "7x900", 'reloads_total{result="success"}': "0+1x900"}, []),
+    ({"certificate_expiry_timestamp_seconds": f"{20 * DAYS}x900", 'reviews_total{result="patched"}': "0+9x900"},
+     ["PiswCertificateEnds"]),
+    ({'reviews_total{result="patched"}': "9x900"}, ["PiswNoReviews"]),
+    ({'reviews_total{result="failed"}': "0+1x900"}, ["PiswReviewsFail"]),
+    ({'reviews_total{result="invalid"}': "0+1x900"}, ["PiswReviewsFail"]),
+    ({'reviews_total{result="patched"}': "0+9x900", 'reloads_total{result="failure"}': "0+1x900"}, ["PiswReloadFailed"]),
+]
+
+
+def alerts_stand(rendered, folder):
+    """The alerts, in Prometheus' own tool."""
+    spec = rendered["everything"].one("PrometheusRule")["spec"]
+    rules = {rule["alert"]: rule for rule in spec["groups"][0]["rules"]}
+    tests = []
+    for series, standing in ALERTS:
+        of = 'job="k8s-pisw",namespace="kube-system"'
+        named = {f"pisw_{name[:-1]},{of}}}" if "{" in name else f"pisw_{name}{{{of}}}": values
+                 for name, values in series.items()}
+        tests.append({
+            "interval": "5m", "input_series": [{"series": name, "values": values} for name, values in named.items()],
+            "alert_rule_test": [{
+                "eval_time": "3d", "alertname": name,
+                "exp_alerts": [{"exp_labels": {**rule["labels"], **expected_labels(name, series, of)},
+                                "exp_annotations": rule["annotations"]}] if name in standing else []}
+                for name, rule in rules.items()]})
+    for name, content in (("rules", spec), ("tests", {"rule_files": ["rules"], "tests": tests})):
+        with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
+            yaml.safe_dump(content, file)
+    checked = run("promtool", "check", "rules", f"{folder}/rules")
+    tested = run("promtool", "test", "rules", f"{folder}/tests")
+    os.remove(f"{folder}/rules")
+    os.remove(f"{folder}/tests")
+    wrong = [] if len(rules) == 4 and checked.returncode == 0 else [checked.stdout + checked.stderr]
+    return wrong + ([] if tested.returncode == 0 else [tested.stdout + tested.stderr])
+
+
+def expected_labels(alert, series, of):
+    """`absent` gives its alert the labels that it looked for."""
+    if alert != "PiswNoReviews" or any(name.startswith("reviews") for name in series):
+        return {}
+    return dict(re.findall('([a-z]+)="([^"]*)"', of))
+
+
+def passes_checkov(folder):
+    """What checkov finds, of all manifests at once, that is not explained; and explanations that explain nothing."""
+    done = run(sys.executable, "-m", "checkov.main", "--framework", "kubernetes", "--skip-download", "--compact",
+               "--output", "json", "--directory", folder)
+    report = json.loads(done.stdout)
+    summary = report["summary"]
+    assert summary["passed"] > 500 and summary["parsing_errors"] == 0, summary
+    wrong, used = [], set()
+    for each in report["results"]["failed_checks"]:
+        name = os.path.basename(each["file_path"]).removesuffix(".yaml")
+        explained = {(each["check_id"], None), (each["check_id"], name)} & EXPLAINED.keys()
+        used |= explained
+        if not explained:
+            wrong.append(f"{name}: {each['check_id']} {each['check_name']}, {each['resource']}")
+    return wrong + [f"does not occur: {each}" for each in EXPLAINED.keys() - used]
+
+
+def is_taken_by_pisw(folder, rendered):
+    """The configuration of each, given to pisw-mutate with a real review."""
+    wrong = []
+    for name, manifest in rendered.items():
+        path = f"{folder}/config.yaml"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(manifest.one("ConfigMap")["data"]["config.yaml"])
+        done = run(os.environ["PISW_MUTATE"], "--config", path, f"{REVIEWS}/bare-pod-without-labels.json")
+        if done.returncode or '"patch"' not in done.stdout or done.stderr:
+            wrong.append(f"{name}: {done.returncode} {done.stderr}")
+    os.remove(path)
+    return wrong
+
+
+def is_excluded(folder, rendered):
+    """What the configuration leaves alone of the default: a pod of kube-system, one of an operator, and not others."""
+    path = f"{folder}/config.yaml"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(rendered["default"].one("ConfigMap")["data"]["config.yaml"])
+    with open(f"{REVIEWS}/bare-pod-without-labels.json", encoding="utf-8") as file:
+        review = json.load(file)
+    wrong = []
+    for namespace, labels, is_patched in [
+        ("default", {}, True),
+        ("kube-system", {}, False),
+        ("kube-system-2", {}, True),
+        ("default", {"cnpg.io/cluster": "any"}, False),
+        ("default", {"application": "spilo"}, False),
+        ("default", {"application": "other"}, True),
+        ("default", {"strimzi.io/cluster": "kafka"}, False),
+        ("default", {"aerospike.com/cr": "a"}, False),
+        ("default", {"nifi_cr": "n"}, False),
+        ("default", {"olm.catalogSource": "c"}, False),
+        ("default", {"k8s-proxy-image-swapper/skip": "true"}, False),
+    ]:
+        review["request"]["namespace"] = review["request"]["object"]["metadata"]["namespace"] = namespace
+        review["request"]["object"]["metadata"]["labels"] = labels
+        answer = run(os.environ["PISW_MUTATE"], "--config", path, input=json.dumps(review)).stdout
+        if ('"patch"' in answer) != is_patched:
+            wrong.append(f"{namespace} {labels}: {answer}")
+    os.remove(path)
+    return wrong
+
+
+def lints():
+    """What Helm's linter says, but that a chart might have an icon."""
+    import asyncio  # for this only
+    import helm_sdkpy
+    configuration = helm_sdkpy.Configuration(kubeconfig="apiVersion: v1\nkind: Config\n")
+    result = asyncio.run(helm_sdkpy.Lint(configuration).run(os.path.join(HERE, "../../chart")))
+    assert result["TotalChartsLinted"] == 1, result
+    # 1 is an information.
+    return [each for each in result["Messages"] if each["Severity"] > 1] + (result["Errors"] or [])
+
+
+def old_clusters():
+    """Kubernetes 1.20 has another version of disruption budgets, and neither of the autoscaler's new ones."""
+    rendered = render(PROXY, minor=20)
+    version = rendered.one("PodDisruptionBudget")["apiVersion"]
+    return [] if version == "policy/v1beta1" else [version]
+
+
+def main():
+    folder = sys.argv[1]
+    if len(sys.argv) == 3:
+        print(render(MATRIX[sys.argv[2]]).text)
+        return 0
+    rendered = {}
+    for name, values in MATRIX.items():
+        rendered[name] = render(values)
+        with open(f"{folder}/{name}.yaml", "w", encoding="utf-8") as file:
+            file.write(rendered[name].text)
+    results = [
+        check("Helm's linter finds nothing", lints),
+        *(check(f"Kubernetes 1.{minor} takes what {len(MATRIX)} sets of values render as", fits_kubernetes, minor)
+          for minor in range(25, 38)),
+        check("1.20 gets what it knows", old_clusters),
+        check("checkov finds nothing that is not explained", passes_checkov, folder),
+        check("Prometheus raises the alerts when it should, and only then", alerts_stand, rendered, folder),
+        check("pisw takes each configuration", is_taken_by_pisw, folder, rendered),
+        check("by default it leaves alone kube-system and the pods of operators that compare images",
+              is_excluded, folder, rendered),
+    ]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The chart, rendered by real Helm against a stand-in for an API server: every line of the defaults, what values change
+# and what is refused, the certificate across upgrades, and what others say of the manifests.
+# shellcheck source=Tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+here=$top/Tests/chart
+
+need /usr/bin/python3 python3
+need openssl openssl
+need promtool prometheus
+build_static
+python=$("$here/venv.sh") || exit 71
+# No setting of whoever runs the tests may reach the programs, and Helm keeps its releases in memory.
+unset PISW_CONFIG REGISTRY_URL PROXY_URL LOGLEVEL KUBECONFIG
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+export HELM_DRIVER=memory HOME=$work PYTHONDONTWRITEBYTECODE=1
+cp "$pisw_mutate" "$work/pisw-mutate" || exit 70
+export PISW_MUTATE=$work/pisw-mutate
+
+table defaults "$python" "$here/defaults.py"
+table refusals "$python" "$here/refusals.py"
+table certificate "$python" "$here/certificate.py"
+mkdir "$work/manifests"
+table manifests "$python" "$here/manifests.py" "$work/manifests"
+check "the README's table of values is that of values.yaml" "$python" "$here/readme.py"
+version=$("$PISW_MUTATE" --version)
+check "the chart has the version of the program" grep -qx "appVersion: ${version##* }" "$top/chart/Chart.yaml"
+summary

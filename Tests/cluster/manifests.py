@@ -1,0 +1,93 @@
+"""Manifests as bytes that only a real reader of YAML tells apart, for previews.py."""
+
+DIGEST = "@sha256:" + "0123456789abcdef" * 4
+SKIP = "k8s-proxy-image-swapper/skip"
+
+
+def pod(image="nginx", metadata="{name: a}"):
+    return f"apiVersion: v1\nkind: Pod\nmetadata: {metadata}\nspec:\n  containers:\n  - name: c\n    image: {image}\n"
+
+
+def spec(text):
+    return f"apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec:\n{text}"
+
+
+def item(text):
+    return "- " + text.replace("\n", "\n  ").rstrip(" ")
+
+
+JSON = '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},"spec":{"containers":[{"name":"c","image":"%s"}]}}'
+LIST = "apiVersion: v1\nkind: List\nitems:\n"
+
+# What the API server takes, as the documents of one stream.
+DOCUMENTS = [
+    # How an image may be written.
+    *map(pod, [
+        "nginx", "'nginx'", '"nginx"', r'"ngi\x6ex"', '"ngi\\\n      nx"', "nginx # c", "nginx#c", "nginx ", "&a nginx",
+        "!!str nginx", "! nginx", "!foo nginx", "|-\n      nginx", ">-\n      nginx", "\n      nginx", f"nginx{DIGEST}",
+        "'123'", '"123"', "!!str 123", "'yes'", "'null'", "'~'", "'1e3'", "'0x1f'", "0b", "08x", "1:20:x", "2001-01-01",
+        "1.2.3", "1..2", "_1", "=", "'<<'", "nullx", "yess", "quay.io/x/y", "auto", "registry", "acme/x", "ghcr.io/a/b:1",
+        "proxy.example.com/x", "localhost:5000/x", "NGINX", "a_b.com/app", "'nginx latest'",
+        "nginx\n      latest", "é", "a" * 300,
+    ]),
+    spec("  containers:\n  - name: c\n    ? image\n    : nginx\n"),
+    spec('  containers: [{"name": c, "im\\x61ge": nginx}]\n'),
+    # What a pod is called, and what leaves it alone.
+    *(pod("nginx", metadata) for metadata in [
+        "{generateName: web-}", "{name: null, generateName: web-}", "{name: '123'}", "{name: a, namespace: null}",
+        "{name: a, namespace: ''}", "{name: a, namespace: kube-system}", "{name: a, namespace: excluded-ignore}",
+        "{name: a, labels: null, annotations: null, ownerReferences: null}", "{name: a, labels: {}}",
+        *(f"{{name: a, {map}: {{{SKIP}: {value}}}}}" for map in ("labels", "annotations")
+          for value in ("'true'", "!!str true", "'yes'", "''", "'TRUE'")),
+        "{name: a, labels: {cnpg.io/cluster: x}}", "{name: a, labels: {cnpg.io/cluster: ''}}",
+        "{name: a, ownerReferences: [{apiVersion: postgresql.example.com/v1, kind: Cluster, name: x, uid: u}]}",
+        "{name: a, labels: {k8s-proxy-image-swapper: x}}", "{name: a, deletionTimestamp: null}",
+    ]),
+    # Anchors, aliases and merge keys.
+    spec("  containers:\n  - name: c\n    image: &i nginx\n  - name: d\n    image: *i\n"),
+    spec("  containers:\n  - &b\n    name: c\n    image: nginx\n  - <<: *b\n    name: d\n"),
+    spec("  containers:\n  - {name: c, image: nginx, <<: {image: redis}}\n"),
+    spec("  containers:\n  - &b {name: c, image: nginx}\n  - &e {name: e, image: redis}\n  - <<: [*e, *b]\n    name: d\n"),
+    spec("  containers:\n  - &b {name: c, image: nginx}\n  initContainers:\n  - {<<: *b, name: i}\n"),
+    # Lists of none, and nulls.
+    spec("  containers: [{name: c, image: nginx, env: null}]\n  initContainers: null\n  volumes: null\n"),
+    spec("  containers: [{name: c, image: nginx}]\n  initContainers: []\n"),
+]
+
+# The same, each a stream of its own.
+STREAMS = [
+    "---\n".join(DOCUMENTS),
+    LIST + item(pod()) + item(pod("httpd")),
+    LIST.replace("List", "PodList") + item(pod()),
+    LIST.replace("List", "PodList") + "- metadata: {name: a}\n  spec: {containers: [{name: c, image: nginx}]}\n",
+    "# first\n---\n" + pod() + "---   \n" + pod("httpd"),
+    "---\n---\n" + pod() + "...\n---\n" + pod("httpd"),
+    "\ufeff" + pod() + "---\n\ufeff" + pod("httpd"),
+    (pod() + "---\n" + pod("httpd")).replace("\n", "\r\n"),
+    pod().replace("\n", "\r"),
+    pod() + "---\n---\nnull\n---\n" + pod("httpd").rstrip("\n"),
+    pod() + "    args:\n    - |\n      a\n      ---\n      b\n",
+    "--- " + JSON % "nginx" + "\n",
+    pod() + "---\n" + JSON % "httpd",
+    # JSON by its own rules.
+    JSON % "nginx", JSON % r"ng\u0069nx", JSON % r"bitnami\/redis", JSON % "nginx" + "\n" + JSON % "httpd",
+    (JSON % "nginx").replace(",", ",\t"),
+]
+
+# What neither the API server nor the preview takes.
+REFUSED = [
+    *map(pod, ["123", "1.5", "0123", "0x1f", "1_000", "yes", "on", "True", "n", ".5", "[nginx]", "{a: b}", "*x", "@foo"]),
+    *(pod("nginx", f"{{name: a, {map}: {{{SKIP}: {value}}}}}") for map in ("labels", "annotations")
+      for value in ("true", "yes")),
+    pod("nginx", "{name: a, labels: []}"), pod("nginx", "{name: a, namespace: n}"), pod("nginx", "[]"),
+    spec("  containers: {}\n"), spec("  containers: [{name: c, image: nginx}]\n  initContainers: {}\n"),
+    pod().replace("    image", "\timage"), pod("'nginx"), (JSON % "nginx")[:-1],
+]
+
+# Where the preview says something else, on purpose: why, and what the API server is sent.
+UNLIKE = [
+    ("a key that stands twice is a mistake, though kubectl takes the last", pod() + "    image: httpd\n"),
+    ("base64 is not read", pod("!!binary bmdpbng=")),
+    ("kubectl passes over what comes after a --- with a comment", pod() + "--- # next\n" + pod("httpd")),
+    ("kubectl passes over what comes after ...", pod() + "...\n" + pod("httpd")),
+]

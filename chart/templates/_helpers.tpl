@@ -1,0 +1,189 @@
+{{/* Names are the original's, so that what its operators know by heart goes on working. One release in a cluster. */}}
+{{- define "pisw.webhook" -}}k8s-proxy-image-swapper-webhook{{- end }}
+{{- define "pisw.service" -}}k8s-pisw{{- end }}
+{{- define "pisw.deployment" -}}k8s-proxy-image-swapper-webhook-deployment{{- end }}
+{{- define "pisw.configMap" -}}k8s-proxy-image-swapper-config{{- end }}
+
+{{/* What the service and the deployment know the pods by; the original's, because a deployment's cannot change. */}}
+{{- define "pisw.selector" -}}
+app: k8s-proxy-image-swapper-webhook
+{{- end }}
+
+{{/* Labels of every object; none of the operator's replaces one of these. */}}
+{{- define "pisw.labels" -}}
+{{- $labels := dict "app.kubernetes.io/name" .Chart.Name "app.kubernetes.io/instance" .Release.Name
+  "app.kubernetes.io/version" .Chart.AppVersion "app.kubernetes.io/managed-by" .Release.Service
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") -}}
+{{- merge $labels .Values.labels | toYaml -}}
+{{- end }}
+
+{{/* The metadata of an object in the release's namespace: (dict "root" $ "name" NAME "annotations" MAP). */}}
+{{- define "pisw.metadata" -}}
+name: {{ .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- merge (include "pisw.labels" .root | fromYaml) (.labels | default dict) | toYaml | nindent 2 }}
+{{- with merge dict (.annotations | default dict) .root.Values.annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "pisw.image" -}}
+{{- $default := eq .Values.server.kind "socat" | ternary "ghcr.io/pisw/pisw-socat" "ghcr.io/pisw/pisw" -}}
+{{- with .Values.image -}}
+{{- $name := .repository | default $default -}}
+{{- if .digest -}}
+{{ $name }}@{{ .digest }}
+{{- else -}}
+{{ $name }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The tls.mode in force. */}}
+{{- define "pisw.tlsMode" -}}
+{{- if .Values.tls.mode -}}
+{{ .Values.tls.mode }}
+{{- else if .Values.caBundle -}}
+existingSecret
+{{- else -}}
+selfSigned
+{{- end }}
+{{- end }}
+
+{{/* A quantity of memory in MiB, rounded down: 352Mi, 1Gi, 400M, 1.5Gi, 400000000. */}}
+{{- define "pisw.mebibytes" -}}
+{{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000
+  "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $text := kindIs "float64" . | ternary (printf "%.0f" (float64 .)) (toString .) -}}
+{{- $unit := regexFind "[A-Za-z]*$" $text -}}
+{{- if or (not (hasKey $units $unit)) (not (regexMatch "^[0-9]+([.][0-9]+)?[A-Za-z]*$" $text)) -}}
+{{- fail (printf "resources.limits.memory: write %q as a number with Ki, Mi, Gi or Ti" $text) -}}
+{{- end -}}
+{{- divf (mulf (float64 (trimSuffix $unit $text)) (get $units $unit)) 1048576 | floor | int -}}
+{{- end }}
+
+{{/* How many reviews at a time and the MiB for each, as JSON: what is set, or else what fits into the memory limit. */}}
+{{- define "pisw.reviews" -}}
+{{- $reviews := int .Values.server.maxReviews -}}
+{{- $memory := int .Values.server.reviewMemory -}}
+{{- $limit := dig "limits" "memory" "" .Values.resources -}}
+{{- if $limit -}}
+{{- $has := include "pisw.mebibytes" $limit | int -}}
+{{- $free := sub $has 96 | int -}}
+{{- if not $memory -}}
+{{- $memory = min 64 (div $free (max 1 $reviews)) | int -}}
+{{- end -}}
+{{- if not $reviews -}}
+{{- $reviews = max 1 (min 4 (div $free (max 1 $memory))) | int -}}
+{{- end -}}
+{{- $needs := add (mul $reviews (max 16 $memory)) 96 | int -}}
+{{- if lt $has $needs -}}
+{{- fail (printf "resources.limits.memory: %d reviews of %d MiB need %dMi with the 96Mi of the rest; %v is too little: raise it, or lower server.maxReviews or server.reviewMemory" $reviews (max 16 $memory) $needs $limit) -}}
+{{- end -}}
+{{- end -}}
+{{- dict "reviews" ($reviews | default 4) "memory" ($memory | default 64) | toJson -}}
+{{- end }}
+
+{{/* How many connections socat serves at once: each is a process of its own, which takes 12 MiB with the largest review. */}}
+{{- define "pisw.children" -}}
+{{- $limit := dig "limits" "memory" "" .Values.resources -}}
+{{- if $limit -}}
+{{- max 1 (min (int .Values.server.maxConnections) (div (sub (include "pisw.mebibytes" $limit | int) 32) 12)) -}}
+{{- else -}}
+{{- .Values.server.maxConnections -}}
+{{- end -}}
+{{- end }}
+
+{{/* What the schema cannot say. */}}
+{{- define "pisw.check" -}}
+{{- $v := .Values -}}
+{{- $dockerHub := get $v.mirrors "docker.io" -}}
+{{- if not (or $v.registryUrl $v.mirrors) -}}
+{{- fail "registryUrl: set your proxy for Docker Hub, for instance --set registryUrl=proxy.example.com, or set mirrors" -}}
+{{- end -}}
+{{- if and $v.registryUrl $dockerHub (ne $v.registryUrl $dockerHub) -}}
+{{- fail (printf "registryUrl and mirrors.docker.io are one setting: %q or %q?" $v.registryUrl $dockerHub) -}}
+{{- end -}}
+{{- $mode := include "pisw.tlsMode" . -}}
+{{- if and (eq $mode "existingSecret") (not $v.caBundle) -}}
+{{- fail "caBundle: with tls.mode existingSecret the API server must be told the authority, in base64" -}}
+{{- end -}}
+{{- if and (ne $mode "existingSecret") $v.caBundle -}}
+{{- fail (printf "caBundle: with tls.mode %s it is made for you; remove it, or set tls.mode to existingSecret" $mode) -}}
+{{- end -}}
+{{- range $key := list "tlscertpath" "tlskeypath" -}}
+{{- if ne (dir (get $v.config $key)) (clean $v.tlsdirpath) -}}
+{{- fail (printf "config.%s: %q does not lie in tlsdirpath, %q" $key (get $v.config $key) $v.tlsdirpath) -}}
+{{- end -}}
+{{- end -}}
+{{- if lt (int $v.server.drainTimeout) (int $v.server.drainDelay) -}}
+{{- fail "server.drainTimeout must be no less than server.drainDelay" -}}
+{{- end -}}
+{{- if eq (int $v.server.adminPort) (int $v.config.port) -}}
+{{- fail "server.adminPort and config.port must differ" -}}
+{{- end -}}
+{{- if and $v.webhook.matchConditions (semverCompare "<1.28.0-0" .Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "webhook.matchConditions: Kubernetes %s has none; they need 1.28" .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
+{{- if and $v.autoscaling.enabled (not (.Capabilities.APIVersions.Has "autoscaling/v2")) -}}
+{{- fail "autoscaling.enabled: this cluster has no autoscaling/v2 (Kubernetes 1.23)" -}}
+{{- end -}}
+{{- if eq $v.server.kind "socat" -}}
+{{- range $setting, $isSet := dict
+  "isolation connection" (eq $v.isolation "connection")
+  "serviceMonitor" $v.serviceMonitor.enabled
+  "prometheusRule" $v.prometheusRule.enabled -}}
+{{- if $isSet -}}
+{{- fail (printf "%s: needs server.kind pisw-serve; socat has no metrics, and a process for each review" $setting) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The namespaces to exclude, templates filled in, as a JSON array. */}}
+{{- define "pisw.excludedNamespaces" -}}
+{{- $names := list -}}
+{{- range .Values.exclude.namespaces -}}
+{{- $names = append $names (tpl . $) -}}
+{{- end -}}
+{{- $names | uniq | toJson -}}
+{{- end }}
+
+{{/* The namespaces of the webhooks: none that is excluded by name or by label; the operator's selector; no pattern, which
+selectors cannot say. */}}
+{{- define "pisw.namespaceSelector" -}}
+{{- $expressions := list (dict "key" "k8s-proxy-image-swapper/skip" "operator" "NotIn" "values" (list "true")) -}}
+{{- $names := list -}}
+{{- range include "pisw.excludedNamespaces" . | fromJsonArray -}}
+{{- if not (contains "*" .) }}{{ $names = append $names . }}{{ end -}}
+{{- end -}}
+{{- if $names -}}
+{{- $expressions = append $expressions (dict "key" "kubernetes.io/metadata.name" "operator" "NotIn" "values" $names) -}}
+{{- end -}}
+{{- include "pisw.selectorWith" (dict "selector" .Values.webhook.namespaceSelector "expressions" $expressions) -}}
+{{- end }}
+
+{{/* The pods of the webhooks: none that opts out by label, as this release's own do, or is excluded by one. */}}
+{{- define "pisw.objectSelector" -}}
+{{- $expressions := list (dict "key" "k8s-proxy-image-swapper/skip" "operator" "NotIn" "values" (list "true")) -}}
+{{- range $key, $value := .Values.exclude.labels -}}
+{{- if eq $value "*" -}}
+{{- $expressions = append $expressions (dict "key" $key "operator" "DoesNotExist") -}}
+{{- else if not (contains "*" $value) -}}
+{{- $expressions = append $expressions (dict "key" $key "operator" "NotIn" "values" (list $value)) -}}
+{{- end -}}
+{{- end -}}
+{{- include "pisw.selectorWith" (dict "selector" .Values.webhook.objectSelector "expressions" $expressions) -}}
+{{- end }}
+
+{{/* A selector with further expressions: (dict "selector" SELECTOR "expressions" LIST). */}}
+{{- define "pisw.selectorWith" -}}
+{{- with .selector.matchLabels }}
+matchLabels:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+matchExpressions:
+  {{- concat .expressions (.selector.matchExpressions | default list) | toYaml | nindent 2 }}
+{{- end }}
