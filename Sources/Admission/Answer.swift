@@ -5,12 +5,10 @@ import SwapPolicy
 
 /// The answer to one AdmissionReview.
 public struct Answer: Sendable {
-  /// The AdmissionReview with its response, as one line of JSON with a newline at its end.
-  public internal(set) var body: [UInt8] = []
-  /// The patch within it (RFC 6902), an array of operations; empty when nothing changes. Of its operations, those that
-  /// replace something replace an image.
+  /// The patch (RFC 6902), an array of operations; empty when nothing changes. Of its operations, those that replace
+  /// something replace an image.
   public internal(set) var patch: [UInt8] = []
-  /// The warnings within it.
+  /// The warnings for the user; v1beta1 has no place for them.
   public internal(set) var warnings: [String] = []
   /// Why the review needed no look at images; `nil` when it did.
   public internal(set) var notReviewed: NotReviewed?
@@ -18,6 +16,17 @@ public struct Answer: Sendable {
   public internal(set) var podFault: JSONError?
   /// What the review is about; `nil` unless the answer was observed.
   public internal(set) var subject: ReviewSubject?
+  let version: Review.Version
+  /// The request's uid as the text has it, between the quotes.
+  let uid: ArraySlice<UInt8>
+
+  init(to review: Review, in text: [UInt8]) {
+    version = review.version
+    uid = text[review.uid.range]
+  }
+
+  /// The AdmissionReview with its response, as one line of JSON with a newline at its end.
+  public var body: [UInt8] { writeAnswer(version: version, uid: uid, patch: patch, warnings: warnings) }
 }
 
 /// The object that a review is about, for logs.

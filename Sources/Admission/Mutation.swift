@@ -27,16 +27,13 @@ public func answer(
   }
   mutation.answer.patch = mutation.patch.json
   mutation.answer.warnings = mutation.warnings.texts
-  mutation.answer.body = writeAnswer(
-    version: review.version, uid: text[review.uid.range], patch: mutation.answer.patch,
-    warnings: mutation.answer.warnings)
   return mutation.answer
 }
 
 private struct Mutation {
   let text: [UInt8]
   let review: Review
-  var answer = Answer()
+  var answer: Answer
   var patch = Patch()
   var warnings = Warnings()
   /// What the annotation of original names is to hold: `containers/web` and the name as JSON.
@@ -47,6 +44,7 @@ private struct Mutation {
   init(text: [UInt8], review: Review) {
     self.text = text
     self.review = review
+    answer = Answer(to: review, in: text)
   }
 
   /// - Throws: `JSONError` for a wrong type or a duplicate inside the pod.
