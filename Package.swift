@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Every target says where it touches memory unsafely; ImageReference, JSON, SwapPolicy, Admission and HTTP1,
+// Every target says where it touches memory unsafely; ImageReference, JSON, SwapPolicy, Admission, Manifests and HTTP1,
 // which read bytes from outside, contain none.
 let strict: [SwiftSetting] = [.strictMemorySafety()]
 

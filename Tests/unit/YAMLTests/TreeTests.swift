@@ -69,7 +69,7 @@ struct TreeTests {
       tree.nodes.dropFirst().map(\.style) == [
         .plain, .singleQuoted, .doubleQuoted, .plain, .plain, .plain, .plain, .plain,
       ])
-    #expect(tree.nodes.dropFirst().map(\.tag) == [.none, .none, .none, .string, .resolved, .string, .string, .string])
+    #expect(tree.nodes.dropFirst().map(\.tag) == [.none, .none, .none, .string, .resolved, .string, .string, .binary])
     #expect(try trees("|\n a\n")[0].nodes[0].style == .literal)
     #expect(try trees(">\n a\n")[0].nodes[0].style == .folded)
   }
