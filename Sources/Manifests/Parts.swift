@@ -19,6 +19,7 @@ extension Manifest {
       if line == start, text[line...].starts(with: byteOrderMark) {
         start += byteOrderMark.count
         line = start
+        if line == text.count { break }
       }
       let end = endOfLine(line)
       switch marker(line, end) {

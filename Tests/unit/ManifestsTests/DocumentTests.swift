@@ -9,7 +9,8 @@ struct DocumentTests {
   @Test(
     "Every document of a stream is read, whatever stands between them",
     arguments: [
-      ("", 0), ("\n\n", 0), ("# nothing\n", 0), ("---\n", 1), ("a: b", 1), ("a: b\n---\nc: d\n", 2),
+      ("", 0), ("\u{FEFF}", 0), ("a: b\n...\n\u{FEFF}", 1), ("\n\n", 0), ("# nothing\n", 0), ("---\n", 1), ("a: b", 1),
+      ("a: b\n---\nc: d\n", 2),
       ("---\na: b\n---\nc: d\n---\n", 3), ("a: b\n...\nc: d\n", 2), ("a: b\n...\n---\nc: d\n...\n", 2),
       ("%YAML 1.1\n---\na: b\n...\n%YAML 1.1\n---\nc: d\n", 2), ("# one\n---\na: b\n# two\n---\nc: d\n", 2),
       ("--- a\n--- b\n--- |\n c\n", 3), ("a: b\r\n---\r\nc: d\r\n", 2), ("\u{FEFF}a: b\n---\nc: d", 2),
