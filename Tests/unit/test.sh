@@ -58,7 +58,6 @@ count_tests() {
 
 need /usr/include/yaml.h libyaml-dev pkg-config
 need /usr/include/openssl/ssl.h libssl-dev
-need /usr/include/seccomp.h libseccomp-dev
 need openssl openssl
 if ! swift build --build-tests >"$work/build.log" 2>&1; then
   echo "FAILED  the tests do not build"
