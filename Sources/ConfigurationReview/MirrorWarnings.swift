@@ -71,7 +71,7 @@ extension Mirror {
   /// upper case is gone.
   var writtenSource: String {
     let host = firstComponent(source)
-    if source == "*" || namesDomain(host.utf8) { return source }
+    if source == "*" || namesDomain(host.utf8.span) { return source }
     return host + ":443" + String(Substring(source.utf8.dropFirst(host.utf8.count)))
   }
 

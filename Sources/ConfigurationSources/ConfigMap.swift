@@ -78,7 +78,7 @@ private struct ConfigMapReader: ~Copyable {
   private var version: String?
   private var parser: YAMLParser
 
-  init(_ text: [UInt8]) { parser = YAMLParser(text) }
+  init(_ text: [UInt8]) { parser = YAMLParser(text[...]) }
 
   var isConfigMap: Bool { kind == "ConfigMap" && version == "v1" }
 

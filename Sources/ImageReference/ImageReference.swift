@@ -69,9 +69,15 @@ public struct ImageReference: Equatable, Sendable {
 
 /// Whether the first component of a name is meant as a registry: it is `localhost`, or contains `.`, `:` or an
 /// upper-case letter.
-public func namesDomain(_ component: some Collection<UInt8>) -> Bool {
-  component.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") || ($0 >= 0x41 && $0 <= 0x5A) }
-    || component.elementsEqual("localhost".utf8)
+public func namesDomain(_ component: Span<UInt8>) -> Bool {
+  for i in 0..<component.count {
+    let byte = component[i]
+    if byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":") || (byte >= 0x41 && byte <= 0x5A) { return true }
+  }
+  let localhost = "localhost".utf8.span
+  guard component.count == localhost.count else { return false }
+  for i in 0..<localhost.count where component[i] != localhost[i] { return false }
+  return true
 }
 
 /// Why a text is no image reference.

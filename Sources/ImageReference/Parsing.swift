@@ -46,7 +46,7 @@ extension ImageReference {
 /// Where the first component ends if it names a domain; `nil` for a short name.
 private func endOfDomain(_ bytes: [UInt8]) -> Int? {
   guard let slash = bytes.firstIndex(of: UInt8(ascii: "/")) else { return nil }
-  return namesDomain(bytes[..<slash]) ? slash : nil
+  return namesDomain(bytes.span.extracting(..<slash)) ? slash : nil
 }
 
 /// Whether a name is one of `docker.io`: it has no domain, or that one, or its old name.

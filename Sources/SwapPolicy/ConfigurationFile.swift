@@ -16,7 +16,7 @@ struct ConfigurationFile: ~Copyable {
   init(name: String, text: [UInt8], origin: TextOrigin) {
     self.name = name
     self.origin = origin
-    parser = YAMLParser(text)
+    parser = YAMLParser(text[...])
   }
 
   mutating func read() {

@@ -90,5 +90,5 @@ private func canonicalPattern(_ text: String) throws(InvalidName) -> String {
   }
   let first = firstComponent(name)
   if first.utf8.contains(UInt8(ascii: "*")) { return text }
-  return namesDomain(first.utf8) ? canonicalPrefix(text) : "docker.io/" + text
+  return namesDomain(first.utf8.span) ? canonicalPrefix(text) : "docker.io/" + text
 }

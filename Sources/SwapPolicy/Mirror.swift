@@ -103,11 +103,11 @@ private func checkHostAndPath(_ name: String, _ role: String, as sample: String)
   if name.isEmpty { throw InvalidName("the \(role) is empty: write host[:port][/path]") }
   if let (_, rest) = split(name, at: "://") {
     let host = firstComponent(rest)
-    let remedy = namesDomain(host.utf8) ? trimmed(rest) : "host[:port][/path]"
+    let remedy = namesDomain(host.utf8.span) ? trimmed(rest) : "host[:port][/path]"
     throw InvalidName("the \(role) \(quoted(name)) has a scheme: write \(quoted(remedy))")
   }
   let host = firstComponent(name)
-  guard namesDomain(host.utf8) else {
+  guard namesDomain(host.utf8.span) else {
     let remedy =
       role == "source" ? "docker.io/" + name : host + ":443" + Substring(name.utf8.dropFirst(host.utf8.count))
     throw InvalidName(

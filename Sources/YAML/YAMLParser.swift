@@ -14,7 +14,7 @@ public struct YAMLParser: ~Copyable {
   /// How many levels a text may nest. libyaml's time for a token grows with the depth.
   static let maximumDepth = 200
 
-  public init(_ text: some Collection<UInt8>) {
+  public init(_ text: ArraySlice<UInt8>) {
     // libyaml keeps a pointer to the input, and the parser must not move: both live on the heap until deinit.
     unsafe input = .allocate(capacity: text.count)
     _ = unsafe input.initialize(from: text)

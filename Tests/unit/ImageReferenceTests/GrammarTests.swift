@@ -206,6 +206,6 @@ struct NamesDomainTests {
       ("library", false), ("localhost2", false), ("a-b_c", false), ("", false), ("é", false),
     ])
   func names(_ component: String, _ isDomain: Bool) {
-    #expect(namesDomain(component.utf8) == isDomain)
+    #expect(namesDomain(component.utf8.span) == isDomain)
   }
 }

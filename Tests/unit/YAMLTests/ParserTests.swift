@@ -4,7 +4,7 @@ import Testing
 import YAML
 
 private func events(_ text: [UInt8]) throws(YAMLError) -> [YAMLEvent] {
-  var parser = YAMLParser(text)
+  var parser = YAMLParser(text[...])
   var events: [YAMLEvent] = []
   repeat { events.append(try parser.next()) } while events.last?.kind != .streamEnd
   return events
@@ -86,8 +86,8 @@ struct EventTests {
   @Test("A parser that is dropped half-way takes nothing with it, and many may live at once")
   func lifetimes() throws {
     for _ in 0..<100 {
-      var first = YAMLParser(Array("a: [b, c]".utf8))
-      var second = YAMLParser(Array("x".utf8))
+      var first = YAMLParser(Array("a: [b, c]".utf8)[...])
+      var second = YAMLParser(Array("x".utf8)[...])
       #expect(try first.next().kind == .streamStart)
       #expect(try second.next().kind == .streamStart)
     }

@@ -5,7 +5,7 @@ import YAML
 
 /// The trees of a text, which begins at an offset of a larger one.
 private func trees(_ text: String, after prefix: String = "") throws(YAMLError) -> [YAMLTree] {
-  var parser = YAMLParser(Array(text.utf8))
+  var parser = YAMLParser(Array(text.utf8)[...])
   var trees: [YAMLTree] = []
   while true {
     var tree = YAMLTree(text: Array((prefix + text).utf8))
