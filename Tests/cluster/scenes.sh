@@ -15,16 +15,11 @@ make_namespaces() {
 
 # outcomes NAMESPACE: the table, in a namespace of that name; shows and counts what it printed.
 outcomes() {
-  local status ok bad
+  local status
   python outcomes compare "$work/recorded.json" "$1" >"$work/outcomes.log" 2>&1
   status=$?
   cat "$work/outcomes.log"
-  ok=$(grep -c '^ok ' "$work/outcomes.log")
-  bad=$(grep -c '^FAILED ' "$work/outcomes.log")
-  passed=$((passed + ok))
-  failed=$((failed + bad))
-  # A table that broke off, or found nothing to test, has failed.
-  check "$1: the table ran to its end" test "$((ok > 0)) $status" = "1 0"
+  count_table "of $1" "$status" 0 "$work/outcomes.log"
 }
 
 # previews PISW FOLDER...: what the preview says is what happens; shows and counts what it printed.
@@ -32,10 +27,8 @@ previews() {
   local status
   python previews "$1" "$work/config.yaml" "${@:2}" >"$work/previews.log" 2>"$work/previews.err"
   status=$?
-  cat "$work/previews.log"; [ "$status" -eq 0 ] || cat "$work/previews.err"
-  passed=$((passed + $(grep -c '^ok ' "$work/previews.log")))
-  failed=$((failed + $(grep -c '^FAILED ' "$work/previews.log")))
-  check "the comparison with the preview ran to its end" test "$status" = 0
+  cat "$work/previews.log"
+  count_table previews "$status" 0 "$work/previews.log" "$work/previews.err"
 }
 
 # manifest NAME LABELS: a pod that runs nginx.

@@ -20,8 +20,6 @@ export PISW_SERVE=$work/pisw-serve PISW_MUTATE=$work/pisw-mutate REVIEWS=$review
 for table in ${PISW_FAULTS:-silent changes rolling kills growth scarce}; do
   mkdir -m 711 "$work/$table"
   WORK=$work/$table PATH=$PATH:/usr/sbin /usr/bin/python3 "$top/Tests/faults/$table.py" | tee "$work/$table/out"
-  check "the table $table ran to its end" test "${PIPESTATUS[0]}" -eq 0
-  passed=$((passed + $(grep -c '^ok ' "$work/$table/out")))
-  failed=$((failed + $(grep -c '^FAILED ' "$work/$table/out")))
+  count_table "$table" "${PIPESTATUS[0]}" 0 "$work/$table/out"
 done
 summary

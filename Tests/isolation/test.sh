@@ -12,7 +12,5 @@ cp "$top/.build/static/release/faulty-serve" "$work/faulty-serve"
 
 PYTHONDONTWRITEBYTECODE=1 FAULTY_SERVE=$work/faulty-serve WORK=$work /usr/bin/python3 "$top/Tests/isolation/misdeeds.py" |
   tee "$work/table.out"
-check "the table ran to its end" test "${PIPESTATUS[0]}" -eq 0
-passed=$((passed + $(grep -c '^ok ' "$work/table.out")))
-failed=$((failed + $(grep -c '^FAILED ' "$work/table.out")))
+count_table misdeeds "${PIPESTATUS[0]}" 0 "$work/table.out"
 summary
