@@ -32,7 +32,7 @@ public func jsonPointer(to offset: Int, in text: [UInt8]) -> String {
   for step in steps {
     switch step {
     case .element(let index): pointer += "/\(index)"
-    case .member(let key?): pointer += "/" + escaped(JSONReader(text).decode(JSONString(key, escaped: true)))
+    case .member(let key?): pointer += "/" + asciiEscaped(pointerStep(JSONReader(text).decode(JSONString(key, escaped: true))))
     case .member(nil): break
     }
     if pointer.utf8.count > 200 {
@@ -47,14 +47,16 @@ private enum Step {
   case element(index: Int)
 }
 
-private func escaped(_ key: String) -> String {
-  var bytes: [UInt8] = []
-  for byte in key.utf8 {
-    switch byte {
-    case UInt8(ascii: "~"): bytes += Array("~0".utf8)
-    case UInt8(ascii: "/"): bytes += Array("~1".utf8)
-    default: bytes.append(byte)
+/// A member's name as a step of a JSON pointer (RFC 6901).
+public func pointerStep(_ name: String) -> String {
+  guard name.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else { return name }
+  var step = ""
+  for character in name.unicodeScalars {
+    switch character {
+    case "~": step += "~0"
+    case "/": step += "~1"
+    default: step.unicodeScalars.append(character)
     }
   }
-  return asciiEscaped(String(decoding: bytes, as: UTF8.self))
+  return step
 }

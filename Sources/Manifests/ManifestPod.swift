@@ -1,5 +1,6 @@
 // Where the pods of an object are: known by its kind, or found by their structure.
 
+import JSON
 import YAML
 
 /// One pod, or the template of pods, within an object. Every image of it refers to it.
@@ -75,7 +76,7 @@ private struct PodSearch {
         let value = tree.after(key)
         if tree.nodes[key].kind == .scalar, tree.nodes[value].kind != .scalar {
           // What a merge key brings has the place of the mapping itself.
-          let step = tree.isMergeKey(key) ? "" : "/" + escapedStep(tree.string(key))
+          let step = tree.isMergeKey(key) ? "" : "/" + pointerStep(tree.string(key))
           look(at: value, trail, pointer + step)
         }
         key = tree.after(value)
@@ -119,17 +120,3 @@ private func podPointer(of object: ManifestObject) -> String? {
 
 /// Kinds that only talk about others: a schema or a text is no pod.
 private let kindsWithoutPods: Set = ["CustomResourceDefinition", "ConfigMap", "Secret"]
-
-/// A member's name as a step of a JSON pointer (RFC 6901).
-func escapedStep(_ name: String) -> String {
-  guard name.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else { return name }
-  var step = ""
-  for character in name.unicodeScalars {
-    switch character {
-    case "~": step += "~0"
-    case "/": step += "~1"
-    default: step.unicodeScalars.append(character)
-    }
-  }
-  return step
-}

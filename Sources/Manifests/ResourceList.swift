@@ -143,25 +143,34 @@ extension YAMLTree {
     if case .skippedNamespace? = finding.exception { return nil }
     let object = finding.pod.object
     let (decision, rule) = finding.words
-    var out: [UInt8] = []
-    out.append("{\"message\":")
-    out.appendJSONString(decision + (rule.map { ", " + $0 } ?? ""))
-    out.append(",\"severity\":\"\(severity)\",\"resourceRef\":")
-    out.appendObject([
-      ("apiVersion", object.apiVersion), ("kind", object.kind), ("name", object.name), ("namespace", object.namespace),
-    ])
-    out.append(",\"field\":")
-    out.appendObject([
-      ("path", fieldPath(finding)), ("currentValue", finding.outcome.image), ("proposedValue", finding.becomes),
-    ])
-    if let path = annotation("path", of: object) {
-      out.append(",\"file\":{\"path\":")
-      out.appendJSONString(path)
-      if let index = annotation("index", of: object).flatMap(Int.init) { out.append(",\"index\":\(index)") }
-      out.append("}")
+    var text = JSONText()
+    text.object { text in
+      text.member("message", decision + (rule.map { ", " + $0 } ?? ""))
+      text.member("severity", severity)
+      text.member("resourceRef") { text in
+        text.object { text in
+          text.member("apiVersion", object.apiVersion)
+          text.member("kind", object.kind)
+          text.member("name", object.name)
+          if let namespace = object.namespace { text.member("namespace", namespace) }
+        }
+      }
+      text.member("field") { text in
+        text.object { text in
+          text.member("path", fieldPath(finding))
+          if let image = finding.outcome.image { text.member("currentValue", image) }
+          if let becomes = finding.becomes { text.member("proposedValue", becomes) }
+        }
+      }
+      guard let path = annotation("path", of: object) else { return }
+      text.member("file") { text in
+        text.object { text in
+          text.member("path", path)
+          if let index = annotation("index", of: object).flatMap(Int.init) { text.member("index", index) }
+        }
+      }
     }
-    out.append("}")
-    return out
+    return text.bytes
   }
 
   /// An annotation that tells where an item came from, under its present or its former name.
@@ -186,19 +195,3 @@ extension YAMLTree {
 }
 
 private let slash = UInt8(ascii: "/")
-
-extension [UInt8] {
-  /// Appends an object of texts; those that are `nil` are left out.
-  fileprivate mutating func appendObject(_ members: [(String, String?)]) {
-    append("{")
-    var isFirst = true
-    for case (let name, let value?) in members {
-      if !isFirst { append(",") }
-      isFirst = false
-      appendJSONString(name)
-      append(":")
-      appendJSONString(value)
-    }
-    append("}")
-  }
-}

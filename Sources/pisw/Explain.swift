@@ -26,7 +26,7 @@ struct Explain: ParsableCommand {
       """)
 
   @OptionGroup var configuration: ConfigurationArguments
-  @Option(help: "The namespace of objects that name none.") var namespace = "default"
+  @OptionGroup var namespace: NamespaceArgument
   @Argument(help: "An image's name, or a file.", completion: .file()) var subject: String
 
   func run() throws {
@@ -59,7 +59,7 @@ struct Explain: ParsableCommand {
   private func explainManifest(_ manifest: Manifest, _ policy: SwapPolicy) throws {
     var namespaces = SkippedNamespaces()
     namespaces.add(manifest)
-    let preview = Preview(policy: policy, namespace: namespace, skippedNamespaces: namespaces).preview(manifest)
+    let preview = Preview(policy: policy, namespace: namespace.name, skippedNamespaces: namespaces).preview(manifest)
     if !preview.problems.isEmpty {
       throw end(.badInput, manifest.messages(preview.problems))
     }

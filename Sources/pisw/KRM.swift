@@ -23,7 +23,7 @@ struct KRM: ParsableCommand {
       """)
 
   @OptionGroup var configuration: ConfigurationArguments
-  @Option(help: "The namespace of objects that name none.") var namespace = "default"
+  @OptionGroup var namespace: NamespaceArgument
 
   func validate() throws {
     if isatty(0) == 1 { throw ValidationError("standard input is a terminal: expected a ResourceList") }
@@ -39,7 +39,7 @@ struct KRM: ParsableCommand {
     }
     var namespaces = SkippedNamespaces()
     namespaces.add(manifest)
-    let preview = Preview(policy: try load(list).policy, namespace: namespace, skippedNamespaces: namespaces)
+    let preview = Preview(policy: try load(list).policy, namespace: namespace.name, skippedNamespaces: namespaces)
       .preview(manifest)
     if !preview.problems.isEmpty { throw end(.badInput, manifest.messages(preview.problems)) }
     try write(list.output(preview))

@@ -52,8 +52,7 @@ struct PreviewCommand: ParsableCommand {
   @Option(help: ArgumentHelp("What to print.", valueName: "output"))
   var output = PreviewOutput.diff
 
-  @Option(help: "The namespace of objects that name none.")
-  var namespace = "default"
+  @OptionGroup var namespace: NamespaceArgument
 
   @Flag(help: "End with status 1 if an image would change.")
   var check = false
@@ -75,9 +74,6 @@ struct PreviewCommand: ParsableCommand {
     if paths.isEmpty, isatty(0) == 1 {
       throw ValidationError("standard input is a terminal: name files or folders, or pipe manifests into it")
     }
-    if !isNamespace(namespace) {
-      throw ValidationError("--namespace \(quoted(namespace)): expected lower-case letters, digits and -, at most 63")
-    }
   }
 
   func run() throws {
@@ -86,11 +82,11 @@ struct PreviewCommand: ParsableCommand {
     let manifests = readManifests(paths.isEmpty ? ["-"] : paths, &ending)
     var skipped = SkippedNamespaces()
     for manifest in manifests { skipped.add(manifest) }
-    let files = run(Preview(policy: policy, namespace: namespace, skippedNamespaces: skipped), on: manifests)
+    let files = run(Preview(policy: policy, namespace: namespace.name, skippedNamespaces: skipped), on: manifests)
 
     for file in files {
       tellProblemsAndWarnings(of: file)
-      if explain { try explain(file) }
+      if explain { explain(file) }
       if !file.preview.problems.isEmpty { ending.add(.badInput) }
       if check, file.preview.findings.contains(where: \.isRedirected) { ending.add(.changes) }
       if write { writeBack(file, &ending) }
@@ -118,7 +114,7 @@ struct PreviewCommand: ParsableCommand {
   }
 
   /// Writes a line for each image: place, object, and the columns of pisw-mutate's --explain.
-  private func explain(_ file: PreviewedFile) throws {
+  private func explain(_ file: PreviewedFile) {
     var lines = Lines(file.manifest)
     var text: [UInt8] = []
     for finding in file.preview.findings {
@@ -144,11 +140,4 @@ struct PreviewCommand: ParsableCommand {
       ending.add(.operatingSystem)
     }
   }
-}
-
-/// Whether a text is a DNS label (RFC 1123), as names of namespaces must be.
-private func isNamespace(_ text: String) -> Bool {
-  guard let first = text.utf8.first, let last = text.utf8.last, text.utf8.count <= 63 else { return false }
-  return first != UInt8(ascii: "-") && last != UInt8(ascii: "-")
-    && text.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: "-") }
 }

@@ -31,7 +31,7 @@ struct Review: ParsableCommand {
 
   @Option(help: "The operation (default: UPDATE with --old, else CREATE).") var operation: Operation?
   @Option(help: ArgumentHelp("The pods before an update.", valueName: "file"), completion: .file()) var old: String?
-  @Option(help: "The namespace of objects that name none.") var namespace = "default"
+  @OptionGroup var namespace: NamespaceArgument
   @Argument(help: "A file with manifests.", completion: .file()) var file: String
 
   func validate() throws {
@@ -55,7 +55,7 @@ struct Review: ParsableCommand {
         }
       }
       do throws(ManifestProblem) {
-        out += try tree.review(of: pod, call, namespace: namespace)
+        out += try tree.review(of: pod, call, namespace: namespace.name)
       } catch {
         throw end(.badInput, manifest.messages([error]))
       }
@@ -89,7 +89,7 @@ struct Review: ParsableCommand {
     }
     let same = before.first { other in
       other.pod.object.kind == "Pod" && other.pod.object.name == object.name
-        && (other.pod.object.namespace ?? namespace) == (object.namespace ?? namespace)
+        && (other.pod.object.namespace ?? namespace.name) == (object.namespace ?? namespace.name)
     }
     guard let same else { throw NoUpdate(problem: "the Pod \(quoted(object.name)) is not in the file of --old") }
     return .update(old: same.pod, in: same.tree)

@@ -20,7 +20,8 @@ check "the sources compile without a warning" \
 check "no Foundation on the way of a review" finds_nothing -rn "import Foundation" Sources
 # The modules that read bytes from outside contain no unsafe code; .strictMemorySafety() makes the compiler say so.
 check "no unsafe code where bytes from outside are read" \
-  finds_nothing -rnwE "unsafe|@safe|@unsafe" Sources/{ImageReference,JSON,SwapPolicy,Admission,ConfigurationReview,HTTP1}
+  finds_nothing -rnwE "unsafe|@safe|@unsafe" \
+  Sources/{ImageReference,JSON,SwapPolicy,Admission,ConfigurationReview,Manifests,HTTP1}
 git ls-files >"$work/files"
 check "neither .build nor Package.resolved is committed" \
   finds_nothing -E "(^|/)(\.build/|Package\.resolved$)" "$work/files"

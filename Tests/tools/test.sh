@@ -194,6 +194,11 @@ check "an update that changes no image needs no patch" says '"allowed":true}}' b
 check "an update of another pod: 65" fails 65 'new.yaml:1:1: the Pod "a" is not in the file of --old' "$pisw" review --old deployment.yaml new.yaml
 check "an update of a template: 65" fails 65 'deployment.yaml:10:5: pods of a Deployment are never updated' \
   "$pisw" review --old old.yaml deployment.yaml
+for command in "review x.yaml" "explain x.yaml" "krm"; do
+  # shellcheck disable=SC2086 # a subcommand and its argument
+  check "$command in a namespace that is no name: 64" fails 64 'namespace "A_b": expected lower-case' \
+    "$pisw" $command --namespace A_b
+done
 check "UPDATE without --old: 64" fails 64 'needs --old' "$pisw" review --operation UPDATE new.yaml
 check "CREATE with --old: 64" fails 64 'is for --operation UPDATE' "$pisw" review --operation CREATE --old old.yaml new.yaml
 check "no pod: 65" fails 65 'config.yaml: no pod in it' "$pisw" review config.yaml
