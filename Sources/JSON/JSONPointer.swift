@@ -32,7 +32,8 @@ public func jsonPointer(to offset: Int, in text: [UInt8]) -> String {
   for step in steps {
     switch step {
     case .element(let index): pointer += "/\(index)"
-    case .member(let key?): pointer += "/" + asciiEscaped(pointerStep(JSONReader(text).decode(JSONString(key, escaped: true))))
+    case .member(let key?):
+      pointer += "/" + asciiEscaped(pointerStep(JSONReader(text).decode(JSONString(key, escaped: true))))
     case .member(nil): break
     }
     if pointer.utf8.count > 200 {
