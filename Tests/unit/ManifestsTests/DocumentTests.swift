@@ -27,6 +27,16 @@ struct DocumentTests {
   }
 
   @Test(
+    "A byte order mark before a document is no part of its first key",
+    arguments: [
+      "\u{FEFF}", "---\n\u{FEFF}", "a: b\n---\n\u{FEFF}", "a: b\r\n--- \r\n\u{FEFF}",
+      "%YAML 1.1\n---\na: b\n...\n---\n\u{FEFF}", "a: b\n...\n\u{FEFF}",
+    ])
+  func byteOrderMark(_ before: String) throws {
+    #expect(try preview(before + pod("image: nginx")).findings.map(\.outcome.image) == ["nginx"])
+  }
+
+  @Test(
     "What is wrong has its place, and the other documents are done",
     arguments: [
       ("a: [1\n---\n", "m.yaml:2:1: not valid YAML: did not find expected ',' or ']'"),
