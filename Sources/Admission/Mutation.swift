@@ -131,7 +131,11 @@ extension Mutation {
   /// Adds the label that tells redirected pods, with the parents it lacks.
   private mutating func addLabel(_ pod: Pod) throws(JSONError) {
     var isThere = false
-    try json.eachText(in: pod.labels, of: [Mutation.label]) { isThere = json.isEqual($1, Mutation.labelValue) }
+    try json.eachText(in: pod.labels) {
+      json.key($0, is: Mutation.label) ? 0 : nil
+    } body: {
+      isThere = json.isEqual($1, Mutation.labelValue)
+    }
     if isThere { return }
     let value = jsonString(Mutation.labelValue)
     if !pod.labels.isAbsent {
@@ -147,7 +151,11 @@ extension Mutation {
   private mutating func annotateOriginals(_ pod: Pod) throws(JSONError) {
     var members = originals
     var existing: String?
-    try json.eachText(in: pod.annotations, of: [Mutation.originalsKey]) { existing = json.decode($1) }
+    try json.eachText(in: pod.annotations) {
+      json.key($0, is: Mutation.originalsKey) ? 0 : nil
+    } body: {
+      existing = json.decode($1)
+    }
     if let existing {
       guard existing.utf8.count <= Mutation.annotationRoom else { return warnAboutRoom() }
       guard let kept = membersOfObject(existing, except: Set(originals.map(\.0))) else {
@@ -212,7 +220,11 @@ extension Mutation {
   private mutating func addPullSecrets(_ pod: Pod, _ secrets: [String]) throws(JSONError) {
     var present: [String] = []
     try json.eachElement(in: pod.imagePullSecrets) { element throws(JSONError) in
-      try element.eachText(of: ["name"]) { present.append(json.decode($1)) }
+      try element.eachText {
+        json.key($0, is: "name") ? 0 : nil
+      } body: {
+        present.append(json.decode($1))
+      }
     }
     var missing: [[UInt8]] = []
     for secret in secrets where !present.contains(secret) {

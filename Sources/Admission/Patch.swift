@@ -10,14 +10,14 @@ struct Patch {
 
   /// Replaces an image, which the pod has, by another.
   mutating func replace(_ field: ImageField, with image: String) {
-    begin("replace")
-    bytes.append("/spec/")
+    begin()
+    bytes.append("{\"op\":\"replace\",\"path\":\"/spec/")
     bytes.append(field.list.rawValue)
-    bytes.append("/")
+    bytes.append(UInt8(ascii: "/"))
     bytes.append(String(field.index))
     bytes.append(field.list == .volumes ? "/image/reference\",\"value\":" : "/image\",\"value\":")
     bytes.appendJSONString(image)
-    bytes.append("}")
+    bytes.append(UInt8(ascii: "}"))
   }
 
   /// Adds a value below a parent that exists, in place of one already there.
@@ -26,18 +26,17 @@ struct Patch {
   ///   - pointer: a JSON pointer of ASCII without quotes and backslashes.
   ///   - value: the value as JSON.
   mutating func add(_ pointer: String, _ value: [UInt8]) {
-    begin("add")
+    begin()
+    bytes.append("{\"op\":\"add\",\"path\":\"")
     bytes.append(pointer)
     bytes.append("\",\"value\":")
     bytes += value
-    bytes.append("}")
+    bytes.append(UInt8(ascii: "}"))
   }
 
-  private mutating func begin(_ operation: String) {
+  private mutating func begin() {
     if bytes.isEmpty { bytes.reserveCapacity(400) }
-    bytes.append(bytes.isEmpty ? "[{\"op\":\"" : ",{\"op\":\"")
-    bytes.append(operation)
-    bytes.append("\",\"path\":\"")
+    bytes.append(bytes.isEmpty ? UInt8(ascii: "[") : UInt8(ascii: ","))
   }
 
   /// The whole patch, an array of its operations; empty without any.
@@ -47,29 +46,25 @@ struct Patch {
 extension [UInt8] {
   /// Appends bytes in base64, with padding.
   mutating func appendBase64(_ bytes: [UInt8]) {
-    reserveCapacity(count + (bytes.count + 2) / 3 * 4)
     let bytes = bytes.span
-    var i = 0
-    while i < bytes.count {
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    let digits = alphabet.utf8.span
+    append(addingCapacity: (bytes.count + 2) / 3 * 4) { out in
+      var i = 0
+      while i <= bytes.count - 3 {
+        let three = bytes.extracting(i..<(i + 3))
+        out.append(digits[Int(three[0] >> 2)])
+        out.append(digits[Int(three[0] & 0x03) << 4 | Int(three[1] >> 4)])
+        out.append(digits[Int(three[1] & 0x0F) << 2 | Int(three[2] >> 6)])
+        out.append(digits[Int(three[2] & 0x3F)])
+        i += 3
+      }
+      if i == bytes.count { return }
       let second = i + 1 < bytes.count ? bytes[i + 1] : 0
-      let third = i + 2 < bytes.count ? bytes[i + 2] : 0
-      append(base64Digit(bytes[i] >> 2))
-      append(base64Digit((bytes[i] & 3) << 4 | second >> 4))
-      append(i + 1 < bytes.count ? base64Digit((second & 15) << 2 | third >> 6) : UInt8(ascii: "="))
-      append(i + 2 < bytes.count ? base64Digit(third & 63) : UInt8(ascii: "="))
-      i += 3
+      out.append(digits[Int(bytes[i] >> 2)])
+      out.append(digits[Int(bytes[i] & 0x03) << 4 | Int(second >> 4)])
+      out.append(i + 1 < bytes.count ? digits[Int(second & 0x0F) << 2] : UInt8(ascii: "="))
+      out.append(UInt8(ascii: "="))
     }
-  }
-}
-
-/// The digit for a number below 64.
-@inline(__always)
-private func base64Digit(_ value: UInt8) -> UInt8 {
-  switch value {
-  case 0..<26: UInt8(ascii: "A") + value
-  case 26..<52: UInt8(ascii: "a") - 26 + value
-  case 52..<62: value - 52 + UInt8(ascii: "0")
-  case 62: UInt8(ascii: "+")
-  default: UInt8(ascii: "/")
   }
 }

@@ -59,29 +59,26 @@ extension JSONReader {
     var hasBadAnnotation = false
     var hasBadLabel = false
     var excluded: Int?
-    try eachText(in: pod.annotations, of: [mirrorAnnotation, skipKey]) { index, text in
-      if index == 0 {
+    try eachText(in: pod.annotations) {
+      key($0, is: mirrorAnnotation) ? 0 : key($0, is: skipKey) ? 1 : nil
+    } body: {
+      if $0 == 0 {
         isMirror = true
-      } else if isEqual(text, "true") {
+      } else if isEqual($1, "true") {
         isOptedOut = true
       } else {
         hasBadAnnotation = true
       }
     }
-    var labels = [skipKey]
-    for exclusion in exclusions where exclusion.subject == .label && !labels.contains(exclusion.labelKey) {
-      labels.append(exclusion.labelKey)
-    }
-    try eachText(in: pod.labels, of: labels) { index, text in
-      if index == 0 {
+    try eachText(in: pod.labels) {
+      key($0, is: skipKey) ? -1 : exclusions.firstIndex(ofLabel: $0, self)
+    } body: { i, text in
+      if i < 0 {
         if isEqual(text, "true") { isOptedOut = true } else { hasBadLabel = true }
       }
-      if exclusions.isEmpty { return }
-      let value = decode(text)
-      let found = exclusions.firstIndex {
-        $0.subject == .label && $0.labelKey == labels[index] && $0.matches(value)
-      }
-      excluded = excluded ?? found
+      if exclusions.isEmpty || excluded != nil { return }
+      excluded = exclusions.firstIndex(
+        of: .label, key: i < 0 ? skipKey : exclusions[i].labelKey, matching: decode(text))
     }
     if isMirror { return .mirrorPod }
     if isOptedOut { return .optedOut }
@@ -98,51 +95,53 @@ extension JSONReader {
     of pod: Pod, namespace: JSONString?, among exclusions: [Exclusion]
   ) throws(JSONError) -> Int? {
     if let namespace {
-      let name = decode(namespace)
-      let found = exclusions.firstIndex { $0.subject == .namespace && $0.matches(name) }
+      let found = exclusions.firstIndex(of: .namespace, matching: decode(namespace))
       if found != nil { return found }
     }
     var found: Int?
     try eachElement(in: pod.ownerReferences) { element throws(JSONError) in
       var version = JSONString.none
       var kind = JSONString.none
-      try element.eachText(of: ["apiVersion", "kind"]) { index, text in
-        if index == 0 { version = text } else { kind = text }
+      try element.eachText {
+        key($0, is: "apiVersion") ? 0 : key($0, is: "kind") ? 1 : nil
+      } body: {
+        if $0 == 0 { version = $1 } else { kind = $1 }
       }
       // `apps/v1` is of the group `apps`, `v1` of the core group.
-      let apiVersion = decode(version)
-      let group = apiVersion.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(apiVersion[...$0]) } ?? ""
-      let owner = group + decode(kind)
-      found = found ?? exclusions.firstIndex { $0.subject == .owner && $0.matches(owner) }
+      var owner = decodedBytes(version)
+      owner.removeLast(owner.count - ((owner.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1))
+      owner += decodedBytes(kind)
+      found = found ?? exclusions.firstIndex(of: .owner, matching: String(decoding: owner, as: UTF8.self))
     }
     return found
   }
 
-  /// Hands out the texts of some members of an object, each with the position of its name; those that are absent or
-  /// null are left out.
+  /// Hands out the texts of some members of an object, each with its number; those that are absent or null are left out.
+  ///
+  /// - Parameter number: a key's number, the same for the same key; `nil` for members of no interest.
   func eachText(
-    in presence: Presence, of names: [String], _ body: (Int, JSONString) -> Void
+    in presence: Presence, number: (JSONString) -> Int?, body: (Int, JSONString) -> Void
   ) throws(JSONError) {
     guard case .at(let offset) = presence else { return }
     var reader = JSONReader(bytes, at: offset)
-    try reader.eachText(of: names, body)
+    try reader.eachText(number: number, body: body)
   }
 
   /// The same for the object ahead, which is passed.
-  mutating func eachText(of names: [String], _ body: (Int, JSONString) -> Void) throws(JSONError) {
-    var seen = [UInt8](repeating: 0, count: names.count)
+  mutating func eachText(number: (JSONString) -> Int?, body: (Int, JSONString) -> Void) throws(JSONError) {
+    var seen: [Int] = []
     try openObject()
     while let key = try nextKey() {
-      guard let index = names.firstIndex(where: { self.key(key, is: $0) }) else {
+      guard let number = number(key) else {
         try skip()
         continue
       }
-      if seen[index] == 1 { throw twice(key) }
-      seen[index] = 1
+      if seen.contains(number) { throw twice(key) }
+      seen.append(number)
       if try peek() == .null {
         try skip()
       } else {
-        body(index, try string())
+        body(number, try string())
       }
     }
   }
@@ -157,5 +156,22 @@ extension JSONReader {
     while try reader.nextElement() {
       if try reader.peek() == .null { try reader.skip() } else { try body(&reader) }
     }
+  }
+}
+
+// By index, for an element that is copied costs more than what is done with it.
+extension [Exclusion] {
+  /// The position of the first entry for a label, by its key.
+  fileprivate func firstIndex(ofLabel key: JSONString, _ json: JSONReader) -> Int? {
+    for i in indices where self[i].subject == .label && json.key(key, is: self[i].labelKey) { return i }
+    return nil
+  }
+
+  /// The position of the first entry that holds for a text.
+  fileprivate func firstIndex(
+    of subject: Exclusion.Subject, key: String = "", matching text: String
+  ) -> Int? {
+    for i in indices where self[i].subject == subject && self[i].labelKey == key && self[i].matches(text) { return i }
+    return nil
   }
 }

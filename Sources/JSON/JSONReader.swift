@@ -162,10 +162,7 @@ extension JSONReader {
   /// Whether a string has these contents, byte for byte, escapes decoded.
   public func isEqual(_ string: JSONString, _ text: String) -> Bool {
     if string.escaped { return decode(string).utf8.elementsEqual(text.utf8) }
-    let (bytes, text) = (bytes.span, text.utf8.span)
-    guard string.range.count == text.count else { return false }
-    for i in 0..<text.count where bytes[string.range.lowerBound + i] != text[i] { return false }
-    return true
+    return areEqual(bytes.span.extracting(string.range), text.utf8.span)
   }
 
   /// The contents of a string, escapes decoded.

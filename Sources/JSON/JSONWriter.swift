@@ -3,29 +3,29 @@
 extension [UInt8] {
   /// Appends a text as it is.
   public mutating func append(_ text: String) {
-    append(contentsOf: text.utf8)
+    let text = text.utf8.span
+    append(addingCapacity: text.count) { out in
+      for i in text.indices { out.append(text[i]) }
+    }
   }
 
   /// Appends a text as a JSON string, with its quotes.
-  public mutating func appendJSONString(_ text: String) {
-    append(UInt8(ascii: "\""))
-    if standsAsItIs(text.utf8.span) {
-      append(contentsOf: text.utf8)
-      append(UInt8(ascii: "\""))
-      return
-    }
-    for byte in text.utf8 { appendEscaped(byte) }
-    append(UInt8(ascii: "\""))
-  }
+  public mutating func appendJSONString(_ text: String) { appendJSONString(text.utf8.span) }
 
   /// The same for a text that is a part of other bytes, in UTF-8.
-  public mutating func appendJSONString(_ text: ArraySlice<UInt8>) {
-    append(UInt8(ascii: "\""))
-    if text.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
-      for byte in text { appendEscaped(byte) }
-    } else {
-      append(contentsOf: text)
+  public mutating func appendJSONString(_ text: ArraySlice<UInt8>) { appendJSONString(text.span) }
+
+  private mutating func appendJSONString(_ text: Span<UInt8>) {
+    if standsAsItIs(text) {
+      append(addingCapacity: text.count + 2) { out in
+        out.append(UInt8(ascii: "\""))
+        for i in text.indices { out.append(text[i]) }
+        out.append(UInt8(ascii: "\""))
+      }
+      return
     }
+    append(UInt8(ascii: "\""))
+    for i in text.indices { appendEscaped(text[i]) }
     append(UInt8(ascii: "\""))
   }
 
@@ -42,7 +42,7 @@ extension [UInt8] {
 
 /// Whether a JSON string holds the text without an escape.
 private func standsAsItIs(_ text: Span<UInt8>) -> Bool {
-  for i in 0..<text.count where text[i] < 0x20 || text[i] == UInt8(ascii: "\"") || text[i] == UInt8(ascii: "\\") {
+  for i in text.indices where text[i] < 0x20 || text[i] == UInt8(ascii: "\"") || text[i] == UInt8(ascii: "\\") {
     return false
   }
   return true

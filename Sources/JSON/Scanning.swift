@@ -18,7 +18,7 @@ func endOfString(_ text: Span<UInt8>, _ start: Int, _ escaped: inout Bool) throw
   var i = start
   while true {
     // Eight bytes at a time, up to the first that is a quote, a backslash, a control byte or not ASCII.
-    while i + 8 <= text.count {
+    while i <= text.count - 8 {
       let word = word(text, i)
       let quote = word ^ 0x2222_2222_2222_2222
       let backslash = word ^ 0x5C5C_5C5C_5C5C_5C5C
@@ -44,11 +44,12 @@ func endOfString(_ text: Span<UInt8>, _ start: Int, _ escaped: inout Bool) throw
   }
 }
 
-/// Eight bytes as one little-endian word: the compiler makes one load of them, and checks the bounds once.
+/// Eight bytes as one little-endian word: the compiler checks the bounds once, and makes one load of them.
 @inline(__always)
-private func word(_ text: Span<UInt8>, _ i: Int) -> UInt64 {
-  UInt64(text[i]) | UInt64(text[i + 1]) << 8 | UInt64(text[i + 2]) << 16 | UInt64(text[i + 3]) << 24
-    | UInt64(text[i + 4]) << 32 | UInt64(text[i + 5]) << 40 | UInt64(text[i + 6]) << 48 | UInt64(text[i + 7]) << 56
+func word(_ text: Span<UInt8>, _ i: Int) -> UInt64 {
+  let b = text.extracting(i..<(i + 8))
+  return UInt64(b[0]) | UInt64(b[1]) << 8 | UInt64(b[2]) << 16 | UInt64(b[3]) << 24
+    | UInt64(b[4]) << 32 | UInt64(b[5]) << 40 | UInt64(b[6]) << 48 | UInt64(b[7]) << 56
 }
 
 /// The offset after an escape sequence, from that of its backslash. RFC 8259 section 7; surrogates only in pairs.
@@ -143,12 +144,26 @@ func endOfLiteral(_ text: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
     case UInt8(ascii: "f"): "false"
     default: "null"
     }
-  var i = start
-  for byte in literal.utf8 {
-    guard i < text.count, text[i] == byte else { throw JSONError("no JSON value; expected one", at: start) }
+  let end = start + literal.utf8.count
+  guard end <= text.count, areEqual(text.extracting(start..<end), literal.utf8.span) else {
+    throw JSONError("no JSON value; expected one", at: start)
+  }
+  return end
+}
+
+/// Whether two texts are the same bytes.
+func areEqual(_ one: Span<UInt8>, _ other: Span<UInt8>) -> Bool {
+  guard one.count == other.count else { return false }
+  var i = 0
+  while i <= one.count - 8 {
+    if word(one, i) != word(other, i) { return false }
+    i += 8
+  }
+  while i < one.count {
+    if one[i] != other[i] { return false }
     i += 1
   }
-  return i
+  return true
 }
 
 /// The offset after a value of any kind, from that of its first byte, however deep.

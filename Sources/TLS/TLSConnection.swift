@@ -75,6 +75,7 @@ public enum TLSFailure: String, CaseIterable, Sendable {
   public func forgetKey() {
     unsafe SSL_certs_clear(ssl)
     identity.forgetKey()
+    ERR_clear_error()
   }
 
   /// Leaves all that belongs to TLS out of the processes that this one forks from now on, session keys too.
@@ -87,14 +88,12 @@ public enum TLSFailure: String, CaseIterable, Sendable {
 
   /// Reads what is there, one record at most; after `done`, no bytes are the end.
   public func read() -> (TLSStep, [UInt8]) {
-    ERR_clear_error()
     let got = unsafe SSL_read(ssl, record.baseAddress, Int32(record.count))
     return got > 0 ? (.done, unsafe Array(record[..<Int(got)])) : (step(got, atEnd: .done), [])
   }
 
   /// Writes from a position on; how many bytes went out.
   public func write(_ bytes: [UInt8], from position: Int) -> (TLSStep, Int) {
-    ERR_clear_error()
     let written = unsafe bytes.withUnsafeBytes { buffer in
       unsafe SSL_write(ssl, buffer.baseAddress?.advanced(by: position), Int32(buffer.count - position))
     }
@@ -103,13 +102,16 @@ public enum TLSFailure: String, CaseIterable, Sendable {
 
   /// Tells the client that nothing more follows. It is not waited for.
   public func sendClose() {
-    ERR_clear_error()
     _ = unsafe SSL_shutdown(ssl)
+    ERR_clear_error()
   }
 
+  /// Every step begins with OpenSSL's queue of errors empty, for SSL_get_error looks at it: whoever may leave one clears it.
+  ///
   /// - Parameter atEnd: what it means that the client has said it sends nothing more.
   private func step(_ result: Int32, atEnd: TLSStep) -> TLSStep {
     if result > 0 { return .done }
+    defer { ERR_clear_error() }
     switch unsafe SSL_get_error(ssl, result) {
     case SSL_ERROR_WANT_READ: return .wantsRead
     case SSL_ERROR_WANT_WRITE: return .wantsWrite

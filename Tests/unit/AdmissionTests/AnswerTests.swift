@@ -32,7 +32,7 @@ struct AnswerTests {
         + #""auditAnnotations":{"k8s-proxy-image-swapper":"mutated"}}}"# + "\n")
   }
 
-  @Test("A patch of every length is base64 that Foundation reads", arguments: 1...9)
+  @Test("A patch of every length is base64 that Foundation reads", arguments: 1...30)
   func padding(_ length: Int) throws {
     let image = String(repeating: "a", count: length)
     let reply = try reply(to: pod(spec: #""containers":[\#(container("c", image + ":1"))]"#))
