@@ -37,7 +37,7 @@ struct ConnectionProcess<Connection: Stream> {
   /// The configuration that `handler` stands for; older than the listener's after a reload.
   private var generation: UInt64
   private var parser: RequestParser
-  /// Made for the first review that gets a process.
+  /// Made for the first review that gets a process, and kept while no review can leave its pipes to others.
   private var runner: ReviewRunner?
 
   private var settings: ServerSettings { context.settings }
@@ -255,8 +255,9 @@ extension ConnectionProcess {
   private mutating func runInProcess(_ body: [UInt8]) -> ReviewRunner.Ended {
     do throws(SystemError) {
       let runner = if let runner { runner } else { try ReviewRunner(format: log.format) }
-      self.runner = runner
-      return runner.run(body, context.reviewLimits, handler.answer)
+      let ended = runner.run(body, context.reviewLimits, handler.answer)
+      if context.reviewLimits.hasSandbox { self.runner = runner } else { runner.close() }
+      return ended
     } catch {
       return .notStarted(error)
     }

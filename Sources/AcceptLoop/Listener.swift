@@ -16,7 +16,7 @@ struct Listener {
   let reviewTokens: TokenPipe
   let bodyTokens: TokenPipe
   let signals: Int32
-  let reports: (reading: Descriptor, writing: Int32)
+  let reports: Pipe
   /// Whether the pipe holds the reports of a quarter of a second: waking up for each would cost more than a review.
   let hasRoomForReports: Bool
   let hasSandbox: Bool
@@ -85,10 +85,8 @@ struct Listener {
       state = try SharedState(slots: settings.maxConnections)
       reviewTokens = try TokenPipe(.review, count: settings.maxReviews)
       bodyTokens = try TokenPipe(.largeBody, count: settings.largeBodies)
-      var ends: [Int32] = [0, 0]
-      guard unsafe posix_pipe(&ends, 1, 1 << 20) == 0 else { throw .last }
-      reports = (Descriptor(number: ends[0]), ends[1])
-      hasRoomForReports = posix_pipe_capacity(ends[1]) >= 1 << 20
+      reports = try Pipe(capacity: 1 << 20)
+      hasRoomForReports = posix_pipe_capacity(reports.writing.number) >= 1 << 20
     } catch {
       throw .system(error.description)
     }
@@ -383,8 +381,8 @@ extension Listener {
 
   private var context: ConnectionContext {
     ConnectionContext(
-      settings: settings, state: state, reviewTokens: reviewTokens, bodyTokens: bodyTokens, reports: reports.writing,
-      nowhere: nowhere,
+      settings: settings, state: state, reviewTokens: reviewTokens, bodyTokens: bodyTokens,
+      reports: reports.writing.number, nowhere: nowhere,
       reviewLimits: ReviewLimits(
         addressSpace: addressSpace, timeout: settings.reviewTimeout, hasSandbox: hasSandbox),
       generation: generation,
@@ -427,7 +425,7 @@ extension Listener {
         listener.state.drop()
         listener.reviewTokens.close()
         listener.bodyTokens.close()
-        close(listener.reports.writing)
+        listener.reports.writing.close()
         serveAdmin(listener.settings, connection, isDraining: isDraining, listener.counters)
       }
       if hasStarted {

@@ -22,17 +22,23 @@ struct ReviewLimits {
 
 /// Runs reviews in processes of their own, on behalf of one connection.
 struct ReviewRunner {
-  /// What a review writes to standard error; its runtime's last words.
-  private let lastWords: Descriptor
-  private let standardError: Int32
+  /// Outcomes, and what a review writes to standard error, its runtime's last words: pipes that every review writes to, for
+  /// making them costs as much as the rest of what the system does for a review.
+  private let answers: Pipe
+  private let lastWords: Pipe
   private let format: LogFormat
 
   init(format: LogFormat) throws(SystemError) {
     self.format = format
-    var ends: [Int32] = [0, 0]
-    guard unsafe posix_pipe(&ends, 1, 0) == 0 else { throw .last }
-    lastWords = Descriptor(number: ends[0])
-    standardError = ends[1]
+    answers = try Pipe()
+    lastWords = try Pipe()
+    posix_make_blocking(answers.writing.number)
+  }
+
+  /// Closes the pipes: a review that had no sandbox may have left them to others.
+  func close() {
+    answers.close()
+    lastWords.close()
   }
 
   enum Ended {
@@ -44,69 +50,64 @@ struct ReviewRunner {
 
   /// Forks a process that answers a body, and waits for what it says.
   func run(_ body: [UInt8], _ limits: ReviewLimits, _ answer: ([UInt8]) -> ReviewOutcome) -> Ended {
-    var ends: [Int32] = [0, 0]
-    guard unsafe posix_pipe(&ends, 0, 0) == 0 else { return .notStarted(.last) }
     let parent = getpid()
-    let child = fork()
-    if child == 0 { runReview(body, limits, answer, answerTo: ends[1], parent) }
-    let error = SystemError.last
-    close(ends[1])
-    guard child > 0 else {
-      close(ends[0])
-      return .notStarted(error)
+    let child = posix_fork_alone()
+    if child == 0 { runReview(body, limits, answer, parent) }
+    guard child > 0 else { return .notStarted(.last) }
+    let (frame, exit) = watch(child, before: .after(milliseconds: limits.timeout))
+    guard let exit, exit != -SIGALRM else { return failed(.deadline) }
+    if exit < 0 { return failed(.signal(-exit)) }
+    guard exit == 0, frame.count <= ReviewOutcome.largestFrame, let outcome = ReviewOutcome(frame: frame, format) else {
+      return failed(.noAnswer)
     }
-    let (frame, isInTime) = readFrame(Descriptor(number: ends[0]), before: .after(milliseconds: limits.timeout))
-    // Who still writes gets an error.
-    close(ends[0])
-    let isTooLarge = frame.count > ReviewOutcome.largestFrame
-    // Without a sandbox, nothing makes sure that it ends when its answer is whole.
-    if !isInTime || isTooLarge || !limits.hasSandbox { kill(child, SIGKILL) }
-    var exit: Int32 = 0
-    _ = unsafe posix_reap(child, 1, &exit)
-    if isTooLarge { return failed(.noAnswer) }
-    if !isInTime || exit == -SIGALRM { return failed(.deadline) }
-    let isKilled = exit == -SIGKILL && !limits.hasSandbox
-    if exit < 0 && !isKilled { return failed(.signal(-exit)) }
-    guard exit == 0 || isKilled, let outcome = ReviewOutcome(frame: frame, format) else { return failed(.noAnswer) }
     // What it said is not to be taken for the last words of another.
-    if posix_bytes_waiting(lastWords.number) > 0 { _ = try? lastWords.read(atMost: 64 * 1024) }
+    if posix_bytes_waiting(lastWords.reading.number) > 0 { _ = try? lastWords.reading.tryRead(atMost: 64 * 1024) }
     return .answered(outcome)
   }
 
   private func runReview(
-    _ body: [UInt8], _ limits: ReviewLimits, _ answer: ([UInt8]) -> ReviewOutcome, answerTo pipe: Int32, _ parent: pid_t
+    _ body: [UInt8], _ limits: ReviewLimits, _ answer: ([UInt8]) -> ReviewOutcome, _ parent: pid_t
   ) -> Never {
     if posix_die_with(parent) == 0 { _exit(1) }
-    dup2(standardError, 2)
-    dup2(pipe, 1)
+    dup2(lastWords.writing.number, 2)
+    dup2(answers.writing.number, 1)
     posix_close_from(3)
-    close(0)
+    Glibc.close(0)
     guard limits.enter(), posix_enter_sandbox() == 0 || !limits.hasSandbox else { _exit(1) }
     let frame = answer(body).frame
     posix_leave_sandbox((try? Descriptor.output.write(frame)) == nil ? 1 : 0)
   }
 
-  /// Reads an outcome, or what there is of it until the process ends; `false` when that did not come in time.
-  private func readFrame(_ pipe: Descriptor, before deadline: Deadline) -> ([UInt8], Bool) {
-    var frame: [UInt8] = []
+  /// Waits for the end of a review's process, and reads all that it writes, or as much as an outcome may have. At the
+  /// deadline it is killed, and there is no exit status.
+  private func watch(_ child: pid_t, before deadline: Deadline) -> (frame: [UInt8], exit: Int32?) {
     // Most answers fit the pipe: to wait for the end of the process, not for its first byte, is to wake up once.
-    _ = wait(for: pipe.number, 0, before: .after(milliseconds: min(10, Int(deadline.milliseconds))))
-    do throws(SystemError) {
-      while frame.count <= ReviewOutcome.largestFrame {
-        guard try pipe.isReadable(before: deadline) else { return ([], false) }
-        let bytes = try pipe.read(atMost: frame.isEmpty ? 4 * 1024 : 256 * 1024)
-        if bytes.isEmpty { return (frame, true) }
-        if frame.isEmpty { frame = bytes } else { frame += bytes }
-        if ReviewOutcome.isWhole(frame) { return (frame, true) }
+    var exit: Int32 = 0
+    var hasEnded = unsafe posix_reap_soon(child, min(10, deadline.milliseconds), &exit) == child
+    var isKilled = false
+    var frame: [UInt8] = []
+    while true {
+      let wanted = frame.isEmpty ? 4 * 1024 : 256 * 1024
+      let bytes = (try? answers.reading.tryRead(atMost: wanted)) ?? []
+      if frame.isEmpty { frame = bytes } else if frame.count <= ReviewOutcome.largestFrame { frame += bytes }
+      if hasEnded {
+        if bytes.count < wanted { return (frame, isKilled ? nil : exit) }
+      } else if deadline.milliseconds == 0 {
+        kill(child, SIGKILL)
+        _ = unsafe posix_reap(child, 1, &exit)
+        (hasEnded, isKilled) = (true, true)
+      } else {
+        if bytes.count < wanted {
+          _ = wait(
+            for: answers.reading.number, POLLIN, before: .after(milliseconds: min(10, Int(deadline.milliseconds))))
+        }
+        hasEnded = unsafe posix_reap(child, 0, &exit) == child
       }
-    } catch {}
-    return (frame, true)
+    }
   }
 
   private func failed(_ fault: ReviewFault) -> Ended {
-    let words =
-      (try? lastWords.isReadable(before: .after(milliseconds: 0))) == true
-      ? (try? lastWords.read(atMost: 64 * 1024)) ?? [] : []
+    let words = (try? lastWords.reading.tryRead(atMost: 64 * 1024)) ?? []
     // The first line tells the most.
     return .failed(fault, lastWords: String(decoding: words.prefix { $0 != 0x0A }, as: UTF8.self))
   }
@@ -130,13 +131,6 @@ extension ReviewOutcome {
     frame += fields.bytes
     frame += body
     return frame
-  }
-
-  /// Whether as much is there as the numbers announce.
-  fileprivate static func isWhole(_ frame: [UInt8]) -> Bool {
-    frame.count >= headBytes
-      && UInt64(frame.count) >= UInt64(headBytes + Report.size) + number(frame, at: 4, bytes: 4)
-        &+ number(frame, at: 8, bytes: 8)
   }
 
   init?(frame: [UInt8], _ format: LogFormat) {

@@ -115,16 +115,12 @@ struct TokenPipe {
 
   let kind: Kind
   let count: Int
-  private let reading: Descriptor
-  private let writing: Descriptor
+  private let pipe: Pipe
 
   init(_ kind: Kind, count: Int) throws(SystemError) {
-    var ends: [Int32] = [0, 0]
-    guard unsafe posix_pipe(&ends, 1, 0) == 0 else { throw .last }
     self.kind = kind
     self.count = count
-    reading = Descriptor(number: ends[0])
-    writing = Descriptor(number: ends[1])
+    pipe = try Pipe()
     put(count)
   }
 
@@ -133,7 +129,7 @@ struct TokenPipe {
     slot.step()
     defer { slot.step() }
     var byte: UInt8 = 0
-    guard unsafe read(reading.number, &byte, 1) == 1 else { return false }
+    guard unsafe read(pipe.reading.number, &byte, 1) == 1 else { return false }
     slot.setHolds(kind, true)
     return true
   }
@@ -145,7 +141,7 @@ struct TokenPipe {
     slot.enter(.waiting)
     defer { slot.enter(.busy) }
     repeat {
-      switch wait(for: reading.number, POLLIN, before: deadline, interruptible: true) {
+      switch wait(for: pipe.reading.number, POLLIN, before: deadline, interruptible: true) {
       case .ready: break
       case .timeout: return false
       case .interrupted: if slot.givesWay { return false }
@@ -155,10 +151,7 @@ struct TokenPipe {
   }
 
   /// Leaves the pipe, in a process that has no use for it.
-  func close() {
-    Glibc.close(reading.number)
-    Glibc.close(writing.number)
-  }
+  func close() { pipe.close() }
 
   /// Puts the token back, if the slot holds one; whether it did.
   @discardableResult
@@ -178,12 +171,12 @@ struct TokenPipe {
       let before = slots.map { state[slot: $0].sequence }
       if before.contains(where: { $0 % 2 == 1 }) { continue }
       let held = slots.count { state[slot: $0].holds(kind) }
-      let waiting = Int(posix_bytes_waiting(reading.number))
+      let waiting = Int(posix_bytes_waiting(pipe.reading.number))
       guard slots.map({ state[slot: $0].sequence }) == before else { continue }
       put(count - held - waiting)
       // One that was returned by a process that ended before it could say so.
       var byte: UInt8 = 0
-      for _ in 0..<max(0, held + waiting - count) { _ = unsafe read(reading.number, &byte, 1) }
+      for _ in 0..<max(0, held + waiting - count) { _ = unsafe read(pipe.reading.number, &byte, 1) }
       return abs(count - held - waiting)
     }
     return nil
@@ -192,7 +185,7 @@ struct TokenPipe {
   private func put(_ count: Int) {
     for _ in 0..<max(0, count) {
       var byte = UInt8(ascii: "+")
-      _ = unsafe write(writing.number, &byte, 1)
+      _ = unsafe write(pipe.writing.number, &byte, 1)
     }
   }
 }

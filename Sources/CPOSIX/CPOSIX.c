@@ -59,6 +59,7 @@ static sigset_t child_mask(int interruptible) {
   sigemptyset(&mask);
   sigaddset(&mask, SIGINT);
   sigaddset(&mask, SIGHUP);
+  sigaddset(&mask, SIGCHLD);
   if (!interruptible) sigaddset(&mask, SIGUSR1);
   return mask;
 }
@@ -104,8 +105,8 @@ void posix_cork(int socket) {
   setsockopt(socket, IPPROTO_TCP, TCP_CORK, &one, sizeof one);
 }
 
-int posix_pipe(int ends[2], int nonblocking, int capacity) {
-  if (pipe2(ends, O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0))) return -1;
+int posix_pipe(int ends[2], int capacity) {
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK)) return -1;
   if (capacity > 0) fcntl(ends[1], F_SETPIPE_SZ, capacity);
   return 0;
 }
@@ -227,6 +228,21 @@ pid_t posix_reap(pid_t child, int wait, int *exit) {
   if (ended > 0) *exit = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
   return ended;
 }
+
+pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit) {
+  struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+  sigset_t ended;
+  sigemptyset(&ended);
+  sigaddset(&ended, SIGCHLD);
+  for (;;) {
+    // It may tell of a child that was reaped before.
+    int told = sigtimedwait(&ended, NULL, &time) > 0;
+    pid_t reaped = posix_reap(child, 0, exit);
+    if (reaped || !told) return reaped;
+  }
+}
+
+pid_t posix_fork_alone(void) { return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
 
 enum { page = 4096, huge = 2 << 20, promoted = 2 * huge };
 

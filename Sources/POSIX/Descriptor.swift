@@ -32,9 +32,11 @@ public struct Descriptor: Sendable {
   ) throws(SystemError) -> Result {
     let number = unsafe open(path, O_RDONLY | O_CLOEXEC)
     if number < 0 { throw .last }
-    defer { close(number) }
+    defer { Glibc.close(number) }
     return try body(Descriptor(number: number))
   }
+
+  public func close() { Glibc.close(number) }
 
   /// What fstat(2) tells; `nil` for a descriptor that is not open.
   public var status: stat? {
@@ -43,13 +45,21 @@ public struct Descriptor: Sendable {
   }
 
   /// Reads at most so many bytes; an empty array at the end.
-  public func read(atMost limit: Int) throws(SystemError) -> [UInt8] {
+  public func read(atMost limit: Int) throws(SystemError) -> [UInt8] { try read(limit, waits: true) }
+
+  /// Reads what is there of a pipe that does not block; an empty array when there is nothing.
+  public func tryRead(atMost limit: Int) throws(SystemError) -> [UInt8] { try read(limit, waits: false) }
+
+  private func read(_ limit: Int, waits: Bool) throws(SystemError) -> [UInt8] {
     var failure: SystemError?
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
       while true {
         let got = unsafe Glibc.read(number, buffer.baseAddress, limit)
         if got < 0 && errno == EINTR { continue }
-        if got < 0 && errno == EAGAIN, (try? isReady(POLLIN, before: .never)) == true { continue }
+        if got < 0 && errno == EAGAIN {
+          if !waits { return }
+          if (try? isReady(POLLIN, before: .never)) == true { continue }
+        }
         if got < 0 { failure = .last }
         count = max(got, 0)
         return
@@ -57,11 +67,6 @@ public struct Descriptor: Sendable {
     }
     if let failure { throw failure }
     return bytes
-  }
-
-  /// Reads what is there of a pipe that does not block; an empty array when there is nothing.
-  public func tryRead(atMost limit: Int) throws(SystemError) -> [UInt8] {
-    try isReadable(before: .after(milliseconds: 0)) ? try read(atMost: limit) : []
   }
 
   /// Reads to the end, or until more than so many bytes came.

@@ -26,7 +26,8 @@ struct posix_option posix_next_option(int count, char *const arguments[], const 
 int posix_take_signals(void);
 // The number of the next signal, or -1.
 int posix_next_signal(int descriptor);
-// For a child: SIGTERM ends it again; SIGINT and SIGHUP, which a terminal sends to all, stay blocked.
+// For a child: SIGTERM ends it again; SIGINT and SIGHUP, which a terminal sends to all, stay blocked, and SIGCHLD for
+// posix_reap_soon.
 void posix_release_signals(void);
 // ppoll(2); with `interruptible`, SIGUSR1 ends it with EINTR. Milliseconds; -1 for ever.
 int posix_wait(struct pollfd *entries, unsigned long count, int milliseconds, int interruptible);
@@ -40,8 +41,8 @@ int posix_accept(int listener, struct sockaddr_storage *peer);
 void posix_make_blocking(int socket);
 // Holds small writes back until the socket closes, so that they leave in one packet.
 void posix_cork(int socket);
-// A pipe, closed on exec; not blocking if asked for; of `capacity` bytes if more than 0 and allowed.
-int posix_pipe(int ends[2], int nonblocking, int capacity);
+// A pipe, closed on exec, not blocking; of `capacity` bytes if more than 0 and allowed.
+int posix_pipe(int ends[2], int capacity);
 // How many bytes a pipe has room for.
 int posix_pipe_capacity(int end);
 // How many bytes a pipe holds.
@@ -81,6 +82,11 @@ int posix_has_sandbox(void);
 _Noreturn void posix_leave_sandbox(int status);
 // waitpid(2) for any child (-1) or one: the process, 0 for none. `*exit` is its exit status, or minus the signal's number.
 pid_t posix_reap(pid_t child, int wait, int *exit);
+// The same for one child, after waiting for its end for at most so many milliseconds. SIGCHLD must be blocked.
+pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit);
+// fork(2) without what the C library does around it, that is, with a lock for each of its parts and new lists of its
+// threads, pages that every child would have to copy. For a process of one thread, with a child that only computes and ends.
+pid_t posix_fork_alone(void);
 
 // Drops from memory what of the program's file is there only because starting it needed it, and moves the code that is
 // needed all the time into one huge page where the kernel has them: forking copies one entry for it, and what is forked
