@@ -9,14 +9,19 @@
 
 enum { room = 64 << 20, fine_step = 16, fine_sizes = 64, sizes = fine_sizes + 4 * 12 };
 
-// Before each block; as large as the strictest alignment.
+// Before each block; as large and as aligned as the strictest alignment.
 struct header {
-  size_t size_index;
+  _Alignas(16) size_t size_index;
   struct header *next_free;
 };
 
-static char *start, *next;
-static struct header *free_blocks[sizes];
+// At the beginning of the range: a page beside it that every block writes would be one more that forks make dear.
+struct heap {
+  _Alignas(struct header) char *next;
+  struct header *free_blocks[sizes];
+};
+
+static struct heap *heap;
 
 // The size of blocks: 16, 32 ... 1024, then four steps to each doubling, to 4 MiB.
 static size_t block_size(size_t index) {
@@ -36,20 +41,21 @@ void *secret_allocate(size_t size, const char *file, int line) {
   (void)file, (void)line;
   size_t index = index_for(size);
   if (index == sizes) return NULL;
-  struct header *block = free_blocks[index];
-  if (block) {
-    free_blocks[index] = block->next_free;
-    return block + 1;
-  }
-  if (!start) {
+  if (!heap) {
     void *range = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (range == MAP_FAILED) return NULL;
-    start = next = range;
+    heap = range;
+    heap->next = (char *)range + sizeof *heap;
+  }
+  struct header *block = heap->free_blocks[index];
+  if (block) {
+    heap->free_blocks[index] = block->next_free;
+    return block + 1;
   }
   size_t whole = sizeof(struct header) + block_size(index);
-  if (whole > (size_t)(start + room - next)) return NULL;
-  block = (struct header *)next;
-  next += whole;
+  if (whole > (size_t)((char *)heap + room - heap->next)) return NULL;
+  block = (struct header *)heap->next;
+  heap->next += whole;
   block->size_index = index;
   return block + 1;
 }
@@ -70,12 +76,12 @@ void secret_free(void *memory, const char *file, int line) {
   if (!memory) return;
   struct header *block = (struct header *)memory - 1;
   explicit_bzero(memory, block_size(block->size_index));
-  block->next_free = free_blocks[block->size_index];
-  free_blocks[block->size_index] = block;
+  block->next_free = heap->free_blocks[block->size_index];
+  heap->free_blocks[block->size_index] = block;
 }
 
-int secret_keep_from_children(void) { return start ? madvise(start, room, MADV_DONTFORK) : 0; }
+int secret_keep_from_children(void) { return heap ? madvise(heap, room, MADV_DONTFORK) : 0; }
 
 void secret_drop_all(void) {
-  if (start) munmap(start, room);
+  if (heap) munmap(heap, room);
 }
