@@ -87,20 +87,17 @@ struct ReviewRunner {
     var isKilled = false
     var frame: [UInt8] = []
     while true {
-      let wanted = frame.isEmpty ? 4 * 1024 : 256 * 1024
-      let bytes = (try? answers.reading.tryRead(atMost: wanted)) ?? []
+      // No more than what is there: who asks for more than that writes to more of the heap.
+      let bytes = (try? answers.reading.tryRead(atMost: Int(max(0, posix_bytes_waiting(answers.reading.number))))) ?? []
       if frame.isEmpty { frame = bytes } else if frame.count <= ReviewOutcome.largestFrame { frame += bytes }
-      if hasEnded {
-        if bytes.count < wanted { return (frame, isKilled ? nil : exit) }
-      } else if deadline.milliseconds == 0 {
+      if hasEnded { return (frame, isKilled ? nil : exit) }
+      if deadline.milliseconds == 0 {
         kill(child, SIGKILL)
         _ = unsafe posix_reap(child, 1, &exit)
         (hasEnded, isKilled) = (true, true)
       } else {
-        if bytes.count < wanted {
-          _ = wait(
-            for: answers.reading.number, POLLIN, before: .after(milliseconds: min(10, Int(deadline.milliseconds))))
-        }
+        let soon = Deadline.after(milliseconds: min(10, Int(deadline.milliseconds)))
+        _ = wait(for: answers.reading.number, POLLIN, before: soon)
         hasEnded = unsafe posix_reap(child, 0, &exit) == child
       }
     }

@@ -171,7 +171,9 @@ extension [Exclusion] {
   fileprivate func firstIndex(
     of subject: Exclusion.Subject, key: String = "", matching text: String
   ) -> Int? {
-    for i in indices where self[i].subject == subject && self[i].labelKey == key && self[i].matches(text) { return i }
+    for i in indices where self[i].subject == subject && self[i].labelKey == key {
+      if isMatch(text, glob: self[i].pattern) { return i }
+    }
     return nil
   }
 }
