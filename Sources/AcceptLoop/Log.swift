@@ -98,9 +98,9 @@ public struct LogFields: Sendable {
   }
 
   /// Fields that another process wrote.
-  init(written bytes: [UInt8], _ format: LogFormat) {
-    self.bytes = bytes
-    self.format = format
+  init(written bytes: ArraySlice<UInt8>, _ format: LogFormat) {
+    self.init(format)
+    self.bytes += bytes
   }
 
   /// Adds a text, at most 253 bytes of it: as long as names in Kubernetes are.
@@ -128,28 +128,29 @@ public struct LogFields: Sendable {
   /// Adds a time, in seconds.
   mutating func add(_ name: String, microseconds: Int) {
     begin(name)
-    bytes.append(decimal(microseconds, digits: 6))
+    bytes.append(microseconds, decimals: 6)
   }
 
   private mutating func begin(_ name: String) {
     if format == .json {
-      bytes.append(",\"")
+      bytes.append(UInt8(ascii: ","))
+      bytes.append(UInt8(ascii: "\""))
       bytes.append(name)
-      bytes.append("\":")
+      bytes.append(UInt8(ascii: "\""))
+      bytes.append(UInt8(ascii: ":"))
     } else {
-      bytes.append(" ")
+      bytes.append(UInt8(ascii: " "))
       bytes.append(name)
-      bytes.append("=")
+      bytes.append(UInt8(ascii: "="))
     }
   }
 }
 
 /// A number of parts as a decimal fraction: 1500000 with six digits is `1.500000`.
 func decimal(_ parts: Int, digits: Int) -> String {
-  var fraction = String(parts)
-  while fraction.utf8.count <= digits { fraction = "0" + fraction }
-  let point = fraction.utf8.index(fraction.utf8.endIndex, offsetBy: -digits)
-  return String(fraction[..<point]) + "." + String(fraction[point...])
+  var text: [UInt8] = []
+  text.append(parts, decimals: digits)
+  return String(decoding: text, as: UTF8.self)
 }
 
 extension [UInt8] {
@@ -159,19 +160,28 @@ extension [UInt8] {
     let (year, month, day) = civilDate(daysSince1970: now.tv_sec / 86_400)
     let second = now.tv_sec % 86_400
     append(year, digits: 4)
-    append("-")
+    append(UInt8(ascii: "-"))
     append(month, digits: 2)
-    append("-")
+    append(UInt8(ascii: "-"))
     append(day, digits: 2)
-    append("T")
+    append(UInt8(ascii: "T"))
     append(second / 3600, digits: 2)
-    append(":")
+    append(UInt8(ascii: ":"))
     append(second / 60 % 60, digits: 2)
-    append(":")
+    append(UInt8(ascii: ":"))
     append(second % 60, digits: 2)
-    append(".")
+    append(UInt8(ascii: "."))
     append(now.tv_nsec / 1_000_000, digits: 3)
-    append("Z")
+    append(UInt8(ascii: "Z"))
+  }
+
+  /// Appends a number of parts as a decimal fraction.
+  fileprivate mutating func append(_ parts: Int, decimals: Int) {
+    var one = 1
+    for _ in 0..<decimals { one *= 10 }
+    append(String(parts / one))
+    append(UInt8(ascii: "."))
+    append(parts % one, digits: decimals)
   }
 
   private mutating func append(_ number: Int, digits: Int) {

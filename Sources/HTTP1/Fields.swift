@@ -88,11 +88,12 @@ func endOfToken(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
 }
 
 private func isTokenByte(_ byte: UInt8) -> Bool {
+  if isAlphanumeric(byte) { return true }
   switch byte {
   case UInt8(ascii: "!"), UInt8(ascii: "#")...UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"),
     UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "^")...UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
-    true
-  default: isAlphanumeric(byte)
+    return true
+  default: return false
   }
 }
 
@@ -109,7 +110,7 @@ private func isHostByte(_ byte: UInt8) -> Bool {
 func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
 
 private func isAlphanumeric(_ byte: UInt8) -> Bool {
-  isDigit(byte) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A)
+  (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || isDigit(byte)
 }
 
 func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }

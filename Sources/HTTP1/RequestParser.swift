@@ -169,10 +169,10 @@ private func endOfPlainBytes(_ bytes: Span<UInt8>, _ start: Int) -> Int {
   var i = start
   while i < bytes.count {
     if i + 8 <= bytes.count {
+      let next = bytes.extracting(i..<(i + 8))
       let word =
-        UInt64(bytes[i]) | UInt64(bytes[i + 1]) << 8 | UInt64(bytes[i + 2]) << 16 | UInt64(bytes[i + 3]) << 24
-        | UInt64(bytes[i + 4]) << 32 | UInt64(bytes[i + 5]) << 40 | UInt64(bytes[i + 6]) << 48
-        | UInt64(bytes[i + 7]) << 56
+        UInt64(next[0]) | UInt64(next[1]) << 8 | UInt64(next[2]) << 16 | UInt64(next[3]) << 24
+        | UInt64(next[4]) << 32 | UInt64(next[5]) << 40 | UInt64(next[6]) << 48 | UInt64(next[7]) << 56
       // The lowest bit that is set stands in the first byte below 0x20 or equal to 0x7F.
       let delete = word ^ 0x7F7F_7F7F_7F7F_7F7F
       let control =
