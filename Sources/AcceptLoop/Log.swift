@@ -55,17 +55,18 @@ public struct Log: Sendable {
     line.reserveCapacity(128 + message.utf8.count + (fields?.bytes.count ?? 0))
     switch format {
     case .json:
-      line.append("{\"time\":\"")
-      line.append(time)
-      line.append("\",\"level\":\"")
+      line.append("{\"time\":\"0000-00-00T00:00:00.000Z\",\"level\":\"")
+      var bytes = line.mutableSpan
+      bytes.set(time, at: 9)
       line.append(level.rawValue)
       line.append("\",\"message\":")
       line.appendJSONString(message)
       if let fields { line += fields.bytes }
       line.append("}\n")
     case .text:
-      line.append(time)
-      line.append(" ")
+      line.append("0000-00-00T00:00:00.000Z ")
+      var bytes = line.mutableSpan
+      bytes.set(time, at: 0)
       line.append(level.rawValue)
       line.append(": ")
       line.append(asciiEscaped(message))
@@ -154,42 +155,40 @@ func decimal(_ parts: Int, digits: Int) -> String {
 }
 
 extension [UInt8] {
-  /// Appends a time as RFC 3339 has it, in UTC, to the millisecond.
-  fileprivate mutating func append(_ time: LogTime) {
-    let now = time.time
-    let (year, month, day) = civilDate(daysSince1970: now.tv_sec / 86_400)
-    let second = now.tv_sec % 86_400
-    append(year, digits: 4)
-    append(UInt8(ascii: "-"))
-    append(month, digits: 2)
-    append(UInt8(ascii: "-"))
-    append(day, digits: 2)
-    append(UInt8(ascii: "T"))
-    append(second / 3600, digits: 2)
-    append(UInt8(ascii: ":"))
-    append(second / 60 % 60, digits: 2)
-    append(UInt8(ascii: ":"))
-    append(second % 60, digits: 2)
-    append(UInt8(ascii: "."))
-    append(now.tv_nsec / 1_000_000, digits: 3)
-    append(UInt8(ascii: "Z"))
-  }
-
   /// Appends a number of parts as a decimal fraction.
   fileprivate mutating func append(_ parts: Int, decimals: Int) {
     var one = 1
     for _ in 0..<decimals { one *= 10 }
     append(String(parts / one))
     append(UInt8(ascii: "."))
-    append(parts % one, digits: decimals)
+    let start = count
+    append(contentsOf: repeatElement(0, count: decimals))
+    var bytes = mutableSpan
+    bytes.set(parts % one, digits: decimals, at: start)
+  }
+}
+
+extension MutableSpan<UInt8> {
+  /// Sets the digits of `0000-00-00T00:00:00.000Z`, which begins at the offset, to a time: RFC 3339, in UTC.
+  fileprivate mutating func set(_ time: LogTime, at start: Int) {
+    let now = time.time
+    let (year, month, day) = civilDate(daysSince1970: now.tv_sec / 86_400)
+    let second = now.tv_sec % 86_400
+    set(year, digits: 4, at: start)
+    set(month, digits: 2, at: start + 5)
+    set(day, digits: 2, at: start + 8)
+    set(second / 3600, digits: 2, at: start + 11)
+    set(second / 60 % 60, digits: 2, at: start + 14)
+    set(second % 60, digits: 2, at: start + 17)
+    set(now.tv_nsec / 1_000_000, digits: 3, at: start + 20)
   }
 
-  private mutating func append(_ number: Int, digits: Int) {
-    var power = 1
-    for _ in 1..<digits { power *= 10 }
-    while power > 0 {
-      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / power % 10))
-      power /= 10
+  fileprivate mutating func set(_ number: Int, digits: Int, at start: Int) {
+    var (rest, i) = (number, start + digits)
+    while i > start {
+      i -= 1
+      self[i] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
     }
   }
 }

@@ -67,7 +67,7 @@ public struct Response: Equatable, Sendable {
     out.reserveCapacity(250 + (withBody ? body.count : 0))
     out += "HTTP/1.1 ".utf8
     out.append(decimal: status.rawValue)
-    out += " ".utf8
+    out.append(UInt8(ascii: " "))
     out += status.reason.utf8
     out += "\r\n".utf8
     appendFieldsAndBody(to: &out, closing, withBody)
