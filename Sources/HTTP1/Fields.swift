@@ -28,7 +28,9 @@ struct Fields: Sendable {
     let valueRange = trimmed(bytes, (colon + 1)..<line.upperBound)
     let value = bytes.extracting(valueRange)
     if equalsIgnoringCase(name, "host") {
-      for i in value.indices where !isHostByte(value[i]) { throw RequestError(.badRequest, "a Host that is none") }
+      guard value.indices.allSatisfy({ isHostByte(value[$0]) }) else {
+        throw RequestError(.badRequest, "a Host that is none")
+      }
       hostCount += 1
     } else if equalsIgnoringCase(name, "content-length") {
       try parseContentLength(value)

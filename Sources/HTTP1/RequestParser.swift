@@ -173,7 +173,7 @@ private func endOfPlainBytes(_ bytes: Span<UInt8>, _ start: Int) -> Int {
       let word =
         UInt64(next[0]) | UInt64(next[1]) << 8 | UInt64(next[2]) << 16 | UInt64(next[3]) << 24
         | UInt64(next[4]) << 32 | UInt64(next[5]) << 40 | UInt64(next[6]) << 48 | UInt64(next[7]) << 56
-      // The lowest bit that is set stands in the first byte below 0x20 or equal to 0x7F.
+      // Eight bytes at a time: the lowest bit that is set stands in the first of them below 0x20, or equal to 0x7F.
       let delete = word ^ 0x7F7F_7F7F_7F7F_7F7F
       let control =
         ((word &- 0x2020_2020_2020_2020) & ~word | (delete &- 0x0101_0101_0101_0101) & ~delete) & 0x8080_8080_8080_8080
@@ -226,10 +226,9 @@ extension RequestParser {
   /// The path of a target in any form of RFC 9112 section 3.2.
   private func path(ofTarget range: Range<Int>) throws(RequestError) -> String {
     let bytes = buffer.span
-    for i in range where bytes[i] <= 0x20 || bytes[i] >= 0x7F || bytes[i] == UInt8(ascii: "#") {
-      throw RequestError(.badRequest, "a target with bytes that no URI has")
-    }
-    if range.isEmpty { throw RequestError(.badRequest, "a target with bytes that no URI has") }
+    guard !range.isEmpty,
+      range.allSatisfy({ bytes[$0] > 0x20 && bytes[$0] < 0x7F && bytes[$0] != UInt8(ascii: "#") })
+    else { throw RequestError(.badRequest, "a target with bytes that no URI has") }
     var start = range.lowerBound
     if bytes[start] != UInt8(ascii: "/") {
       let target = buffer[range]
