@@ -230,12 +230,11 @@ extension ConnectionProcess {
     let microseconds = (monotonicNow() - start) / 1000
     var fields = log.fields
     let response: Response
-    switch ended {
-    case .answered(let outcome):
+    switch consume ended {
+    case .answered(var outcome):
       context.report(.review(outcome.result, microseconds: microseconds, images: outcome.images, labels: labels))
-      fields = outcome.fields
-      fields.add("duration", microseconds: microseconds)
-      log.write(outcome.level, outcome.message, fields)
+      outcome.fields.add("duration", microseconds: microseconds)
+      log.write(outcome.level, outcome.message, outcome.fields)
       return outcome.response
     case .failed(let fault, let lastWords):
       context.report(.reviewEnded(fault))

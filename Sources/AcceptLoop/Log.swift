@@ -55,17 +55,18 @@ public struct Log: Sendable {
     line.reserveCapacity(128 + message.utf8.count + (fields?.bytes.count ?? 0))
     switch format {
     case .json:
-      line.append("{\"time\":\"")
-      line.append(time)
-      line.append("\",\"level\":\"")
+      line.append("{\"time\":\"0000-00-00T00:00:00.000Z\",\"level\":\"")
+      var bytes = line.mutableSpan
+      bytes.set(time, at: 9)
       line.append(level.rawValue)
       line.append("\",\"message\":")
       line.appendJSONString(message)
       if let fields { line += fields.bytes }
       line.append("}\n")
     case .text:
-      line.append(time)
-      line.append(" ")
+      line.append("0000-00-00T00:00:00.000Z ")
+      var bytes = line.mutableSpan
+      bytes.set(time, at: 0)
       line.append(level.rawValue)
       line.append(": ")
       line.append(asciiEscaped(message))
@@ -98,9 +99,9 @@ public struct LogFields: Sendable {
   }
 
   /// Fields that another process wrote.
-  init(written bytes: [UInt8], _ format: LogFormat) {
-    self.bytes = bytes
-    self.format = format
+  init(written bytes: ArraySlice<UInt8>, _ format: LogFormat) {
+    self.init(format)
+    self.bytes += bytes
   }
 
   /// Adds a text, at most 253 bytes of it: as long as names in Kubernetes are.
@@ -128,58 +129,66 @@ public struct LogFields: Sendable {
   /// Adds a time, in seconds.
   mutating func add(_ name: String, microseconds: Int) {
     begin(name)
-    bytes.append(decimal(microseconds, digits: 6))
+    bytes.append(microseconds, decimals: 6)
   }
 
   private mutating func begin(_ name: String) {
     if format == .json {
-      bytes.append(",\"")
+      bytes.append(UInt8(ascii: ","))
+      bytes.append(UInt8(ascii: "\""))
       bytes.append(name)
-      bytes.append("\":")
+      bytes.append(UInt8(ascii: "\""))
+      bytes.append(UInt8(ascii: ":"))
     } else {
-      bytes.append(" ")
+      bytes.append(UInt8(ascii: " "))
       bytes.append(name)
-      bytes.append("=")
+      bytes.append(UInt8(ascii: "="))
     }
   }
 }
 
 /// A number of parts as a decimal fraction: 1500000 with six digits is `1.500000`.
 func decimal(_ parts: Int, digits: Int) -> String {
-  var fraction = String(parts)
-  while fraction.utf8.count <= digits { fraction = "0" + fraction }
-  let point = fraction.utf8.index(fraction.utf8.endIndex, offsetBy: -digits)
-  return String(fraction[..<point]) + "." + String(fraction[point...])
+  var text: [UInt8] = []
+  text.append(parts, decimals: digits)
+  return String(decoding: text, as: UTF8.self)
 }
 
 extension [UInt8] {
-  /// Appends a time as RFC 3339 has it, in UTC, to the millisecond.
-  fileprivate mutating func append(_ time: LogTime) {
+  /// Appends a number of parts as a decimal fraction.
+  fileprivate mutating func append(_ parts: Int, decimals: Int) {
+    var one = 1
+    for _ in 0..<decimals { one *= 10 }
+    append(String(parts / one))
+    append(UInt8(ascii: "."))
+    let start = count
+    append(contentsOf: repeatElement(0, count: decimals))
+    var bytes = mutableSpan
+    bytes.set(parts % one, digits: decimals, at: start)
+  }
+}
+
+extension MutableSpan<UInt8> {
+  /// Sets the digits of `0000-00-00T00:00:00.000Z`, which begins at the offset, to a time: RFC 3339, in UTC.
+  fileprivate mutating func set(_ time: LogTime, at start: Int) {
     let now = time.time
     let (year, month, day) = civilDate(daysSince1970: now.tv_sec / 86_400)
     let second = now.tv_sec % 86_400
-    append(year, digits: 4)
-    append("-")
-    append(month, digits: 2)
-    append("-")
-    append(day, digits: 2)
-    append("T")
-    append(second / 3600, digits: 2)
-    append(":")
-    append(second / 60 % 60, digits: 2)
-    append(":")
-    append(second % 60, digits: 2)
-    append(".")
-    append(now.tv_nsec / 1_000_000, digits: 3)
-    append("Z")
+    set(year, digits: 4, at: start)
+    set(month, digits: 2, at: start + 5)
+    set(day, digits: 2, at: start + 8)
+    set(second / 3600, digits: 2, at: start + 11)
+    set(second / 60 % 60, digits: 2, at: start + 14)
+    set(second % 60, digits: 2, at: start + 17)
+    set(now.tv_nsec / 1_000_000, digits: 3, at: start + 20)
   }
 
-  private mutating func append(_ number: Int, digits: Int) {
-    var power = 1
-    for _ in 1..<digits { power *= 10 }
-    while power > 0 {
-      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / power % 10))
-      power /= 10
+  fileprivate mutating func set(_ number: Int, digits: Int, at start: Int) {
+    var (rest, i) = (number, start + digits)
+    while i > start {
+      i -= 1
+      self[i] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
     }
   }
 }

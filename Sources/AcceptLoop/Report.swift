@@ -28,44 +28,51 @@ extension Report {
   /// The size of a record.
   static let size = 128
   private static let maximumImages = 22
+  private static let empty = [UInt8](repeating: 0, count: size)
 
   /// The record.
   var bytes: [UInt8] {
-    var record = [UInt8](repeating: 0, count: Report.size)
+    var record = Report.empty
+    write(into: &record, at: 0)
+    return record
+  }
+
+  /// Writes the record where there are zeros.
+  func write(into bytes: inout [UInt8], at start: Int) {
     switch self {
     case .review(let result, let microseconds, let images, let labels):
-      record[0] = 1
-      record[1] = result.rawValue
+      bytes[start] = 1
+      bytes[start + 1] = result.rawValue
       let images = Report.folded(images)
-      record[2] = UInt8(images.count)
-      put(labels, into: &record, at: 4)
-      put(UInt64(max(0, microseconds)), into: &record, at: 8)
-      for (i, image) in images.enumerated() {
-        let start = 16 + 5 * i
-        record[start] = UInt8(truncatingIfNeeded: image.decision)
-        put(UInt16(truncatingIfNeeded: image.upstream ?? 0xFFFF), into: &record, at: start + 1)
-        put(UInt16(min(image.count, 0xFFFF)), into: &record, at: start + 3)
+      bytes[start + 2] = UInt8(images.count)
+      put(labels, into: &bytes, at: start + 4)
+      put(UInt64(max(0, microseconds)), into: &bytes, at: start + 8)
+      var place = start + 16
+      for image in images {
+        bytes[place] = UInt8(truncatingIfNeeded: image.decision)
+        put(UInt16(truncatingIfNeeded: image.upstream ?? 0xFFFF), into: &bytes, at: place + 1)
+        put(UInt16(min(image.count, 0xFFFF)), into: &bytes, at: place + 3)
+        place += 5
       }
     case .reviewEnded(let fault):
-      record[0] = 2
+      bytes[start] = 2
       switch fault {
-      case .signal(let signal): record[1] = UInt8(truncatingIfNeeded: signal)
-      case .deadline: record[2] = 1
-      case .noAnswer: record[2] = 2
+      case .signal(let signal): bytes[start + 1] = UInt8(truncatingIfNeeded: signal)
+      case .deadline: bytes[start + 2] = 1
+      case .noAnswer: bytes[start + 2] = 2
       }
     case .handshakeFailed(let failure):
-      record[0] = 3
-      record[1] = UInt8(TLSFailure.allCases.firstIndex(of: failure) ?? 0)
+      bytes[start] = 3
+      bytes[start + 1] = UInt8(TLSFailure.allCases.firstIndex(of: failure) ?? 0)
     case .refused(let status):
-      record[0] = 4
-      put(UInt16(truncatingIfNeeded: status), into: &record, at: 2)
+      bytes[start] = 4
+      put(UInt16(truncatingIfNeeded: status), into: &bytes, at: start + 2)
     }
-    return record
   }
 
   /// Reads a record; `nil` for one that no child of ours can have written.
   init?(_ record: ArraySlice<UInt8>) {
-    let record = Array(record)
+    let record = record.span
     guard record.count == Report.size else { return nil }
     switch record[0] {
     case 1:
@@ -121,6 +128,8 @@ func put(_ number: some FixedWidthInteger & UnsignedInteger, into bytes: inout [
 }
 
 /// Reads a number, little end first.
-func number(_ bytes: [UInt8], at offset: Int, bytes count: Int) -> UInt64 {
-  (0..<count).reduce(0) { $0 | UInt64(bytes[offset + $1]) << (8 * UInt64($1)) }
+func number(_ bytes: Span<UInt8>, at offset: Int, bytes count: Int) -> UInt64 {
+  var number: UInt64 = 0
+  for i in (offset..<(offset + count)).reversed() { number = number << 8 | UInt64(bytes[i]) }
+  return number
 }

@@ -114,17 +114,18 @@ struct ReviewRunner {
 extension ReviewOutcome {
   static let largestFrame = 16 << 20
   private static let headBytes = 16
+  private static let emptyHead = [UInt8](repeating: 0, count: headBytes + Report.size)
 
   var frame: [UInt8] {
-    var frame = [UInt8](repeating: 0, count: ReviewOutcome.headBytes)
+    var frame = ReviewOutcome.emptyHead
+    frame.reserveCapacity(frame.count + fields.bytes.count + body.count)
     put(UInt16(status.rawValue), into: &frame, at: 0)
     frame[2] = result.rawValue
     frame[3] = UInt8(LogLevel.allCases.firstIndex(of: level) ?? 0)
     put(UInt32(fields.bytes.count), into: &frame, at: 4)
     put(UInt64(body.count), into: &frame, at: 8)
-    let counts = Report.review(result, microseconds: 0, images: images, labels: 0).bytes
-    frame.reserveCapacity(ReviewOutcome.headBytes + counts.count + fields.bytes.count + body.count)
-    frame += counts
+    let counts = Report.review(result, microseconds: 0, images: images, labels: 0)
+    counts.write(into: &frame, at: ReviewOutcome.headBytes)
     frame += fields.bytes
     frame += body
     return frame
@@ -132,16 +133,17 @@ extension ReviewOutcome {
 
   init?(frame: [UInt8], _ format: LogFormat) {
     let head = ReviewOutcome.headBytes + Report.size
-    guard frame.count >= head, let status = Status(rawValue: Int(number(frame, at: 0, bytes: 2))),
+    let numbers = frame.span
+    guard frame.count >= head, let status = Status(rawValue: Int(number(numbers, at: 0, bytes: 2))),
       let result = ReviewResult(rawValue: frame[2]), Int(frame[3]) < LogLevel.allCases.count,
       case .review(_, _, let images, _)? = Report(frame[ReviewOutcome.headBytes..<head])
     else { return nil }
-    let fieldsEnd = head + Int(number(frame, at: 4, bytes: 4))
-    guard fieldsEnd <= frame.count, number(frame, at: 8, bytes: 8) == frame.count - fieldsEnd else { return nil }
+    let fieldsEnd = head + Int(number(numbers, at: 4, bytes: 4))
+    guard fieldsEnd <= frame.count, number(numbers, at: 8, bytes: 8) == frame.count - fieldsEnd else { return nil }
     let fields = frame[head..<fieldsEnd]
-    guard fields.allSatisfy({ $0 >= 0x20 }) else { return nil }
+    guard fields.reduce(0xFF, min) >= 0x20 else { return nil }
     self.init(
       status: status, body: Array(frame[fieldsEnd...]), result: result, images: images,
-      level: LogLevel.allCases[Int(frame[3])], fields: LogFields(written: Array(fields), format))
+      level: LogLevel.allCases[Int(frame[3])], fields: LogFields(written: fields, format))
   }
 }

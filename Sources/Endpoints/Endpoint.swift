@@ -75,15 +75,17 @@ private func notAllowed(_ methods: String) -> RequestError {
 
 /// A body that says it is something else than JSON is not tried.
 private func checkMediaType(_ request: Request) throws(RequestError) {
-  if let coding = request.contentEncoding, lowercase(coding) != "identity" {
+  if let coding = request.contentEncoding, !equalsIgnoringCase(coding.utf8.span, "identity") {
     throw RequestError(.unsupportedMediaType, "a Content-Encoding; expected none")
   }
   guard let type = request.contentType, !type.isEmpty else { return }
-  let essence = lowercase(String(Substring(type.utf8.prefix { $0 != 0x3B && $0 != 0x20 && $0 != 0x09 })))
-  guard essence == "application/json" || essence == "text/json" || essence.utf8.suffix(5).elementsEqual("+json".utf8)
+  let bytes = type.utf8.span
+  var end = 0
+  while end < bytes.count, bytes[end] != UInt8(ascii: ";"), bytes[end] != 0x20, bytes[end] != 0x09 { end += 1 }
+  let essence = bytes.extracting(..<end)
+  let suffix = bytes.extracting(max(0, end - 5)..<end)
+  guard
+    equalsIgnoringCase(essence, "application/json") || equalsIgnoringCase(essence, "text/json")
+      || equalsIgnoringCase(suffix, "+json")
   else { throw RequestError(.unsupportedMediaType, "a Content-Type other than application/json") }
-}
-
-private func lowercase(_ text: String) -> String {
-  String(decoding: text.utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }, as: UTF8.self)
 }

@@ -1,43 +1,49 @@
 // The fields of a request's head: each line checked (RFC 9112 section 5), the few that matter kept.
 
-/// What the fields of a head say.
+/// What the fields of a head say. Of several fields with one name, the values are one list, with commas between.
 struct Fields: Sendable {
   private(set) var hostCount = 0
   private(set) var contentLength: Int?
-  /// All Transfer-Encoding fields together, with commas between.
-  private(set) var transferEncoding: [UInt8]?
+  private(set) var transferEncoding: String?
   private(set) var contentType: String?
   private(set) var contentEncoding: String?
-  private(set) var expectation: [UInt8]?
+  private(set) var expectation: String?
   private(set) var connectionClose = false
   private(set) var connectionKeepAlive = false
   private var count = 0
 
   /// Reads one field line, `name: value`, free of control bytes.
-  mutating func parse(_ line: ArraySlice<UInt8>, limit: Int) throws(RequestError) {
+  ///
+  /// - Parameter line: where it lies in the buffer; it is not empty.
+  mutating func parse(_ line: Range<Int>, of buffer: [UInt8], limit: Int) throws(RequestError) {
     count += 1
     if count > limit { throw RequestError(.fieldsTooLarge, "more than \(limit) fields") }
-    if line.first == 0x20 || line.first == 0x09 { throw RequestError(.badRequest, "a folded field") }
-    let name = line.prefix { $0 != UInt8(ascii: ":") }
-    guard isToken(name), name.endIndex < line.endIndex else {
+    let bytes = buffer.span
+    if isBlank(bytes[line.lowerBound]) { throw RequestError(.badRequest, "a folded field") }
+    let colon = endOfToken(bytes, line)
+    guard colon > line.lowerBound, colon < line.upperBound, bytes[colon] == UInt8(ascii: ":") else {
       throw RequestError(.badRequest, "a field without a name and a colon right after it")
     }
-    let value = trimmed(line[(name.endIndex + 1)...])
+    let name = bytes.extracting(line.lowerBound..<colon)
+    let valueRange = trimmed(bytes, (colon + 1)..<line.upperBound)
+    let value = bytes.extracting(valueRange)
     if equalsIgnoringCase(name, "host") {
-      guard value.allSatisfy(isHostByte) else { throw RequestError(.badRequest, "a Host that is none") }
+      guard value.indices.allSatisfy({ isHostByte(value[$0]) }) else {
+        throw RequestError(.badRequest, "a Host that is none")
+      }
       hostCount += 1
     } else if equalsIgnoringCase(name, "content-length") {
       try parseContentLength(value)
     } else if equalsIgnoringCase(name, "transfer-encoding") {
-      transferEncoding = joined(transferEncoding, value)
+      transferEncoding = joined(transferEncoding, buffer[valueRange])
     } else if equalsIgnoringCase(name, "content-type") {
-      contentType = text(joined(contentType.map { Array($0.utf8) }, value)[...])
+      contentType = joined(contentType, buffer[valueRange])
     } else if equalsIgnoringCase(name, "content-encoding") {
-      contentEncoding = text(joined(contentEncoding.map { Array($0.utf8) }, value)[...])
+      contentEncoding = joined(contentEncoding, buffer[valueRange])
     } else if equalsIgnoringCase(name, "expect") {
-      expectation = joined(expectation, value)
+      expectation = joined(expectation, buffer[valueRange])
     } else if equalsIgnoringCase(name, "connection") {
-      for option in value.split(separator: UInt8(ascii: ",")).map(trimmed) {
+      try forEachElement(of: value) { option throws(RequestError) in
         if equalsIgnoringCase(option, "close") { connectionClose = true }
         if equalsIgnoringCase(option, "keep-alive") { connectionKeepAlive = true }
       }
@@ -45,13 +51,14 @@ struct Fields: Sendable {
   }
 
   /// `Content-Length: 5` and, as RFC 9110 section 8.6 allows, `5, 5`; different lengths are an attack.
-  private mutating func parseContentLength(_ value: ArraySlice<UInt8>) throws(RequestError) {
-    for part in value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map(trimmed) {
-      guard !part.isEmpty, part.allSatisfy(isDigit) else {
+  private mutating func parseContentLength(_ value: Span<UInt8>) throws(RequestError) {
+    try forEachElement(of: value) { digits throws(RequestError) in
+      guard !digits.isEmpty, digits.indices.allSatisfy({ isDigit(digits[$0]) }) else {
         throw RequestError(.badRequest, "a Content-Length that is no number")
       }
       // A length beyond every limit need not be told from a longer one.
-      let length = part.reduce(0) { min($0 * 10 + Int($1 - UInt8(ascii: "0")), Int.max / 16) }
+      var length = 0
+      for i in digits.indices { length = min(length * 10 + Int(digits[i] - UInt8(ascii: "0")), Int.max / 16) }
       if let other = contentLength, other != length {
         throw RequestError(.badRequest, "several Content-Lengths that differ")
       }
@@ -59,39 +66,73 @@ struct Fields: Sendable {
     }
   }
 
-  private func joined(_ earlier: [UInt8]?, _ value: ArraySlice<UInt8>) -> [UInt8] {
-    earlier.map { $0 + [UInt8(ascii: ",")] + value } ?? Array(value)
+  private func joined(_ earlier: String?, _ value: ArraySlice<UInt8>) -> String {
+    if let earlier { earlier + "," + text(value) } else { text(value) }
   }
 }
 
-/// Whether bytes are a token (RFC 9110 section 5.6.2).
-func isToken(_ bytes: ArraySlice<UInt8>) -> Bool {
-  !bytes.isEmpty
-    && bytes.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") || "!#$%&'*+.^_`|~".utf8.contains($0) }
+/// Hands out each element of a list with commas between, without the blanks around it.
+func forEachElement(
+  of list: Span<UInt8>, _ body: (Span<UInt8>) throws(RequestError) -> Void
+) throws(RequestError) {
+  var start = 0
+  for end in 0...list.count where end == list.count || list[end] == UInt8(ascii: ",") {
+    try body(list.extracting(trimmed(list, start..<end)))
+    start = end + 1
+  }
+}
+
+/// Where a token (RFC 9110 section 5.6.2) ends that begins where the range does.
+func endOfToken(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
+  var i = range.lowerBound
+  while i < range.upperBound, isTokenByte(bytes[i]) { i += 1 }
+  return i
+}
+
+private func isTokenByte(_ byte: UInt8) -> Bool {
+  if isAlphanumeric(byte) { return true }
+  switch byte {
+  case UInt8(ascii: "!"), UInt8(ascii: "#")...UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"),
+    UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "^")...UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
+    return true
+  default: return false
+  }
 }
 
 /// Whether a byte may stand in a host and port (RFC 3986 section 3.2.2).
 private func isHostByte(_ byte: UInt8) -> Bool {
-  isAlphanumeric(byte) || "-._~%!$&'()*+,;=:[]".utf8.contains(byte)
+  switch byte {
+  case UInt8(ascii: "!"), UInt8(ascii: "$")...UInt8(ascii: "."), UInt8(ascii: ":"), UInt8(ascii: ";"),
+    UInt8(ascii: "="), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "_"), UInt8(ascii: "~"):
+    true
+  default: isAlphanumeric(byte)
+  }
 }
 
 func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
 
 private func isAlphanumeric(_ byte: UInt8) -> Bool {
-  isDigit(byte) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A)
+  (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || isDigit(byte)
 }
 
-/// The bytes without blanks and tabs around them.
-func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-  let start = bytes.drop { $0 == 0x20 || $0 == 0x09 }
-  guard let last = start.lastIndex(where: { $0 != 0x20 && $0 != 0x09 }) else { return [] }
-  return start[...last]
+func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+
+/// The range without blanks and tabs at its ends.
+private func trimmed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
+  var (start, end) = (range.lowerBound, range.upperBound)
+  while start < end, isBlank(bytes[start]) { start += 1 }
+  while start < end, isBlank(bytes[end - 1]) { end -= 1 }
+  return start..<end
 }
 
-func equalsIgnoringCase(_ bytes: ArraySlice<UInt8>, _ lowercase: String) -> Bool {
-  guard bytes.count == lowercase.utf8.count else { return false }
-  let (bytes, lowercase) = (bytes.span, lowercase.utf8.span)
-  for i in 0..<bytes.count {
+/// Whether bytes are a text in lower case, or one that differs only in the case of its letters.
+@inline(__always)
+public func equalsIgnoringCase(_ bytes: Span<UInt8>, _ lowercase: String) -> Bool {
+  bytes.count == lowercase.utf8.count && areEqualIgnoringCase(bytes, lowercase.utf8.span)
+}
+
+private func areEqualIgnoringCase(_ bytes: Span<UInt8>, _ lowercase: Span<UInt8>) -> Bool {
+  for i in bytes.indices {
     let byte = bytes[i]
     if byte != lowercase[i], byte < 0x41 || byte > 0x5A || byte | 0x20 != lowercase[i] { return false }
   }

@@ -18,8 +18,8 @@ public struct RequestParser: Sendable {
 
   private let limits: RequestLimits
   private var state = State.requestLine
+  /// Those of the head, then the trailers.
   private var fields = Fields()
-  private var trailers = Fields()
   private var headBytes = 0
   /// What was fed and not yet read.
   private var buffer: [UInt8] = []
@@ -81,7 +81,7 @@ public struct RequestParser: Sendable {
         if line.isEmpty {
           try endHead()
         } else {
-          try fields.parse(line, limit: limits.fields)
+          try fields.parse(line, of: buffer, limit: limits.fields)
         }
       case .body(let remaining):
         let rest = remaining - takeBody(atMost: remaining)
@@ -106,7 +106,7 @@ public struct RequestParser: Sendable {
           state = .done
         } else {
           // Checked as fields are, and dropped (RFC 9110 section 6.5.1).
-          try trailers.parse(line, limit: limits.fields)
+          try fields.parse(line, of: buffer, limit: limits.fields)
         }
       case .done: return true
       }
@@ -124,7 +124,7 @@ public struct RequestParser: Sendable {
   }
 
   private mutating func compact() {
-    buffer.removeFirst(position)
+    if position == buffer.count { buffer = [] } else { buffer.removeFirst(position) }
     searched -= position
     position = 0
   }
@@ -137,14 +137,15 @@ public struct RequestParser: Sendable {
 // Lines.
 extension RequestParser {
   /// The next line of the head or the trailers; `nil` until it is there.
-  private mutating func headLine() throws(RequestError) -> ArraySlice<UInt8>? {
+  private mutating func headLine() throws(RequestError) -> Range<Int>? {
     guard let line = try line(limit: limits.head - headBytes, or: .fieldsTooLarge) else { return nil }
     headBytes += line.count + 2
     return line
   }
 
-  /// The next line without its CRLF; `nil` until it is there. No control byte but a tab may stand in it.
-  private mutating func line(limit: Int, or status: Status) throws(RequestError) -> ArraySlice<UInt8>? {
+  /// Where the next line lies in the buffer, without its CRLF; `nil` until it is there. No control byte but a tab may
+  /// stand in it.
+  private mutating func line(limit: Int, or status: Status) throws(RequestError) -> Range<Int>? {
     searched = endOfPlainBytes(buffer.span, searched)
     // Empty lines use up the room of the head, too.
     if searched - position > limit { throw tooLong(status) }
@@ -156,7 +157,7 @@ extension RequestParser {
     }
     guard searched + 1 < buffer.count else { return nil }
     guard buffer[searched + 1] == 0x0A else { throw RequestError(.badRequest, "a CR without LF") }
-    let line = buffer[position..<searched]
+    let line = position..<searched
     position = searched + 2
     searched = position
     return line
@@ -166,7 +167,25 @@ extension RequestParser {
 /// The offset of the first control byte but a tab.
 private func endOfPlainBytes(_ bytes: Span<UInt8>, _ start: Int) -> Int {
   var i = start
-  while i < bytes.count, (bytes[i] >= 0x20 && bytes[i] != 0x7F) || bytes[i] == 0x09 { i += 1 }
+  while i < bytes.count {
+    if i + 8 <= bytes.count {
+      let next = bytes.extracting(i..<(i + 8))
+      let word =
+        UInt64(next[0]) | UInt64(next[1]) << 8 | UInt64(next[2]) << 16 | UInt64(next[3]) << 24
+        | UInt64(next[4]) << 32 | UInt64(next[5]) << 40 | UInt64(next[6]) << 48 | UInt64(next[7]) << 56
+      // Eight bytes at a time: the lowest bit that is set stands in the first of them below 0x20, or equal to 0x7F.
+      let delete = word ^ 0x7F7F_7F7F_7F7F_7F7F
+      let control =
+        ((word &- 0x2020_2020_2020_2020) & ~word | (delete &- 0x0101_0101_0101_0101) & ~delete) & 0x8080_8080_8080_8080
+      if control == 0 {
+        i += 8
+        continue
+      }
+      i += control.trailingZeroBitCount >> 3
+    }
+    if (bytes[i] < 0x20 || bytes[i] == 0x7F) && bytes[i] != 0x09 { return i }
+    i += 1
+  }
   return i
 }
 
@@ -178,31 +197,41 @@ extension RequestParser {
 
 // The head.
 extension RequestParser {
-  private mutating func parseRequestLine(_ line: ArraySlice<UInt8>) throws(RequestError) {
-    let parts = line.split(separator: 0x20, omittingEmptySubsequences: false)
-    guard parts.count == 3 else { throw RequestError(.badRequest, "no request line: method, target, version") }
-    guard isToken(parts[0]) else { throw RequestError(.badRequest, "a method that is no token") }
-    request.method = text(parts[0])
-    try parseVersion(parts[2])
-    request.path = try path(ofTarget: parts[1])
+  private mutating func parseRequestLine(_ line: Range<Int>) throws(RequestError) {
+    let buffer = buffer
+    let bytes = buffer.span
+    var blanks = (count: 0, first: 0, last: 0)
+    for i in line where bytes[i] == 0x20 {
+      if blanks.count == 0 { blanks.first = i }
+      blanks.last = i
+      blanks.count += 1
+    }
+    guard blanks.count == 2 else { throw RequestError(.badRequest, "no request line: method, target, version") }
+    guard blanks.first > line.lowerBound, endOfToken(bytes, line) == blanks.first else {
+      throw RequestError(.badRequest, "a method that is no token")
+    }
+    request.method = text(buffer[line.lowerBound..<blanks.first])
+    try parseVersion(bytes.extracting((blanks.last + 1)..<line.upperBound))
+    request.path = try path(ofTarget: (blanks.first + 1)..<blanks.last)
   }
 
-  private mutating func parseVersion(_ version: ArraySlice<UInt8>) throws(RequestError) {
-    let digits = Array(version.suffix(3))
-    guard version.count == 8, version.starts(with: "HTTP/".utf8), isDigit(digits[0]), digits[1] == UInt8(ascii: "."),
-      isDigit(digits[2])
+  private mutating func parseVersion(_ version: Span<UInt8>) throws(RequestError) {
+    guard version.count == 8, version.starts(with: "HTTP/"), isDigit(version[5]), version[6] == UInt8(ascii: "."),
+      isDigit(version[7])
     else { throw RequestError(.badRequest, "no HTTP version at the end of the request line") }
-    guard digits[0] == UInt8(ascii: "1") else { throw RequestError(.versionNotSupported, "HTTP/1.1 and 1.0 only") }
-    request.isHTTP11 = digits[2] != UInt8(ascii: "0")
+    guard version[5] == UInt8(ascii: "1") else { throw RequestError(.versionNotSupported, "HTTP/1.1 and 1.0 only") }
+    request.isHTTP11 = version[7] != UInt8(ascii: "0")
   }
 
   /// The path of a target in any form of RFC 9112 section 3.2.
-  private func path(ofTarget target: ArraySlice<UInt8>) throws(RequestError) -> String {
-    guard target.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }), let first = target.first else {
-      throw RequestError(.badRequest, "a target with bytes that no URI has")
-    }
-    var path = target
-    if first != UInt8(ascii: "/") {
+  private func path(ofTarget range: Range<Int>) throws(RequestError) -> String {
+    let bytes = buffer.span
+    guard !range.isEmpty,
+      range.allSatisfy({ bytes[$0] > 0x20 && bytes[$0] < 0x7F && bytes[$0] != UInt8(ascii: "#") })
+    else { throw RequestError(.badRequest, "a target with bytes that no URI has") }
+    var start = range.lowerBound
+    if bytes[start] != UInt8(ascii: "/") {
+      let target = buffer[range]
       // RFC 9112 section 3.2: `*` belongs to OPTIONS, a bare authority to CONNECT; neither names a path of ours.
       if request.method == "CONNECT" || (request.method == "OPTIONS" && target.elementsEqual("*".utf8)) {
         return text(target)
@@ -215,10 +244,11 @@ extension RequestParser {
       guard let first = authority.first, first != UInt8(ascii: ":") else {
         throw RequestError(.badRequest, "a target without a host")
       }
-      path = target[authority.endIndex...]
+      start = authority.endIndex
     }
-    let withoutQuery = path.prefix { $0 != UInt8(ascii: "?") }
-    return withoutQuery.isEmpty ? "/" : text(withoutQuery)
+    var end = start
+    while end < range.upperBound, bytes[end] != UInt8(ascii: "?") { end += 1 }
+    return start == end ? "/" : text(buffer[start..<end])
   }
 
   /// Settles how the body is framed (RFC 9112 section 6.3), once all fields are there.
@@ -235,13 +265,18 @@ extension RequestParser {
         throw RequestError(.badRequest, "both Content-Length and Transfer-Encoding")
       }
       if !request.isHTTP11 { throw RequestError(.badRequest, "Transfer-Encoding in HTTP/1.0") }
-      let codings = coding.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map(trimmed)
-      guard let last = codings.last, equalsIgnoringCase(last, "chunked") else {
+      var (codings, known, endsInChunked) = (0, 0, false)
+      try forEachElement(of: coding.utf8.span) { coding throws(RequestError) in
+        endsInChunked = equalsIgnoringCase(coding, "chunked")
+        codings += 1
+        if endsInChunked || coding.isEmpty { known += 1 }
+      }
+      guard endsInChunked else {
         throw RequestError(.badRequest, "a Transfer-Encoding that does not end in chunked")
       }
-      guard codings.count == 1 else {
-        let twice = codings.dropLast().contains { equalsIgnoringCase($0, "chunked") || $0.isEmpty }
-        throw RequestError(twice ? .badRequest : .notImplemented, "a Transfer-Encoding other than chunked")
+      guard codings == 1 else {
+        // Chunked twice, or an empty one, is no list of codings.
+        throw RequestError(known > 1 ? .badRequest : .notImplemented, "a Transfer-Encoding other than chunked")
       }
       state = .chunkSize
     } else if let length = fields.contentLength {
@@ -253,18 +288,20 @@ extension RequestParser {
       state = .done
     }
     if let expectation = fields.expectation, request.isHTTP11 {
-      guard equalsIgnoringCase(expectation[...], "100-continue") else {
+      guard equalsIgnoringCase(expectation.utf8.span, "100-continue") else {
         throw RequestError(.expectationFailed, "an expectation other than 100-continue")
       }
       if case .done = state {} else { awaitsContinue = true }
     }
     hasHead = true
+    fields = Fields()
   }
 
   /// The size in `size [; extensions]` (RFC 9112 section 7.1).
-  private func chunkSize(_ line: ArraySlice<UInt8>) throws(RequestError) -> Int {
+  private func chunkSize(_ range: Range<Int>) throws(RequestError) -> Int {
+    let line = buffer[range]
     let digits = line.prefix { hexadecimalValue($0) != nil }
-    let rest = line[digits.endIndex...].drop { $0 == 0x20 || $0 == 0x09 }
+    let rest = line[digits.endIndex...].drop(while: isBlank)
     guard !digits.isEmpty, rest.isEmpty || rest.first == UInt8(ascii: ";") else {
       throw RequestError(.badRequest, "a chunk without a size")
     }
@@ -277,6 +314,15 @@ extension RequestParser {
       if size > limits.body { throw tooLarge() }
     }
     return size
+  }
+}
+
+extension Span<UInt8> {
+  fileprivate func starts(with text: String) -> Bool {
+    let text = text.utf8.span
+    guard count >= text.count else { return false }
+    for i in text.indices where self[i] != text[i] { return false }
+    return true
   }
 }
 

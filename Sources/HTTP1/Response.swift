@@ -56,26 +56,42 @@ public struct Response: Equatable, Sendable {
   ///
   /// - Parameter withBody: `false` for the answer to HEAD.
   public func fieldsAndBody(closing: Bool, withBody: Bool) -> [UInt8] {
-    after([], closing: closing, withBody: withBody)
+    var out: [UInt8] = []
+    appendFieldsAndBody(to: &out, closing, withBody)
+    return out
   }
 
   /// The whole response in HTTP/1.1 (RFC 9112 section 4).
   public func http1(closing: Bool, withBody: Bool) -> [UInt8] {
-    let line = "HTTP/1.1 " + String(status.rawValue) + " " + status.reason + "\r\n"
-    return after(line.utf8, closing: closing, withBody: withBody)
+    var out: [UInt8] = []
+    out.reserveCapacity(250 + (withBody ? body.count : 0))
+    out += "HTTP/1.1 ".utf8
+    out.append(decimal: status.rawValue)
+    out.append(UInt8(ascii: " "))
+    out += status.reason.utf8
+    out += "\r\n".utf8
+    appendFieldsAndBody(to: &out, closing, withBody)
+    return out
   }
 
-  private func after(_ line: some Collection<UInt8>, closing: Bool, withBody: Bool) -> [UInt8] {
-    var out: [UInt8] = []
-    out.reserveCapacity(200 + contentType.utf8.count + (withBody ? body.count : 0))
-    out += line
-    for text in ["Content-Type: ", contentType, "\r\nContent-Length: ", String(body.count), "\r\n"] { out += text.utf8 }
-    if let allow { for text in ["Allow: ", allow, "\r\n"] { out += text.utf8 } }
-    out += (closing ? "Connection: close\r\n\r\n" : "\r\n").utf8
+  private func appendFieldsAndBody(to out: inout [UInt8], _ closing: Bool, _ withBody: Bool) {
+    out += "Content-Type: ".utf8
+    out += contentType.utf8
+    out += "\r\nContent-Length: ".utf8
+    out.append(decimal: body.count)
+    if let allow { out += ("\r\nAllow: " + allow).utf8 }
+    out += (closing ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n").utf8
     if withBody { out += body }
-    return out
   }
 
   /// The interim response that asks for the body (RFC 9110 section 15.2.1).
   public static let continueLine = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+}
+
+extension [UInt8] {
+  /// Appends a number that is not negative.
+  fileprivate mutating func append(decimal number: Int) {
+    if number >= 10 { append(decimal: number / 10) }
+    append(UInt8(ascii: "0") + UInt8(number % 10))
+  }
 }

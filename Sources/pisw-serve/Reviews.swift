@@ -27,7 +27,8 @@ func reviewHandler(_ policy: SwapPolicy, _ log: Log) -> ReviewHandler {
 }
 
 private func outcome(_ answer: Answer, _ body: [UInt8], _ tally: Tally, _ log: Log) -> ReviewOutcome {
-  let isPatched = answer.podFault == nil && tally.redirected > 0
+  let hasFault = answer.podFault != nil
+  let isPatched = !hasFault && tally.redirected > 0
   var fields = log.fields
   if let subject = answer.subject {
     fields.add("uid", subject.uid)
@@ -44,8 +45,7 @@ private func outcome(_ answer: Answer, _ body: [UInt8], _ tally: Tally, _ log: L
   for (i, explanation) in tally.explanations.enumerated() { fields.add("decision\(i)", explanation) }
   return ReviewOutcome(
     status: .ok, body: answer.body, result: isPatched ? .patched : .unchanged,
-    images: answer.podFault == nil ? tally.counts : [],
-    level: answer.podFault == nil ? .info : .warning, fields: fields)
+    images: hasFault ? [] : tally.counts, level: hasFault ? .warning : .info, fields: fields)
 }
 
 /// The names under which decisions are counted.
@@ -60,21 +60,6 @@ private enum ImageDecision: String, CaseIterable {
   case missing
   case placeholder
   case invalid
-
-  init(_ verdict: ImageOutcome.Verdict) {
-    switch verdict {
-    case .outOfScope: self = .outOfScope
-    case .notChangeable: self = .notChangeable
-    case .unchanged: self = .unchanged
-    case .missing, .decided(.empty): self = .missing
-    case .decided(.redirected): self = .redirected
-    case .decided(.placeholder): self = .placeholder
-    case .decided(.invalid), .decided(.noRegistry), .decided(.invalidResult): self = .invalid
-    case .decided(.alreadyRedirected): self = .alreadyRedirected
-    case .decided(.ignored): self = .ignored
-    case .decided(.noMirror): self = .noMirror
-    }
-  }
 }
 
 /// The images of one review, counted.
@@ -91,15 +76,27 @@ private struct Tally {
     images += 1
     // A line of the log stays small enough that a pipe keeps it whole.
     if explains, explanations.count < 12 { explanations.append(image.explanation) }
-    let decision = ImageDecision(image.verdict)
+    let decision: ImageDecision
     var upstream: Int?
     switch image.verdict {
+    case .outOfScope: decision = .outOfScope
+    case .notChangeable: decision = .notChangeable
+    case .unchanged: decision = .unchanged
+    case .missing, .decided(.empty): decision = .missing
     case .decided(.redirected(_, let mirror)):
+      decision = .redirected
       redirected += 1
       upstream = mirrors.firstIndex { $0 === mirror }
-    case .decided(.alreadyRedirected(let mirror)), .decided(.invalidResult(_, let mirror)):
+    case .decided(.alreadyRedirected(let mirror)):
+      decision = .alreadyRedirected
       upstream = mirrors.firstIndex { $0 === mirror }
-    default: break
+    case .decided(.invalidResult(_, let mirror)):
+      decision = .invalid
+      upstream = mirrors.firstIndex { $0 === mirror }
+    case .decided(.invalid), .decided(.noRegistry): decision = .invalid
+    case .decided(.placeholder): decision = .placeholder
+    case .decided(.ignored): decision = .ignored
+    case .decided(.noMirror): decision = .noMirror
     }
     let index = ImageDecision.allCases.firstIndex(of: decision) ?? 0
     if let i = counts.firstIndex(where: { $0.decision == index && $0.upstream == upstream }) {

@@ -69,6 +69,7 @@ struct WebhookTests {
     arguments: [
       nil, "", "application/json", "APPLICATION/JSON", "Application/Json; charset=utf-8", "application/json;q",
       "application/json ; x", "application/json\t;x", "text/json", "application/ld+json", "application/x+JSON;v=1",
+      "+json", "/+Json ;x",
     ] as [String?])
   func json(_ type: String?) {
     #expect(webhook("POST", "/mutate", type: type) == .endpoint(.mutate))
@@ -82,12 +83,13 @@ struct WebhookTests {
       "text/plain", "application/yaml", "application/x-www-form-urlencoded", "application/jsonx", "json",
       "application/json,text/plain", "application/vnd.kubernetes.protobuf", ";application/json", " application/json",
       "multipart/form-data; x=application/json", "application/xjson", "applicatiOn/Jsón",
+      "/json", "son", ";", "application/json+", "text/jso", "application/jso\u{6E}\u{301}",
     ])
   func otherTypes(_ type: String) {
     #expect(webhook("POST", "/mutate", type: type) == .refused(415, allow: nil))
   }
 
-  @Test("A coded body is 415, JSON or not", arguments: ["gzip", "br", "identity,gzip", "x-identity", "identity "])
+  @Test("A coded body is 415, JSON or not", arguments: ["gzip", "br", "identity,gzip", "x-identity", "identity ", ""])
   func codings(_ coding: String) {
     #expect(webhook("POST", "/mutate", coding: coding) == .refused(415, allow: nil))
     #expect(webhook("POST", "/mutate", type: "application/json", coding: coding) == .refused(415, allow: nil))

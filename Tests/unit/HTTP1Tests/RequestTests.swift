@@ -200,6 +200,16 @@ struct GoodRequestTests {
         method: "GET", path: "/", contentType: "text/json; charset=utf-8", contentEncoding: "gzip,br"))
   }
 
+  @Test("Several Content-Types and their bytes beyond ASCII are one text, repaired")
+  func mediaBytes() throws {
+    var bytes = Array("GET / HTTP/1.1\r\nHost: h\r\nContent-Type: \té \r\nContent-Type:\r\nContent-Type: a".utf8)
+    bytes += [0xC3] + Array("b\r\n\r\n".utf8)
+    guard case .whole(let request) = Outcome([bytes[...]], RequestLimits(body: 100)) else {
+      throw RequestError(.badRequest, "not read")
+    }
+    #expect(request.contentType == "é,,a\u{FFFD}b")
+  }
+
   @Test("A value may be empty, and hold tabs, colons and bytes beyond ASCII")
   func values() {
     expect("GET / HTTP/1.1\r\nHost: h\r\nA:\r\nB: x:y\tz é\r\n\r\n", Expected(method: "GET", path: "/"))
@@ -230,6 +240,11 @@ struct RefusedRequestTests {
       post("Transfer-Encoding: xchunked", body: "0\r\n\r\n"), post("Transfer-Encoding: chunkedx", body: "0\r\n\r\n"),
       post("Transfer-Encoding: \"chunked\"", body: "0\r\n\r\n"),
       post("Transfer-Encoding: chunked;q=1", body: "0\r\n\r\n"),
+      post("Transfer-Encoding: gzip,, chunked", body: "0\r\n\r\n"),
+      post("Transfer-Encoding: chunked, gzip, chunked", body: "0\r\n\r\n"),
+      post("Transfer-Encoding: gzip", "Transfer-Encoding:", "Transfer-Encoding: chunked", body: "0\r\n\r\n"),
+      post("Content-Length: 5,,5", body: "hello"), post("Content-Length: 5, 6, 5", body: "hello"),
+      post("Content-Length: 5", "Content-Length:", body: "hello"), post("Content-Length: 5\t5", body: "hello"),
       post("Transfer-Encoding: ,chunked", body: "0\r\n\r\n"), post("Transfer-Encoding: chunked,", body: "0\r\n\r\n"),
       post("Transfer-Encoding: \u{0B}chunked", body: "0\r\n\r\n"),
       post("Transfer-Encoding : chunked", body: "0\r\n\r\n"),
@@ -298,6 +313,63 @@ struct RefusedRequestTests {
     #expect(outcome(of: text) == .refused(400))
   }
 
+  @Test("Of all bytes, those of a token may stand in a name, and those of an authority in Host", arguments: 0...255)
+  func bytes(_ byte: UInt8) {
+    func isRead(_ start: String, _ end: String) -> Bool {
+      let bytes = Array(start.utf8) + [byte] + Array(end.utf8)
+      return Outcome([bytes[...]], RequestLimits(body: 100)) != .refused(400)
+    }
+    let isAlphanumeric = Unicode.Scalar(byte).properties.isAlphabetic && byte < 0x80 || (0x30...0x39).contains(byte)
+    let isToken = isAlphanumeric || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+    #expect(isRead("GET / HTTP/1.1\r\nHost: h\r\nX", "Y: a\r\n\r\n") == (isToken || byte == UInt8(ascii: ":")))
+    #expect(isRead("G", "T / HTTP/1.1\r\nHost: h\r\n\r\n") == isToken)
+    let isHost = isAlphanumeric || "-._~%!$&'()*+,;=:[]".utf8.contains(byte)
+    #expect(isRead("GET / HTTP/1.1\r\nHost: a", "b\r\n\r\n") == isHost)
+    // A control byte is found wherever in a line it stands, and whatever stands before it.
+    let isPlain = (byte >= 0x20 && byte != 0x7F) || byte == 0x09
+    for place in 0..<20 {
+      for before in ["a", "\t", "\u{80}", " ", "~"] {
+        let start = "GET / HTTP/1.1\r\nHost: h\r\nX:" + String(repeating: before, count: place)
+        #expect(isRead(start, "b\r\n\r\n") == isPlain, "after \(place) of \(before)")
+        #expect(isRead(start, "") == (isPlain || byte == 0x0D), "after \(place) of \(before), at the end")
+      }
+    }
+  }
+
+  @Test(
+    "Each says what is wrong with it",
+    arguments: [
+      ("GET /\n", "a line that ends without CR LF"), ("GET /\rx", "a CR without LF"),
+      ("GET /\0", "a control byte in a line"), ("GET /\r\n", "no request line: method, target, version"),
+      (" / HTTP/1.1\r\n", "a method that is no token"), ("G( / x\r\n", "a method that is no token"),
+      ("GET # HTTP/1.x\r\n", "no HTTP version at the end of the request line"),
+      ("GET # HTTP/2.0\r\n", "HTTP/1.1 and 1.0 only"), ("GET # HTTP/1.1\r\n", "a target with bytes that no URI has"),
+      ("GET  HTTP/1.1\r\n", "a target with bytes that no URI has"),
+      ("OPTIONS ** HTTP/1.1\r\n", "a target that is neither a path nor a URL"),
+      ("GET https://:1/ HTTP/1.1\r\n", "a target without a host"),
+      (head + " X: a\r\n", "a folded field"), (head + "X : a\r\n", "a field without a name and a colon right after it"),
+      (head + "X\r\n", "a field without a name and a colon right after it"),
+      ("GET / HTTP/1.1\r\nHost: /\r\n", "a Host that is none"), ("GET / HTTP/1.1\r\n\r\n", "expected one Host field"),
+      (post("Content-Length: 5,"), "a Content-Length that is no number"),
+      (post("Content-Length: 5a"), "a Content-Length that is no number"),
+      (post("Content-Length: 5, 6"), "several Content-Lengths that differ"),
+      (post("Content-Length: 101"), "the body is larger than 100 bytes"),
+      (post("Content-Length: 0", "Transfer-Encoding: chunked"), "both Content-Length and Transfer-Encoding"),
+      ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding in HTTP/1.0"),
+      (post("Transfer-Encoding: chunked, gzip"), "a Transfer-Encoding that does not end in chunked"),
+      (post("Transfer-Encoding: gzip, chunked"), "a Transfer-Encoding other than chunked"),
+      (post(), "expected Content-Length, or chunks"),
+      (post("Content-Length: 1", "Expect: x"), "an expectation other than 100-continue"),
+      (chunked("x\r\n"), "a chunk without a size"), (chunked("1 \r\n"), "blanks after a chunk's size"),
+      (chunked("65\r\n"), "the body is larger than 100 bytes"),
+      (head + String(repeating: "X: a\r\n", count: 100), "more than 100 fields"),
+      (String(repeating: "\r\n", count: 10_000), "a line, or all of them, longer than allowed"),
+    ])
+  func reasons(_ text: String, _ reason: String) {
+    var parser = RequestParser(limits: RequestLimits(body: 100))
+    #expect { try parser.feed(Array(text.utf8)) } throws: { ($0 as? RequestError)?.reason == reason }
+  }
+
   @Test("Another major version is 505", arguments: ["0.9", "2.0", "3.0", "9.9"])
   func versions(_ version: String) {
     #expect(outcome(of: "GET / HTTP/\(version)\r\nHost: h\r\n\r\n") == .refused(505))
@@ -314,7 +386,9 @@ struct RefusedRequestTests {
     #expect(outcome(of: "POST / HTTP/1.0\r\n\r\n") == .refused(411))
   }
 
-  @Test("A coding before chunked that we do not have is 501", arguments: ["gzip, chunked", "x , Chunked"])
+  @Test(
+    "A coding before chunked that we do not have is 501",
+    arguments: ["gzip, chunked", "x , Chunked", "a,b;c=\"d\",\tchunked"])
   func codings(_ coding: String) {
     #expect(outcome(of: post("Transfer-Encoding: " + coding, body: "0\r\n\r\n")) == .refused(501))
   }
