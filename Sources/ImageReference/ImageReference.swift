@@ -20,51 +20,62 @@
 ///
 /// `nginx` parses to domain `docker.io`, path `library/nginx`, with neither tag nor digest. Every part is ASCII.
 public struct ImageReference: Equatable, Sendable {
-  /// Domain and path: `docker.io/library/nginx`.
-  public let name: String
-  /// What follows the name as written: `:tag`, `@digest`, both or nothing.
-  public let suffix: String
+  /// The whole reference: name, tag and digest, and `:latest` where neither of these was written.
+  public let full: String
+  /// How many bytes of it are the name.
+  package let nameCount: Int
   /// How many bytes of the name are the domain; 0 without one.
   private let domainCount: Int
-  /// How many bytes of the suffix are `:tag`.
+  /// How many bytes after the name are `:tag`, as written.
   private let tagCount: Int
+  /// Whether neither tag nor digest was written.
+  private let isBare: Bool
 
-  init(name: String, domainCount: Int, suffix: String, tagCount: Int) {
-    self.name = name
+  init(full: String, nameCount: Int, domainCount: Int, tagCount: Int, isBare: Bool) {
+    self.full = full
+    self.nameCount = nameCount
     self.domainCount = domainCount
-    self.suffix = suffix
     self.tagCount = tagCount
+    self.isBare = isBare
   }
+
+  /// The same tag and digest under another name, which has a domain.
+  package func renamed(_ name: String) -> ImageReference {
+    ImageReference(
+      full: name + fullSuffix, nameCount: name.utf8.count, domainCount: endOfComponent(name.utf8.span),
+      tagCount: tagCount, isBare: isBare)
+  }
+
+  /// Domain and path: `docker.io/library/nginx`.
+  public var name: String { text(0, nameCount) }
+
+  /// What follows the name as written: `:tag`, `@digest`, both or nothing.
+  public var suffix: String { isBare ? "" : fullSuffix }
 
   /// Whether a registry can be told from the name.
   public var hasDomain: Bool { domainCount > 0 }
 
   /// The registry, `host[:port]`, as written, except that `index.docker.io` becomes `docker.io`; `nil` for the rare
   /// valid name whose first component looks like a domain and is none (`a_b.com/x`).
-  public var domain: String? {
-    domainCount == 0 ? nil : String(Substring(name.utf8.prefix(domainCount)))
-  }
+  public var domain: String? { hasDomain ? text(0, domainCount) : nil }
 
   /// The repository within the registry, such as `library/nginx`.
-  public var path: String {
-    domainCount == 0 ? name : String(Substring(name.utf8.dropFirst(domainCount + 1)))
-  }
+  public var path: String { hasDomain ? text(domainCount + 1, nameCount) : name }
 
   /// The tag as written; `nil` when there is none.
-  public var tag: String? {
-    tagCount == 0 ? nil : String(Substring(suffix.utf8.prefix(tagCount).dropFirst()))
-  }
+  public var tag: String? { tagCount == 0 ? nil : text(nameCount + 1, nameCount + tagCount) }
 
   /// The digest as written, `algorithm:hexadecimal`; `nil` when there is none.
   public var digest: String? {
-    tagCount == suffix.utf8.count ? nil : String(Substring(suffix.utf8.dropFirst(tagCount + 1)))
+    let start = nameCount + tagCount
+    return isBare || start == full.utf8.count ? nil : text(start + 1, full.utf8.count)
   }
 
   /// The suffix, and `:latest` where the reference has neither tag nor digest.
-  public var fullSuffix: String { suffix.isEmpty ? ":latest" : suffix }
+  public var fullSuffix: String { text(nameCount, full.utf8.count) }
 
-  /// The whole reference: name and full suffix.
-  public var full: String { name + fullSuffix }
+  /// What stands between two offsets.
+  private func text(_ start: Int, _ end: Int) -> String { String(Substring(full.utf8.prefix(end).dropFirst(start))) }
 }
 
 /// Whether the first component of a name is meant as a registry: it is `localhost`, or contains `.`, `:` or an
@@ -74,11 +85,25 @@ public func namesDomain(_ component: Span<UInt8>) -> Bool {
     let byte = component[i]
     if byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":") || (byte >= 0x41 && byte <= 0x5A) { return true }
   }
-  let localhost = "localhost".utf8.span
-  guard component.count == localhost.count else { return false }
-  for i in 0..<localhost.count where component[i] != localhost[i] { return false }
+  return isEqual(component, "localhost")
+}
+
+/// Where the component of a name that begins at an offset ends.
+package func endOfComponent(_ name: Span<UInt8>, from start: Int = 0) -> Int {
+  var end = start
+  while end < name.count, name[end] != slash { end += 1 }
+  return end
+}
+
+/// Whether bytes are a text's.
+package func isEqual(_ bytes: Span<UInt8>, _ text: String) -> Bool {
+  let text = text.utf8.span
+  guard bytes.count == text.count else { return false }
+  for i in bytes.indices where bytes[i] != text[i] { return false }
   return true
 }
+
+private let slash = UInt8(ascii: "/")
 
 /// Why a text is no image reference.
 public enum ImageReferenceError: String, Error, Sendable {

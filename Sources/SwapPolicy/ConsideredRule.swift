@@ -23,14 +23,15 @@ extension SwapPolicy {
   public func rulesConsidered(for image: String) -> [ConsideredRule] {
     if image == "auto" { return [] }
     guard let reference = try? ImageReference(image), reference.hasDomain else { return [] }
-    let name = canonicalName(reference.name)
+    let canonical = reference.canonical
+    let name = canonical.name
     var considered: [ConsideredRule] = []
     for mirror in mirrors {
       considered.append(ConsideredRule(rule: .target(mirror), holds: mirror.holds(name)))
       if considered.last?.holds == true { return considered }
     }
     for rule in ignored {
-      considered.append(ConsideredRule(rule: .ignored(rule), holds: rule.matches(name, reference)))
+      considered.append(ConsideredRule(rule: .ignored(rule), holds: rule.matches(canonical)))
       if considered.last?.holds == true { return considered }
     }
     let sources = mirrors.map { (mirror: $0, specificity: $0.specificity(for: name) ?? -1) }

@@ -5,7 +5,13 @@ package func isMatch(_ text: String, glob pattern: String) -> Bool {
   isMatch(text.utf8.span, glob: pattern.utf8.span)
 }
 
-private func isMatch(_ text: Span<UInt8>, glob pattern: Span<UInt8>) -> Bool {
+func isMatch(_ text: Span<UInt8>, glob pattern: Span<UInt8>) -> Bool {
+  // The quick way out for most texts and a pattern that begins with a *: their last bytes differ.
+  if let last = pattern.indices.last, pattern[last] != UInt8(ascii: "*"),
+    text.isEmpty || text[text.count - 1] != pattern[last]
+  {
+    return false
+  }
   var t = 0
   var p = 0
   // Where to take up again when what follows the last * fails: in the pattern after it, and in the text.

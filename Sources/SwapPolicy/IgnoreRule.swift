@@ -4,64 +4,58 @@ import ImageReference
 import JSON
 
 /// An image, or a pattern of images, that is never redirected.
-public struct IgnoreRule: Equatable, Sendable {
+public final class IgnoreRule: Equatable, Sendable {
   /// The entry as written.
   public let text: String
   /// Where it was written.
   public let place: Place
-  private let match: Match
-
-  private enum Match: Equatable, Sendable {
-    /// One image; a `nil` tag or digest matches any.
-    case image(name: String, tag: String?, digest: String?)
-    /// A pattern with `*` over names, with or without tag and digest.
-    case pattern(String)
-  }
+  private let isPattern: Bool
+  /// One image's canonical name, or a pattern with `*` over canonical names, with or without tag and digest.
+  private let pattern: String
+  /// The image's; `nil` matches any.
+  private let tag: String?
+  private let digest: String?
 
   /// What the rule stands for: a pattern over canonical names, or one image's canonical name with the tag and digest
   /// that it names.
-  package var canonicalText: String {
-    switch match {
-    case .image(let name, let tag, let digest):
-      name + (tag.map { ":" + $0 } ?? "") + (digest.map { "@" + $0 } ?? "")
-    case .pattern(let pattern): pattern
-    }
-  }
+  package var canonicalText: String { pattern + (tag.map { ":" + $0 } ?? "") + (digest.map { "@" + $0 } ?? "") }
 
   /// The canonical name of the one image whose every tag and digest the rule stands for; `nil` if it is another rule.
-  package var wholeImage: String? {
-    if case .image(let name, nil, nil) = match { name } else { nil }
-  }
+  package var wholeImage: String? { isPattern || tag != nil || digest != nil ? nil : pattern }
 
   /// - Throws: `InvalidName` with what is wrong about the entry.
   init(_ text: String, place: Place) throws(InvalidName) {
     self.text = text
     self.place = place
-    if text.utf8.contains(UInt8(ascii: "*")) {
-      match = .pattern(try canonicalPattern(text))
+    isPattern = text.utf8.contains(UInt8(ascii: "*"))
+    if isPattern {
+      pattern = try canonicalPattern(text)
+      (tag, digest) = (nil, nil)
     } else {
       let reference = try parsed(text)
-      match = .image(name: canonicalName(reference.name), tag: reference.tag, digest: reference.digest)
+      pattern = canonicalName(reference.name)
+      (tag, digest) = (reference.tag, reference.digest)
     }
   }
 
-  /// Whether the rule holds for an image.
-  ///
-  /// - Parameters:
-  ///   - name: the image's canonical name.
-  ///   - reference: the image; without tag and digest its tag counts as `latest`.
-  func matches(_ name: String, _ reference: ImageReference) -> Bool {
-    switch match {
-    case .image(let wanted, let wantedTag, let wantedDigest):
-      guard wanted == name else { return false }
-      let tag = reference.suffix.isEmpty ? "latest" : reference.tag
-      return (wantedTag == nil || wantedTag == tag) && (wantedDigest == nil || wantedDigest == reference.digest)
-    case .pattern(let pattern):
-      // A pattern without a tag or a digest holds for every one, so each part may be left out.
-      if isMatch(name, glob: pattern) || isMatch(name + reference.fullSuffix, glob: pattern) { return true }
-      guard let tag = reference.tag, let digest = reference.digest else { return false }
-      return isMatch(name + ":" + tag, glob: pattern) || isMatch(name + "@" + digest, glob: pattern)
+  public static func == (one: IgnoreRule, other: IgnoreRule) -> Bool {
+    one.text == other.text && one.place == other.place
+  }
+
+  /// Whether the rule holds for an image in its canonical form; without tag and digest its tag counts as `latest`.
+  func matches(_ image: ImageReference) -> Bool {
+    let full = image.full.utf8.span
+    let name = full.extracting(..<image.nameCount)
+    if !isPattern {
+      guard isEqual(name, pattern) else { return false }
+      let imageTag = image.suffix.isEmpty ? "latest" : image.tag
+      return (tag == nil || tag == imageTag) && (digest == nil || digest == image.digest)
     }
+    let glob = pattern.utf8.span
+    // A pattern without a tag or a digest holds for every one, so each part may be left out.
+    if isMatch(name, glob: glob) || isMatch(full, glob: glob) { return true }
+    guard let digest = image.digest, let tag = image.tag else { return false }
+    return isMatch(image.name + ":" + tag, glob: pattern) || isMatch(image.name + "@" + digest, glob: pattern)
   }
 }
 

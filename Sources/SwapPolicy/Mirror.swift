@@ -9,6 +9,8 @@ public final class Mirror: Equatable, Sendable {
   public let source: String
   /// `host[:port][/path]` as written, without a trailing slash; `{registry}` in it stands for the image's registry.
   public let target: String
+  /// How many components of a name the source fixes; 0 for `*`.
+  let depth: Int
   /// Where the rule was written.
   public let place: Place
 
@@ -23,6 +25,7 @@ public final class Mirror: Equatable, Sendable {
   /// - Throws: `InvalidName` with what is wrong about source or target, and the remedy.
   init(source: String, target: String, place: Place) throws(InvalidName) {
     self.source = try source == "*" ? source : canonicalSource(source)
+    depth = source == "*" ? 0 : 1 + self.source.utf8.count { $0 == slash }
     self.place = place
     self.target = trimmed(target)
     if let (before, after) = split(self.target, at: placeholder) {
@@ -42,7 +45,7 @@ public final class Mirror: Equatable, Sendable {
     } else {
       try checkHostAndPath(self.target, "target", as: self.target)
       (head, tail, hasPlaceholder) = (self.target, "", false)
-      canonicalHead = canonicalPrefix(head)
+      canonicalHead = canonicalPrefix(self.target)
       canonicalTail = ""
     }
   }
@@ -52,30 +55,38 @@ public final class Mirror: Equatable, Sendable {
   }
 
   /// How many components of a name the source fixes; `nil` when it does not match.
-  package func specificity(for name: String) -> Int? {
-    if source == "*" { return isLocal(registry: firstComponent(name)) ? nil : 0 }
-    guard lies(name.utf8.span, under: source.utf8.span) else { return nil }
-    return 1 + source.utf8.count { $0 == slash }
+  package func specificity(for name: String) -> Int? { covers(name.utf8.span) ? depth : nil }
+
+  /// Whether a name lies under the source.
+  func covers(_ name: Span<UInt8>) -> Bool {
+    depth == 0
+      ? !isLocal(registry: name.extracting(..<endOfComponent(name))) : lies(name, under: source.utf8.span)
   }
 
-  /// The name of an image at the target: the target, and what remains of the image's name after the source.
-  package func rewritten(_ name: String) -> String {
-    let registry = String(firstComponent(name))
-    let matched = source == "*" ? registry.utf8.count : source.utf8.count
-    let rest = String(Substring(name.utf8.dropFirst(matched)))
-    return hasPlaceholder ? head + registry + tail + rest : head + rest
+  /// The name of an image at the target: the target, and what remains of the image's name after the source. A tag or
+  /// digest stays.
+  package func rewritten(_ image: String) -> String {
+    var result = head
+    if hasPlaceholder { result += firstComponent(image) + tail }
+    let matched = depth == 0 ? endOfComponent(image.utf8.span) : source.utf8.count
+    result.append(contentsOf: Substring(image.utf8.dropFirst(matched)))
+    return result
   }
 
   /// Whether a name already lies under the target.
-  package func holds(_ name: String) -> Bool {
-    guard hasPlaceholder else { return lies(name.utf8.span, under: canonicalHead.utf8.span) }
-    guard starts(name.utf8.span, with: canonicalHead.utf8.span) else { return false }
+  package func holds(_ name: String) -> Bool { holds(name.utf8.span) }
+
+  func holds(_ image: ImageReference) -> Bool { holds(image.full.utf8.span.extracting(..<image.nameCount)) }
+
+  func holds(_ name: Span<UInt8>) -> Bool {
+    let head = canonicalHead.utf8.span
+    guard hasPlaceholder else { return lies(name, under: head) }
+    guard starts(name, with: head) else { return false }
     // The placeholder stands for a part of one component; what follows it must follow here too.
-    let component = name.utf8.dropFirst(canonicalHead.utf8.count).prefix { $0 != slash }
-    let ending = canonicalTail.utf8.prefix { $0 != slash }
-    guard component.count > ending.count, component.suffix(ending.count).elementsEqual(ending) else { return false }
-    let rest = Substring(name.utf8[component.endIndex...])
-    return lies(rest.utf8.span, under: Substring(canonicalTail.utf8[ending.endIndex...]).utf8.span)
+    let tail = canonicalTail.utf8.span
+    let end = endOfComponent(name, from: head.count)
+    let ending = endOfComponent(tail)
+    return end - head.count > ending && lies(name.extracting((end - ending)...), under: tail)
   }
 }
 

@@ -6,7 +6,12 @@ import ImageReference
 /// for a name that is not valid.
 public func normalizedName(of image: String) -> String? {
   guard let reference = try? ImageReference(image) else { return nil }
-  return (reference.hasDomain ? canonicalName(reference.name) : reference.name) + reference.fullSuffix
+  return (reference.hasDomain ? reference.canonical : reference).full
+}
+
+extension ImageReference {
+  /// The image under the one form of its name, for one that has a domain.
+  var canonical: ImageReference { isCanonical(full.utf8.span) ? self : renamed(canonicalName(name)) }
 }
 
 /// The one form of an image's `domain/path`, so that equal images have equal names.
@@ -42,8 +47,13 @@ private func isCanonical(_ name: Span<UInt8>) -> Bool {
 }
 
 /// Whether the source `*` leaves this registry alone: localhost, and those with a port.
-package func isLocal(registry: Substring) -> Bool {
-  registry == "localhost" || (registry.utf8.last != UInt8(ascii: "]") && registry.utf8.contains(UInt8(ascii: ":")))
+package func isLocal(registry: Substring) -> Bool { isLocal(registry: registry.utf8.span) }
+
+func isLocal(registry: Span<UInt8>) -> Bool {
+  if isEqual(registry, "localhost") { return true }
+  if registry.isEmpty || registry[registry.count - 1] == UInt8(ascii: "]") { return false }
+  for i in registry.indices where registry[i] == UInt8(ascii: ":") { return true }
+  return false
 }
 
 /// Whether a name is a prefix or lies below it: `docker.io/bit` holds `docker.io/bit/x`, not `docker.io/bitnami/x`.
@@ -54,8 +64,9 @@ func lies(_ name: Span<UInt8>, under prefix: Span<UInt8>) -> Bool {
 /// Whether bytes begin with others.
 func starts(_ bytes: Span<UInt8>, with prefix: Span<UInt8>) -> Bool {
   guard bytes.count >= prefix.count else { return false }
-  for i in 0..<prefix.count where bytes[i] != prefix[i] { return false }
-  return true
+  var i = 0
+  while i < prefix.count, bytes[i] == prefix[i] { i += 1 }
+  return i == prefix.count
 }
 
 /// What stands before the first slash.

@@ -52,22 +52,18 @@ extension SwapPolicy {
       return .invalid(error)
     }
     guard reference.hasDomain else { return .noRegistry }
-    let name = canonicalName(reference.name)
-    for i in mirrors.indices where mirrors[i].holds(name) { return .alreadyRedirected(mirrors[i]) }
-    for i in ignored.indices where ignored[i].matches(name, reference) { return .ignored(ignored[i]) }
-
-    var best = -1
-    var bestSpecificity = -1
-    for i in mirrors.indices {
-      guard let specificity = mirrors[i].specificity(for: name), specificity > bestSpecificity else { continue }
-      best = i
-      bestSpecificity = specificity
+    let canonical = reference.canonical
+    let name = canonical.full.utf8.span.extracting(..<canonical.nameCount)
+    var best: Mirror?
+    for mirror in mirrors {
+      if mirror.holds(name) { return .alreadyRedirected(mirror) }
+      if mirror.depth > best?.depth ?? -1, mirror.covers(name) { best = mirror }
     }
-    if best < 0 { return .noMirror }
-    let mirror = mirrors[best]
-    let image = mirror.rewritten(name) + reference.fullSuffix
+    for rule in ignored where rule.matches(canonical) { return .ignored(rule) }
+    guard let mirror = best else { return .noMirror }
+    let image = mirror.rewritten(canonical.full)
     // A result that parses to something outside the target (a host without a path, say) is as bad as an invalid one.
-    guard let result = try? ImageReference(image), result.hasDomain, mirror.holds(canonicalName(result.name)) else {
+    guard let result = try? ImageReference(image), result.hasDomain, mirror.holds(result.canonical) else {
       return .invalidResult(image: image, by: mirror)
     }
     return .redirected(image: image, by: mirror)

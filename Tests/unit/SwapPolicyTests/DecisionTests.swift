@@ -121,6 +121,9 @@ struct MirrorTests {
       ("docker.io", "Proxy.Example.com", "nginx:1", "Proxy.Example.com/library/nginx:1"),
       ("docker.io", "p.io:443", "nginx:1", "p.io:443/library/nginx:1"),
       ("quay.io", "docker.io/mirror", "quay.io/x:1", "docker.io/mirror/x:1"),
+      ("docker.io", "p.io", "REGISTRY-1.docker.io:443/nginx", "p.io/library/nginx:latest"),
+      ("docker.io", "p.io", "index.docker.io/acme/app:1@" + sha, "p.io/acme/app:1@" + sha),
+      ("docker.io", "p.io", "Docker.io/nginx:1@" + sha, "p.io/library/nginx:1@" + sha),
     ])
   func results(_ source: String, _ target: String, _ image: String, _ result: String) throws {
     let policy = try policy(mirrors: [(source, target)])
@@ -217,6 +220,17 @@ struct MirrorTests {
     #expect(mirror.source == "docker.io")
     #expect(policy.decide("quay.io/x:1").word == "invalid result", "p.io:1 is another image, on Docker Hub")
     #expect(policy.decide("acme/" + long.prefix(200)).word == "redirected")
+  }
+
+  @Test(
+    "A registry that the target has no room for makes no valid name",
+    arguments: [
+      ("h:5000", "p.io/{registry}", "h:5000/x"), ("[::1]:5000", "p.io/{registry}", "[::1]:5000/x"),
+      ("h:5000", "{registry}:8443", "h:5000/x"), ("h:5000", "p.io/{registry}-x", "h:5000/x:1"),
+      ("quay.io/x", "h:5000", "quay.io/x:1"),
+    ])
+  func noRoom(_ source: String, _ target: String, _ image: String) throws {
+    #expect(try policy(mirrors: [(source, target)]).decide(image).word == "invalid result")
   }
 
   @Test("A decision names the mirror that made it, and where that was written")

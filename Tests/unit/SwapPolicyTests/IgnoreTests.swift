@@ -44,6 +44,8 @@ struct IgnoreTests {
       ("nginx@" + sha, "nginx:1@" + sha, true), ("nginx@" + sha, "nginx", false),
       ("nginx@" + sha, "nginx@" + sha.dropLast() + "b", false), ("nginx:1@" + sha, "nginx:1@" + sha, true),
       ("nginx:1@" + sha, "nginx@" + sha, false), ("nginx:1@" + sha, "nginx:1", false),
+      ("nginx:latest", "registry-1.docker.io/nginx", true), ("nginx:1", "DOCKER.io:443/nginx", false),
+      ("nginx:1@" + sha, "registry-1.docker.io/nginx:1@" + sha, true),
     ])
   func tags(_ entry: String, _ image: String, _ ignored: Bool) throws {
     #expect(try isIgnored(image, by: entry) == ignored)
@@ -66,7 +68,9 @@ struct IgnoreTests {
       ("nginx:1.*", "nginx:1.27", true), ("nginx:1.*", "nginx:2.1", false), ("library/*", "nginx", true),
       ("acme/*-dev", "acme/app-dev:1", true), ("acme/*-dev", "acme/app:1-dev", true), ("acme/*-dev", "acme/dev", false),
       ("acme/a*b*c:1*", "acme/axbyc:12", true), ("acme/a*b*c:1*", "acme/axcyb:12", false),
-      ("docker.io/*", "quay.io/docker.io/x", false),
+      ("docker.io/*", "quay.io/docker.io/x", false), ("*nginx", "nginx:1", true), ("*nginx", "nginx:nginx", true),
+      ("*nginx", "nginx-x:1", false), ("nginx@sha256:*", "nginx:1@" + sha, true), ("nginx:1*", "nginx:1@" + sha, true),
+      ("acme/*:1@sha256:*a", "acme/app:1@" + sha, true), ("acme/*:1@sha256:*b", "acme/app:1@" + sha, false),
     ])
   func patterns(_ entry: String, _ image: String, _ ignored: Bool) throws {
     #expect(try isIgnored(image, by: entry) == ignored)
