@@ -8,18 +8,34 @@ import POSIX
 import TLS
 
 /// What a connection's process has from the listener.
-struct ConnectionContext {
-  var settings: ServerSettings
+final class ConnectionContext {
+  let settings: ServerSettings
   let state: SharedState
   let reviewTokens: TokenPipe
   let bodyTokens: TokenPipe
-  var reports: Int32
+  let reports: Int32
   /// /dev/null.
   let nowhere: Int32
   let reviewLimits: ReviewLimits
   /// The configuration in force at the fork.
   let generation: UInt64
   let loadHandler: () throws(LoadFailure) -> ReviewHandler
+
+  init(
+    settings: ServerSettings, state: SharedState, reviewTokens: TokenPipe, bodyTokens: TokenPipe, reports: Int32,
+    nowhere: Int32, reviewLimits: ReviewLimits, generation: UInt64,
+    loadHandler: @escaping () throws(LoadFailure) -> ReviewHandler
+  ) {
+    self.settings = settings
+    self.state = state
+    self.reviewTokens = reviewTokens
+    self.bodyTokens = bodyTokens
+    self.reports = reports
+    self.nowhere = nowhere
+    self.reviewLimits = reviewLimits
+    self.generation = generation
+    self.loadHandler = loadHandler
+  }
 
   func report(_ report: Report) {
     writeInTime(report.bytes, to: reports, patience: 300)
@@ -131,7 +147,10 @@ extension ConnectionProcess {
           slot.enter(.busy)
           deadline = .after(milliseconds: settings.headerTimeout)
         }
-        if try parser.feed(bytes) { return .request(parser.request) }
+        // Given away, so that the parser can keep the bytes where they are.
+        let arrived = bytes
+        bytes = []
+        if try parser.feed(arrived) { return .request(parser.request) }
         if parser.hasHead {
           if parser.bodyBytes > settings.smallBody, !hasTurn {
             try takeTurn(context.bodyTokens)

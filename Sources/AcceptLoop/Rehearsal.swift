@@ -7,16 +7,19 @@ import TLS
 
 /// Serves a review from memory to nowhere, counted and logged nowhere, and carries its outcome as from a process of its own.
 func rehearse(_ handler: ReviewHandler, _ context: ConnectionContext, _ slot: SharedState.Slot) {
-  var context = context
-  context.reports = context.nowhere
-  context.settings.log = context.settings.log.to(context.nowhere)
-  context.settings.isolation = .connection
+  var settings = context.settings
+  settings.log = settings.log.to(context.nowhere)
+  settings.isolation = .connection
   // No alarm for the listener.
-  context.settings.reviewTimeout = 0
+  settings.reviewTimeout = 0
+  let context = ConnectionContext(
+    settings: settings, state: context.state, reviewTokens: context.reviewTokens, bodyTokens: context.bodyTokens,
+    reports: context.nowhere, nowhere: context.nowhere, reviewLimits: context.reviewLimits,
+    generation: context.generation, loadHandler: context.loadHandler)
   let peer = Address.any(port: 0)
   var process = ConnectionProcess(context, Rehearsal(handler.sample), slot, peer, handler)
   process.run()
-  _ = ReviewOutcome(frame: handler.answer(handler.sample).frame, context.settings.log.format)
+  _ = ReviewOutcome(frame: handler.answer(handler.sample).frame, settings.log.format)
 }
 
 /// A connection of one request, whose response goes nowhere.

@@ -28,11 +28,10 @@ extension Report {
   /// The size of a record.
   static let size = 128
   private static let maximumImages = 22
-  private static let empty = [UInt8](repeating: 0, count: size)
 
   /// The record.
   var bytes: [UInt8] {
-    var record = Report.empty
+    var record = [UInt8](repeating: 0, count: Report.size)
     write(into: &record, at: 0)
     return record
   }

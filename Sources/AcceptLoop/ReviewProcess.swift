@@ -114,11 +114,11 @@ struct ReviewRunner {
 extension ReviewOutcome {
   static let largestFrame = 16 << 20
   private static let headBytes = 16
-  private static let emptyHead = [UInt8](repeating: 0, count: headBytes + Report.size)
 
   var frame: [UInt8] {
-    var frame = ReviewOutcome.emptyHead
-    frame.reserveCapacity(frame.count + fields.bytes.count + body.count)
+    var frame: [UInt8] = []
+    frame.reserveCapacity(ReviewOutcome.headBytes + Report.size + fields.bytes.count + body.count)
+    frame.append(contentsOf: repeatElement(0, count: ReviewOutcome.headBytes + Report.size))
     put(UInt16(status.rawValue), into: &frame, at: 0)
     frame[2] = result.rawValue
     frame[3] = UInt8(LogLevel.allCases.firstIndex(of: level) ?? 0)

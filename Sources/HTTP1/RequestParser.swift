@@ -64,7 +64,7 @@ public struct RequestParser: Sendable {
   /// Takes bytes, and returns whether the request is whole.
   ///
   /// - Throws: `RequestError` with the status to answer with; the parser is of no use then.
-  public mutating func feed(_ bytes: [UInt8]) throws(RequestError) -> Bool {
+  public mutating func feed(_ bytes: consuming [UInt8]) throws(RequestError) -> Bool {
     if buffer.isEmpty { buffer = bytes } else { buffer += bytes }
     defer { compact() }
     while true {
@@ -116,8 +116,16 @@ public struct RequestParser: Sendable {
   /// Moves what is there of the body into it; returns how many bytes.
   private mutating func takeBody(atMost limit: Int) -> Int {
     let count = min(limit, buffer.count - position)
-    request.body.append(contentsOf: buffer[position..<(position + count)])
-    position += count
+    if request.body.isEmpty, count == limit, position + count == buffer.count {
+      // All of it, and nothing else: the buffer becomes the body.
+      swap(&request.body, &buffer)
+      request.body.removeFirst(position)
+      position = 0
+    } else {
+      if request.body.isEmpty, count > 0 { request.body.reserveCapacity(limit) }
+      request.body.append(contentsOf: buffer[position..<(position + count)])
+      position += count
+    }
     searched = position
     if count > 0 { awaitsContinue = false }
     return count
@@ -281,7 +289,6 @@ extension RequestParser {
       state = .chunkSize
     } else if let length = fields.contentLength {
       if length > limits.body { throw tooLarge() }
-      request.body.reserveCapacity(length)
       state = length == 0 ? .done : .body(remaining: length)
     } else {
       if request.method == "POST" { throw RequestError(.lengthRequired, "expected Content-Length, or chunks") }

@@ -34,8 +34,9 @@ done
 # Symbols by which the C library calls itself have other names outside.
 nm --defined-only .build/static/release/pisw-serve | awk '$2 ~ /[tTwW]/ { print $3 }' | sort -u >"$scratch/symbols"
 # A review may not write a file, so valgrind tells nothing of the calls that only its own process makes.
-own=(prctl dup2 close_range setrlimit64 clock_gettime setitimer syscall write fork _Fork posix_die_with posix_close_from
+own=(prctl dup2 close_range setrlimit64 clock_gettime setitimer syscall write posix_die_with posix_close_from
   posix_limit posix_set_timer posix_enter_sandbox posix_leave_sandbox)
+while read -r symbol; do own+=("$symbol"); done < <(grep -E 'ReviewOutcomeV5frame|5POSIX10DescriptorV5write' "$scratch/symbols")
 # OpenSSL comes last, whose objects bring along more than is needed: what does not fit the huge pages is its.
 libraries=$(pkg-config --variable=libdir openssl)
 nm "$libraries/libssl.a" "$libraries/libcrypto.a" 2>/dev/null | awk '$2 ~ /[tTwW]/ { print $3 }' >"$scratch/openssl"
