@@ -24,9 +24,11 @@ flags=(-Xswiftc -static-executable
 for product; do
   case $product in
     pisw-mutate) own=(-Xlinker "--symbol-ordering-file=$PWD/Tests/bench/startup.order") ;;
-    # The server moves its most needed code into huge pages, if the code begins where one can (posix_forget_startup).
+    # The server moves its most needed code and its constants into huge pages, if they begin where one can
+    # (posix_forget_startup).
     pisw-serve)
-      own=(-Xlinker "--symbol-ordering-file=$PWD/Tests/bench/serve.order" -Xlinker --section-start=.text=0x600000)
+      own=(-Xlinker "--symbol-ordering-file=$PWD/Tests/bench/serve.order" -Xlinker -T -Xlinker "$PWD/Tests/bench/serve.ld"
+        -Xlinker --section-start=.text=0x600000 -Xlinker --section-start=.rodata=0x1800000)
       ;;
     *) own=() ;;
   esac

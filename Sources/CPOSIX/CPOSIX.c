@@ -244,7 +244,7 @@ pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit) {
 
 pid_t posix_fork_alone(void) { return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
 
-enum { page = 4096, huge = 2 << 20, promoted = 2 * huge };
+enum { page = 4096, huge = 2 << 20 };
 
 // Whether huge pages are given to those who ask.
 static int has_huge_pages(void) {
@@ -256,18 +256,17 @@ static int has_huge_pages(void) {
   return length > 0 && !strstr(text, "[never]");
 }
 
-// Puts the beginning of the code, where the linker has put what is needed most, into huge pages.
-static void use_huge_pages(uintptr_t code, size_t size) {
-  static int done;
-  if (done++ || code % huge || size < promoted || !has_huge_pages()) return;
-  char *room = mmap(NULL, promoted + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+// Puts the first huge pages of a segment into such, if it begins where one can and is that large.
+static void use_huge_pages(uintptr_t start, size_t size, size_t pages, int protection) {
+  size_t whole = pages * huge;
+  if (start % huge || size < whole || !has_huge_pages()) return;
+  char *room = mmap(NULL, whole + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (room == MAP_FAILED) return;
   char *copy = room + (huge - (uintptr_t)room % huge) % huge;
-  madvise(copy, promoted, MADV_HUGEPAGE);
-  memcpy(copy, (void *)code, promoted);
-  if (!mprotect(copy, promoted, PROT_READ | PROT_EXEC))
-    mremap(copy, promoted, promoted, MREMAP_MAYMOVE | MREMAP_FIXED, code);
-  munmap(room, promoted + huge);
+  madvise(copy, whole, MADV_HUGEPAGE);
+  memcpy(copy, (void *)start, whole);
+  if (!mprotect(copy, whole, protection)) mremap(copy, whole, whole, MREMAP_MAYMOVE | MREMAP_FIXED, start);
+  munmap(room, whole + huge);
 }
 
 // Drops the pages of the file in a range; those that were written are not the file's any more.
@@ -285,13 +284,17 @@ static void drop_file_pages(int pagemap, uintptr_t start, uintptr_t end) {
 
 static int forget_segments(struct dl_phdr_info *program, size_t size, void *pagemap) {
   (void)size;
+  static int done;
   for (int i = 0; i < program->dlpi_phnum; i++) {
     const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
     if (segment->p_type != PT_LOAD) continue;
     uintptr_t start = program->dlpi_addr + segment->p_vaddr, end = start + segment->p_memsz;
-    if (segment->p_flags & PF_X) use_huge_pages(start / page * page, segment->p_memsz);
+    // The linker puts first what is needed most (Tests/build.sh).
+    if (!done && segment->p_flags == (PF_R | PF_X)) use_huge_pages(start, segment->p_memsz, 2, PROT_READ | PROT_EXEC);
+    if (!done && segment->p_flags == PF_R) use_huge_pages(start, segment->p_memsz, 1, PROT_READ);
     drop_file_pages(*(int *)pagemap, start / page * page, (end + page - 1) / page * page);
   }
+  done = 1;
   return 1;  // the program itself comes first
 }
 

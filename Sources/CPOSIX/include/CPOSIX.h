@@ -89,8 +89,8 @@ pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit);
 pid_t posix_fork_alone(void);
 
 // Drops from memory what of the program's file is there only because starting it needed it, and moves the code that is
-// needed all the time into one huge page where the kernel has them: forking copies one entry for it, and what is forked
-// finds it mapped. Takes every free piece of the heap for good, so that what is allocated from now on lies together: each
+// needed all the time, and the constants, into huge pages where the kernel has them: forking copies one entry for each, and
+// what is forked finds it mapped. Takes every free piece of the heap for good, so that what is allocated from now on lies together: each
 // page that is written between one fork and the next costs more than a system call. May be called again.
 void posix_forget_startup(void);
 
