@@ -15,8 +15,10 @@ struct ReviewLimits {
   let hasSandbox: Bool
 
   /// Bounds this process, for good; `false` where that fails. CPU time is counted in whole seconds, and is the second line.
-  func enter() -> Bool {
-    posix_limit(UInt64(addressSpace), UInt64(timeout / 1000 + 2)) == 0 && posix_set_timer(Int32(timeout)) == 0
+  ///
+  /// - Parameter used: the CPU time that the process has used before, in seconds.
+  func enter(used: UInt64 = 0) -> Bool {
+    posix_limit(UInt64(addressSpace), used + UInt64(timeout / 1000 + 2)) == 0 && posix_set_timer(Int32(timeout)) == 0
   }
 }
 

@@ -3,8 +3,9 @@
 
 import JSON
 
-/// An AdmissionReview request (admission.k8s.io/v1 and v1beta1).
-struct Review {
+/// An AdmissionReview request (admission.k8s.io/v1 and v1beta1). A class, for it is too large to be copied from frame to
+/// frame of the stack.
+final class Review {
   enum Version: String {
     case v1 = "admission.k8s.io/v1"
     case v1beta1 = "admission.k8s.io/v1beta1"

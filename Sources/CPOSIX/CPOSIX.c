@@ -148,10 +148,13 @@ void posix_close_from(int first) {
   for (long i = first, end = sysconf(_SC_OPEN_MAX); i < end; i++) close((int)i);
 }
 
-int posix_limit(uint64_t memory, uint64_t cpu_seconds) {
+uint64_t posix_cpu_seconds(void) {
   struct timespec used = {0, 0};
   syscall(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, &used);  // not by the vDSO: a page less to map
-  cpu_seconds += (uint64_t)used.tv_sec;
+  return (uint64_t)used.tv_sec;
+}
+
+int posix_limit(uint64_t memory, uint64_t cpu_seconds) {
   struct rlimit cpu = {cpu_seconds, cpu_seconds}, mapped = {memory, memory};
   return setrlimit(RLIMIT_AS, &mapped) || setrlimit(RLIMIT_CPU, &cpu) ? -1 : 0;
 }

@@ -59,7 +59,9 @@ int posix_harden(void);
 int posix_die_with(pid_t parent);
 // Closes every descriptor from `first` on.
 void posix_close_from(int first);
-// Bounds what this process may map (bytes in all), and the CPU time that it may use from now on (seconds).
+// The CPU time that this process has used.
+uint64_t posix_cpu_seconds(void);
+// Bounds what this process may map (bytes in all), and the CPU time that it may use (seconds in all).
 int posix_limit(uint64_t memory, uint64_t cpu_seconds);
 // A stopwatch, and the microseconds since it was started: read(2) tells them in a sandbox too, where the clock is out of
 // reach. The kernel counts when it is asked; nothing ticks.
