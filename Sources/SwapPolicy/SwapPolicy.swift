@@ -62,8 +62,11 @@ extension SwapPolicy {
     for rule in ignored where rule.matches(canonical) { return .ignored(rule) }
     guard let mirror = best else { return .noMirror }
     let image = mirror.rewritten(canonical.full)
-    // A result that parses to something outside the target (a host without a path, say) is as bad as an invalid one.
-    guard let result = try? ImageReference(image), result.hasDomain, mirror.holds(result.canonical) else {
+    // A result that parses to something outside the target is as bad as an invalid one, and so is a host without a path:
+    // it parses to an image of Docker Hub.
+    guard let result = try? ImageReference(image), result.hasDomain, mirror.holds(result.canonical),
+      endOfComponent(image.utf8.span) < image.utf8.count
+    else {
       return .invalidResult(image: image, by: mirror)
     }
     return .redirected(image: image, by: mirror)

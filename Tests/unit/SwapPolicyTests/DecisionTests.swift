@@ -227,7 +227,7 @@ struct MirrorTests {
     arguments: [
       ("h:5000", "p.io/{registry}", "h:5000/x"), ("[::1]:5000", "p.io/{registry}", "[::1]:5000/x"),
       ("h:5000", "{registry}:8443", "h:5000/x"), ("h:5000", "p.io/{registry}-x", "h:5000/x:1"),
-      ("quay.io/x", "h:5000", "quay.io/x:1"),
+      ("quay.io/x", "h:5000", "quay.io/x:1"), ("quay.io/x", "docker.io", "quay.io/x:1"),
     ])
   func noRoom(_ source: String, _ target: String, _ image: String) throws {
     #expect(try policy(mirrors: [(source, target)]).decide(image).word == "invalid result")
