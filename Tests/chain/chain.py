@@ -115,6 +115,7 @@ class Chain:
 
     def pulls_from_the_cache(self):
         """With the upstream gone, what was pulled can be pulled still, and what was not cannot."""
+        assert wait_until(lambda: self.cache.holds("library/hello", f"{self.folder}/pulled")), "nothing is stored"
         self.upstream.stop()
         _, image = self.create(pod_of("second", "docker.io/library/hello:1"), dry_run=False)
         _, other = self.create(pod_of("third", "acme/tool:2"))

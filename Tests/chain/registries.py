@@ -19,6 +19,7 @@ class Registry:
     """docker-registry; with an upstream, as its pull-through cache."""
 
     def __init__(self, folder, upstream=None):
+        self.folder = folder
         self.port = free_port()
         settings = {
             "version": 0.1, "log": {"level": "warn"}, "storage": {"filesystem": {"rootdirectory": folder}},
@@ -44,6 +45,14 @@ class Registry:
             return False
         finally:
             connection.close()
+
+    def holds(self, repository, pulled):
+        """Whether all blobs of an image that was pulled are there: a cache answers first, and stores in the background."""
+        with open(f"{pulled}/manifest.json", encoding="utf-8") as file:
+            manifest = json.load(file)
+        links = f"{self.folder}/docker/registry/v2/repositories/{repository}/_layers"
+        return all(os.path.exists(f"{links}/{blob['digest'].replace(':', '/')}/link")
+                   for blob in [manifest["config"], *manifest["layers"]])
 
     def stop(self):
         self.process.terminate()
