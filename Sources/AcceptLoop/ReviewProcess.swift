@@ -33,7 +33,12 @@ struct ReviewRunner {
   init(format: LogFormat) throws(SystemError) {
     self.format = format
     answers = try Pipe()
-    lastWords = try Pipe()
+    do throws(SystemError) {
+      lastWords = try Pipe()
+    } catch {
+      answers.close()
+      throw error
+    }
     posix_make_blocking(answers.writing.number)
   }
 

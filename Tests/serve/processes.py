@@ -3,6 +3,7 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 from pathlib import Path
@@ -79,6 +80,22 @@ def no_leaks():
         expect("descriptors", descriptors(process), before)
 
 
+def no_leaks_without_room():
+    """With room for one pipe and a half, reviews get no process, and the pipe does not stay."""
+    with caught.server.connect() as client:
+        client.get("/healthz")
+        process = client.process(caught.server)
+        before = descriptors(process)
+        free = [number for number in range(len(before) + 3) if number not in before][:3]
+        limit = resource.prlimit(process, resource.RLIMIT_NOFILE)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (free[-1] + 1, limit[1]))
+        for _ in range(3):
+            expect("status", client.post(review)[0], 503)
+        expect("descriptors", descriptors(process), before)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, limit)
+        client.review()
+
+
 def has_status(field, wanted):
     for name, pid in caught.processes.items():
         expect(f"{field} of the {name}", status(pid)[field].strip(), wanted)
@@ -108,6 +125,7 @@ def stays_below_limit():
 check("a review has its pipe and a standard error of its own, and nothing else", review_descriptors)
 check("a connection has one socket, and nothing of the listener's", connection_descriptors)
 check("a connection does not gather descriptors", no_leaks)
+check("a connection that has no room for a review's pipes keeps none of them", no_leaks_without_room)
 check("no process can gain privileges", lambda: has_status("NoNewPrivs", "1"))
 check("no process has a second thread", lambda: has_status("Threads", "1"))
 check("a review is confined by seccomp", lambda: expect(
