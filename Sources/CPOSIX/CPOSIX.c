@@ -45,6 +45,10 @@ int posix_take_signals(void) {
   blocked = read;
   sigaddset(&blocked, SIGUSR1);
   signal(SIGPIPE, SIG_IGN);
+  // Who started us may have ignored them, and what is ignored stays so: children whose end nobody is told of, and reviews
+  // without an end.
+  signal(SIGCHLD, SIG_DFL);
+  signal(SIGALRM, SIG_DFL);
   if (sigaction(SIGUSR1, &quiet, NULL) || sigprocmask(SIG_SETMASK, &blocked, NULL)) return -1;
   return signalfd(-1, &read, SFD_NONBLOCK | SFD_CLOEXEC);
 }

@@ -6,6 +6,7 @@ import re
 import resource
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 from memory import status, stop_review
@@ -159,6 +160,19 @@ def no_zombies():
     eventually("no child is left", lambda: not caught.server.connections())
 
 
+def ignored_signals():
+    """Who starts the server may ignore the signals that tell of a child's end, and end a review."""
+    ignoring = ("import os, signal, sys; [signal.signal(s, signal.SIG_IGN) for s in (signal.SIGCHLD, signal.SIGALRM)]; "
+                "os.execv(sys.argv[1], sys.argv[1:])")
+    with Server("--max-connections", 1, before=(sys.executable, "-c", ignoring)) as server:
+        for _ in range(3):
+            server.post()
+        expect("warnings", [record for record in server.records() if record["level"] != "info"], [])
+        ignored = int(status(server.pid)["SigIgn"], 16)
+        expect("SIGALRM is ignored", bool(ignored >> signal.SIGALRM - 1 & 1), False)
+
+
+check("a server that was started with signals ignored does not ignore them", ignored_signals)
 check("a review dies with its connection", dies_with_connection)
 check("connections and reviews die with the listener", dies_with_listener)
 check("connections leave no zombies", no_zombies)
