@@ -1,16 +1,19 @@
 # What the processes of pisw-serve have: descriptors, privileges, limits, and an end with their parent. A review is
 # caught alive in its work.
 
+import json
 import os
 import re
 import resource
 import shutil
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 from memory import status, stop_review
-from server import Server, check, eventually, expect, finish, post, review, run, work
+from server import Server, check, eventually, expect, finish, pod, post, review, run, work
 
 large = post(review + b" " * ((8 << 20) - len(review)))
 
@@ -172,7 +175,31 @@ def ignored_signals():
         expect("SIGALRM is ignored", bool(ignored >> signal.SIGALRM - 1 & 1), False)
 
 
+def told_of_nobody():
+    """SIGCHLD again and again: what a review writes, more than its pipe holds, is still read."""
+    containers = [{"name": f"c{i}", "image": f"nginx:{i}"} for i in range(1000)]
+    done = threading.Event()
+    with caught.server.connect() as client:
+        connection = client.process(caught.server)
+
+        def tell():
+            while not done.is_set():
+                os.kill(connection, signal.SIGCHLD)
+                time.sleep(0.001)
+
+        teller = threading.Thread(target=tell)
+        teller.start()
+        try:
+            code, _, body = client.post(json.dumps(pod(spec={"containers": containers})).encode())
+        finally:
+            done.set()
+            teller.join()
+        expect("status", code, 200)
+        expect("more than a pipe holds", len(body) > 1 << 16, True)
+
+
 check("a server that was started with signals ignored does not ignore them", ignored_signals)
+check("a connection that is told of the ends of children that it has not goes on", told_of_nobody)
 check("a review dies with its connection", dies_with_connection)
 check("connections and reviews die with the listener", dies_with_listener)
 check("connections leave no zombies", no_zombies)
