@@ -126,6 +126,19 @@ def stays_below_limit():
     expect("it is below its limit", size < int(limits(caught.review)["Max address space"]), True)
 
 
+def in_huge_pages():
+    """Code and constants begin where a huge page can, neither can be written, and where the kernel has huge pages, the
+    first of them are no pages of the file any more."""
+    has = "[never]" not in Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text()
+    for name, pid in caught.processes.items():
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        for part, start, end, mode in [("code", "00600000", "00a00000", "r-xp"),
+                                       ("constants", "01800000", "01a00000", "r--p")]:
+            wanted = f"^{start}-{end} {mode} 00000000 00:00 0 *$" if has else f"^{start}-[0-9a-f]+ {mode} "
+            if not re.search(wanted, maps, re.MULTILINE):
+                raise AssertionError(f"{part} of the {name}: {maps}")
+
+
 check("a review has its pipe and a standard error of its own, and nothing else", review_descriptors)
 check("a connection has one socket, and nothing of the listener's", connection_descriptors)
 check("a connection does not gather descriptors", no_leaks)
@@ -137,6 +150,7 @@ check("a review is confined by seccomp", lambda: expect(
 check("a review is bounded in memory, files and time", review_limits)
 check("a review is well below its bound of memory", stays_below_limit)
 check("no process dumps core", core_limits)
+check("code and constants lie in huge pages and cannot be written", in_huge_pages)
 
 
 def dies_with_connection():
