@@ -34,7 +34,8 @@ struct ReviewRunner {
     self.format = format
     answers = try Pipe()
     do throws(SystemError) {
-      lastWords = try Pipe()
+      // A page: a user's pipes have 16 384 in all, and those made after these are used up hold little of an answer.
+      lastWords = try Pipe(capacity: 4096)
     } catch {
       answers.close()
       throw error

@@ -1,6 +1,7 @@
 # What the processes of pisw-serve have: descriptors, privileges, limits, and an end with their parent. A review is
 # caught alive in its work.
 
+import fcntl
 import json
 import os
 import re
@@ -73,6 +74,16 @@ def connection_descriptors():
     expect("pipes it only writes to", len(only_written), 2)
 
 
+def room_of_pipes():
+    """What a review's pipes hold: most answers, and a few last words, for users have so many pages of pipes and no more."""
+    rooms = []
+    for number in (1, 2):
+        pipe = os.open(f"/proc/{caught.review}/fd/{number}", os.O_WRONLY | os.O_NONBLOCK)
+        rooms.append(fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ))
+        os.close(pipe)
+    expect("bytes", rooms, [65536, 4096])
+
+
 def no_leaks():
     """After a hundred reviews a connection has the descriptors it had after the first."""
     with caught.server.connect() as client:
@@ -140,6 +151,7 @@ def in_huge_pages():
 
 
 check("a review has its pipe and a standard error of its own, and nothing else", review_descriptors)
+check("a review's last words have a page, and its answer the usual pipe", room_of_pipes)
 check("a connection has one socket, and nothing of the listener's", connection_descriptors)
 check("a connection does not gather descriptors", no_leaks)
 check("a connection that has no room for a review's pipes keeps none of them", no_leaks_without_room)
