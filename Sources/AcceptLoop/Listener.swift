@@ -73,10 +73,6 @@ struct Listener {
     } catch {
       throw .configuration([error.description])
     }
-    hasSandbox = hasReserve && posix_has_sandbox() == 1
-    if !hasSandbox {
-      settings.log.write(.warning, "no sandbox here (seccomp): reviews are bounded, but may call the system")
-    }
     do throws(SystemError) {
       nowhere = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
       if nowhere < 0 { throw .last }
@@ -89,6 +85,10 @@ struct Listener {
       hasRoomForReports = posix_pipe_capacity(reports.writing.number) >= 1 << 20
     } catch {
       throw .system(error.description)
+    }
+    hasSandbox = hasReserve && posix_has_sandbox() == 1
+    if !hasSandbox {
+      settings.log.write(.warning, "no sandbox here (seccomp): reviews are bounded, but may call the system")
     }
     freeSlots = Array((0..<settings.maxConnections).reversed())
     counters = Counters(version: settings.version, startTime: time(nil))

@@ -33,7 +33,13 @@ struct ReviewRunner {
   init(format: LogFormat) throws(SystemError) {
     self.format = format
     answers = try Pipe()
-    lastWords = try Pipe()
+    do throws(SystemError) {
+      // A page: a user's pipes have 16 384 in all, and those made after these are used up hold little of an answer.
+      lastWords = try Pipe(capacity: 4096)
+    } catch {
+      answers.close()
+      throw error
+    }
     posix_make_blocking(answers.writing.number)
   }
 
@@ -97,6 +103,8 @@ struct ReviewRunner {
         kill(child, SIGKILL)
         _ = unsafe posix_reap(child, 1, &exit)
         (hasEnded, isKilled) = (true, true)
+      } else if ReviewOutcome.isWhole(frame) {
+        hasEnded = unsafe posix_reap_soon(child, min(10, deadline.milliseconds), &exit) == child
       } else {
         let soon = Deadline.after(milliseconds: min(10, Int(deadline.milliseconds)))
         _ = wait(for: answers.reading.number, POLLIN, before: soon)
@@ -131,6 +139,14 @@ extension ReviewOutcome {
     frame += fields.bytes
     frame += body
     return frame
+  }
+
+  /// Whether as much is there as the numbers announce: nothing more than the end of the process is to be waited for.
+  fileprivate static func isWhole(_ frame: [UInt8]) -> Bool {
+    let numbers = frame.span
+    return frame.count >= headBytes
+      && UInt64(frame.count) >= UInt64(headBytes + Report.size) &+ number(numbers, at: 4, bytes: 4)
+        &+ number(numbers, at: 8, bytes: 8)
   }
 
   init?(frame: [UInt8], _ format: LogFormat) {

@@ -1,14 +1,20 @@
 # What the processes of pisw-serve have: descriptors, privileges, limits, and an end with their parent. A review is
 # caught alive in its work.
 
+import fcntl
+import json
 import os
 import re
+import resource
 import shutil
 import signal
+import sys
+import threading
+import time
 from pathlib import Path
 
 from memory import status, stop_review
-from server import Server, check, eventually, expect, finish, post, review, run, work
+from server import Server, check, eventually, expect, finish, pod, post, review, run, work
 
 large = post(review + b" " * ((8 << 20) - len(review)))
 
@@ -68,6 +74,16 @@ def connection_descriptors():
     expect("pipes it only writes to", len(only_written), 2)
 
 
+def room_of_pipes():
+    """What a review's pipes hold: most answers, and a few last words, for users have so many pages of pipes and no more."""
+    rooms = []
+    for number in (1, 2):
+        pipe = os.open(f"/proc/{caught.review}/fd/{number}", os.O_WRONLY | os.O_NONBLOCK)
+        rooms.append(fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ))
+        os.close(pipe)
+    expect("bytes", rooms, [65536, 4096])
+
+
 def no_leaks():
     """After a hundred reviews a connection has the descriptors it had after the first."""
     with caught.server.connect() as client:
@@ -77,6 +93,22 @@ def no_leaks():
         for _ in range(100):
             client.review()
         expect("descriptors", descriptors(process), before)
+
+
+def no_leaks_without_room():
+    """With room for one pipe and a half, reviews get no process, and the pipe does not stay."""
+    with caught.server.connect() as client:
+        client.get("/healthz")
+        process = client.process(caught.server)
+        before = descriptors(process)
+        free = [number for number in range(len(before) + 3) if number not in before][:3]
+        limit = resource.prlimit(process, resource.RLIMIT_NOFILE)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (free[-1] + 1, limit[1]))
+        for _ in range(3):
+            expect("status", client.post(review)[0], 503)
+        expect("descriptors", descriptors(process), before)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, limit)
+        client.review()
 
 
 def has_status(field, wanted):
@@ -105,9 +137,24 @@ def stays_below_limit():
     expect("it is below its limit", size < int(limits(caught.review)["Max address space"]), True)
 
 
+def in_huge_pages():
+    """Code and constants begin where a huge page can, neither can be written, and where the kernel has huge pages, the
+    first of them are no pages of the file any more."""
+    has = "[never]" not in Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text()
+    for name, pid in caught.processes.items():
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        for part, start, end, mode in [("code", "00600000", "00a00000", "r-xp"),
+                                       ("constants", "01800000", "01a00000", "r--p")]:
+            wanted = f"^{start}-{end} {mode} 00000000 00:00 0 *$" if has else f"^{start}-[0-9a-f]+ {mode} "
+            if not re.search(wanted, maps, re.MULTILINE):
+                raise AssertionError(f"{part} of the {name}: {maps}")
+
+
 check("a review has its pipe and a standard error of its own, and nothing else", review_descriptors)
+check("a review's last words have a page, and its answer the usual pipe", room_of_pipes)
 check("a connection has one socket, and nothing of the listener's", connection_descriptors)
 check("a connection does not gather descriptors", no_leaks)
+check("a connection that has no room for a review's pipes keeps none of them", no_leaks_without_room)
 check("no process can gain privileges", lambda: has_status("NoNewPrivs", "1"))
 check("no process has a second thread", lambda: has_status("Threads", "1"))
 check("a review is confined by seccomp", lambda: expect(
@@ -115,6 +162,7 @@ check("a review is confined by seccomp", lambda: expect(
 check("a review is bounded in memory, files and time", review_limits)
 check("a review is well below its bound of memory", stays_below_limit)
 check("no process dumps core", core_limits)
+check("code and constants lie in huge pages and cannot be written", in_huge_pages)
 
 
 def dies_with_connection():
@@ -141,6 +189,43 @@ def no_zombies():
     eventually("no child is left", lambda: not caught.server.connections())
 
 
+def ignored_signals():
+    """Who starts the server may ignore the signals that tell of a child's end, and end a review."""
+    ignoring = ("import os, signal, sys; [signal.signal(s, signal.SIG_IGN) for s in (signal.SIGCHLD, signal.SIGALRM)]; "
+                "os.execv(sys.argv[1], sys.argv[1:])")
+    with Server("--max-connections", 1, before=(sys.executable, "-c", ignoring)) as server:
+        for _ in range(3):
+            server.post()
+        expect("warnings", [record for record in server.records() if record["level"] != "info"], [])
+        ignored = int(status(server.pid)["SigIgn"], 16)
+        expect("SIGALRM is ignored", bool(ignored >> signal.SIGALRM - 1 & 1), False)
+
+
+def told_of_nobody():
+    """SIGCHLD again and again: what a review writes, more than its pipe holds, is still read."""
+    containers = [{"name": f"c{i}", "image": f"nginx:{i}"} for i in range(1000)]
+    done = threading.Event()
+    with caught.server.connect() as client:
+        connection = client.process(caught.server)
+
+        def tell():
+            while not done.is_set():
+                os.kill(connection, signal.SIGCHLD)
+                time.sleep(0.001)
+
+        teller = threading.Thread(target=tell)
+        teller.start()
+        try:
+            code, _, body = client.post(json.dumps(pod(spec={"containers": containers})).encode())
+        finally:
+            done.set()
+            teller.join()
+        expect("status", code, 200)
+        expect("more than a pipe holds", len(body) > 1 << 16, True)
+
+
+check("a server that was started with signals ignored does not ignore them", ignored_signals)
+check("a connection that is told of the ends of children that it has not goes on", told_of_nobody)
 check("a review dies with its connection", dies_with_connection)
 check("connections and reviews die with the listener", dies_with_listener)
 check("connections leave no zombies", no_zombies)

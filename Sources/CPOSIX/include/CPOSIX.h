@@ -84,16 +84,17 @@ int posix_has_sandbox(void);
 _Noreturn void posix_leave_sandbox(int status);
 // waitpid(2) for any child (-1) or one: the process, 0 for none. `*exit` is its exit status, or minus the signal's number.
 pid_t posix_reap(pid_t child, int wait, int *exit);
-// The same for one child, after waiting for its end for at most so many milliseconds. SIGCHLD must be blocked.
+// The same for one child, after waiting for its end for at most so many milliseconds, or twice that where it is told of
+// another's. SIGCHLD must be blocked.
 pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit);
 // fork(2) without what the C library does around it, that is, with a lock for each of its parts and new lists of its
 // threads, pages that every child would have to copy. For a process of one thread, with a child that only computes and ends.
 pid_t posix_fork_alone(void);
 
 // Drops from memory what of the program's file is there only because starting it needed it, and moves the code that is
-// needed all the time, and the constants, into huge pages where the kernel has them: forking copies one entry for each, and
-// what is forked finds it mapped. Takes every free piece of the heap for good, so that what is allocated from now on lies together: each
-// page that is written between one fork and the next costs more than a system call. May be called again.
+// needed all the time, and constants, into huge pages where the kernel has them: forking copies one entry for each, and what
+// is forked finds it mapped. Takes every free piece of the heap for good, so that what is allocated from now on lies
+// together: each page that is written between one fork and the next costs more than a system call. May be called again.
 void posix_forget_startup(void);
 
 // Memory that the processes forked from now on share, all zeros; null where there is none.
