@@ -67,7 +67,7 @@ struct Listener {
     } catch {
       throw .configuration(error.problems)
     }
-    startTLS()
+    guard startTLS() else { throw .system("no room for OpenSSL's memory: more than 64 MB of addresses are needed") }
     do throws(TLSFileError) {
       identity = try TLSIdentity(sources.tls)
     } catch {

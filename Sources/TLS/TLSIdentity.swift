@@ -23,9 +23,12 @@ public struct TLSFiles: Equatable, Sendable {
 /// Makes OpenSSL ready; before anything else in this module, and once in a process.
 ///
 /// Its memory is a heap apart, which wipes what is freed: a private key leaves no traces.
-public func startTLS() {
+///
+/// - Returns: `false` where there is no room for its heap.
+public func startTLS() -> Bool {
   let isOurs = unsafe CRYPTO_set_mem_functions(secret_allocate, secret_reallocate, secret_free) == 1
-  precondition(isOurs && openssl_start() == 1, "OpenSSL was used before startTLS")
+  precondition(isOurs, "OpenSSL was used before startTLS")
+  return openssl_start() == 1
 }
 
 /// Takes everything that belongs to TLS from this process, which has no use for it: it must not come back here.

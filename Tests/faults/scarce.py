@@ -240,6 +240,12 @@ def no_descriptors():
     return wrong
 
 
+def no_addresses():
+    """ulimit -d 100 MB: less than the reserve of the heap and OpenSSL's own want together."""
+    done = subprocess.run(["prlimit", "--data=100000000", *command()], capture_output=True, text=True, timeout=20, check=False)
+    return [] if done.returncode == 71 and "no room for OpenSSL's memory" in done.stderr else [done]
+
+
 def few_descriptors():
     """ulimit -n 64, and 150 connections that are kept."""
     with Server(["prlimit", "--nofile=64:64", *command()], WORK + "/few-descriptors.log") as server:
@@ -271,3 +277,4 @@ check("a connection that waits for a process when the server is told to end is s
 check("there are too few processes: reviews wait or get 503, and all is well afterwards", few_processes)
 check("there are no descriptors: connections wait, and all is well afterwards", no_descriptors)
 check("64 descriptors are enough for 150 connections", few_descriptors)
+check("without room for OpenSSL's memory the server says so, and does not start", no_addresses)

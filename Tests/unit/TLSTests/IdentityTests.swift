@@ -11,7 +11,7 @@ private final class Files: Sendable {
   let folder = NSTemporaryDirectory() + "pisw-tls-\(UUID().uuidString)/"
 
   private init() throws {
-    startTLS()
+    try #require(startTLS())
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let script = """
       set -e
