@@ -247,7 +247,7 @@ extension ConnectionProcess {
       _ = posix_set_timer(0)
     }
     let microseconds = (monotonicNow() - start) / 1000
-    var fields = log.fields
+    var fields: LogFields
     let response: Response
     switch consume ended {
     case .answered(var outcome):
@@ -257,10 +257,12 @@ extension ConnectionProcess {
       return outcome.response
     case .failed(let fault, let lastWords):
       context.report(.reviewEnded(fault))
+      fields = log.fields
       fields.add("reason", fault.description)
       if !lastWords.isEmpty { fields.add("detail", lastWords) }
       response = Response(RequestError(.internalServerError, "the review failed: " + fault.description))
     case .notStarted(let error):
+      fields = log.fields
       fields.add("reason", "no process for it: " + error.description)
       response = Response(RequestError(.serviceUnavailable, "no process for the review"))
     }

@@ -25,7 +25,7 @@ struct ReviewLimits {
 /// Runs reviews in processes of their own, on behalf of one connection.
 struct ReviewRunner {
   /// Outcomes, and what a review writes to standard error, its runtime's last words: pipes that every review writes to, for
-  /// making them costs as much as the rest of what the system does for a review.
+  /// making and closing one costs more than what goes through it.
   private let answers: Pipe
   private let lastWords: Pipe
   private let format: LogFormat
