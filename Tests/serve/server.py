@@ -94,8 +94,9 @@ class Server:
         watch.cancel()
         ports = {name: int(address.rpartition(":")[2]) for name, address in self.addresses}
         self.port, self.admin = ports["webhook"], ports.get("admin")
-        if reads_log:
-            threading.Thread(target=self._read_on, daemon=True).start()
+        self._reader = threading.Thread(target=self._read_on, daemon=True) if reads_log else None
+        if self._reader:
+            self._reader.start()
 
     def _read(self):
         part = self.process.stderr.read1(65536)
@@ -166,7 +167,11 @@ class Server:
         os.kill(self.pid, number)
 
     def ends(self, status=0):
+        """Waits for its end and, where the log is read, for that of the log: the last of its processes has gone."""
         expect("exit status", self.process.wait(timeout=PATIENCE), status)
+        if self._reader:
+            self._reader.join(PATIENCE)
+            expect("a process is left that holds the log", self._reader.is_alive(), False)
         Server.running.remove(self)
 
     def stop(self):
