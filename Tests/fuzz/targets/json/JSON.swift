@@ -59,7 +59,9 @@ private struct Walk {
       try reader.openObject()
       while let key = try reader.nextKey() {
         let name = check(key, reader)
-        let step = name.replacingOccurrences(of: "~", with: "~0").replacingOccurrences(of: "/", with: "~1")
+        // Literally: "/" and a combining mark after it are one character, which is no "/".
+        let step = name.replacingOccurrences(of: "~", with: "~0", options: .literal)
+          .replacingOccurrences(of: "/", with: "~1", options: .literal)
         path = outer + "/" + asciiEscaped(step)
         try value(&reader)
       }
