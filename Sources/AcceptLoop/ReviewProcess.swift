@@ -81,7 +81,7 @@ struct ReviewRunner {
     dup2(answers.writing.number, 1)
     posix_close_from(3)
     Glibc.close(0)
-    guard limits.enter(), posix_enter_sandbox() == 0 || !limits.hasSandbox else { _exit(1) }
+    guard limits.enter(), posix_forbid_files() == 0, posix_enter_sandbox() == 0 || !limits.hasSandbox else { _exit(1) }
     let frame = answer(body).frame
     posix_leave_sandbox((try? Descriptor.output.write(frame)) == nil ? 1 : 0)
   }

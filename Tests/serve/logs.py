@@ -285,6 +285,30 @@ def no_reader():
     own.kill()
 
 
+def log_file():
+    """A log that is a file gets a line for every review, the last of a connection too, which has the log at hand."""
+    path = work / "server.log"
+    with open(path, "wb") as log:
+        process = subprocess.Popen(
+            [program, "--listen", "127.0.0.1:0", "--admin-listen", "off", "--tls-cert", work / "ec.pem", "--tls-key",
+             work / "ec.key", "--mirror", "docker.io=proxy.example.com"], stderr=log, stdin=subprocess.DEVNULL)
+
+    def records(message):
+        return [record for record in map(json.loads, path.read_bytes().splitlines()) if record["message"] == message]
+
+    try:
+        port = int(eventually("it listens", lambda: records("listening"))[0]["address"].rpartition(":")[2])
+        for fields in ([], ["Connection: close"]):
+            for _ in range(3):
+                with Client(port) as client:
+                    client.review("job-pod", *fields)
+        eventually("six lines", lambda: len(records("review")) == 6, 10)
+        expect("ends by a signal", records("process ended by a signal"), [])
+    finally:
+        process.kill()
+        process.wait()
+
+
 def closed_error():
     """Without a standard error at all, a connection's socket is not taken for one."""
     with open(work / "sockets.out", "wb") as output:
@@ -316,5 +340,6 @@ def closed_error():
 
 check("a full standard error does not hold up reviews", full_pipe)
 check("nor does one whose reader is gone", no_reader)
+check("a log that is a file has a line for every review", log_file)
 check("without a standard error nothing is written into connections", closed_error)
 finish()

@@ -63,6 +63,8 @@ void posix_close_from(int first);
 uint64_t posix_cpu_seconds(void);
 // Bounds what this process may map (bytes in all), and the CPU time that it may use (seconds in all).
 int posix_limit(uint64_t memory, uint64_t cpu_seconds);
+// Has SIGXFSZ end this process where it writes to a regular file.
+int posix_forbid_files(void);
 // A stopwatch, and the microseconds since it was started: read(2) tells them in a sandbox too, where the clock is out of
 // reach. The kernel counts when it is asked; nothing ticks.
 int posix_start_stopwatch(void);
