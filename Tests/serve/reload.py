@@ -293,6 +293,8 @@ def counted_once():
     """A change that SIGHUP has taken over is not a change once more."""
     files = Mounted(**pair("ec"), config_yaml=TO_A)
     with serving(files, files / "config.yaml") as server:
+        # It has looked at its files a moment ago, and will not again within a second.
+        server.post()
         files.put(**pair("ec2"), config_yaml=TO_B)
         server.send(signal.SIGHUP)
         server.logged("configuration reloaded")
