@@ -17,8 +17,10 @@ struct Listener {
   let bodyTokens: TokenPipe
   let signals: Int32
   let reports: Pipe
-  /// Whether the pipe holds the reports of a quarter of a second: waking up for each would cost more than a review.
+  /// Whether the pipe holds the reports of a tenth of a second: waking up for each would cost more than a review.
   let hasRoomForReports: Bool
+  /// Whether so many came that it could be full before long.
+  var hasManyReports = false
   let hasSandbox: Bool
   /// /dev/null.
   let nowhere: Int32
@@ -135,7 +137,7 @@ struct Listener {
     let paused = max(pausedUntil, adminPausedUntil) - now
     if paused > 0 { return Int32(min(paused, 250)) }
     if drainStart != nil || tokensMayBeLost { return 50 }
-    return children.isEmpty ? -1 : 250
+    return children.isEmpty ? -1 : hasManyReports ? 10 : 100
   }
 }
 
@@ -188,8 +190,10 @@ extension Listener {
   private mutating func readReports() {
     // Nothing is written in parts: a pipe keeps what is smaller than PIPE_BUF together.
     // More than a full pipe at once would be a child that does nothing else.
-    for _ in 0..<64 {
+    hasManyReports = false
+    for round in 0..<64 {
       guard let bytes = try? reports.reading.tryRead(atMost: Report.size * 256), !bytes.isEmpty else { return }
+      hasManyReports = round >= 4
       for start in stride(from: 0, to: bytes.count, by: Report.size) {
         let report = Report(bytes[start..<min(start + Report.size, bytes.count)])
         counters.count(report)

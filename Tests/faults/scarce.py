@@ -47,7 +47,7 @@ def with_standard_error(redirect):
         report(f"{3 * len(REVIEWS)} reviews in {took:.2f} s")
         if took > 5:
             wrong.append("each review waits for the log")
-        # The listener reads reports when it wakes: a quarter of a second later at most.
+        # The listener reads reports when it wakes: a tenth of a second later at most.
         if not wait_until(lambda: tokens(process.pid) == [0, 2, 4]):
             wrong.append(f"the pipes of turns hold {tokens(process.pid)}")
         process.terminate()
