@@ -24,15 +24,17 @@ struct ReviewLimits {
 
 /// Runs reviews in processes of their own, on behalf of one connection.
 struct ReviewRunner {
-  /// Outcomes, and what a review writes to standard error, its runtime's last words: pipes that every review writes to, for
-  /// making and closing one costs more than what goes through it.
-  private let answers: Pipe
-  private let lastWords: Pipe
+  /// Where outcomes arrive, and what a review writes to standard error, its runtime's last words: pipes that every review
+  /// writes to, for making and closing one costs more than what goes through it. Their other ends are this process's own
+  /// standard output and input, so that a review need not look for them.
+  private let answers: Descriptor
+  private let lastWords: Descriptor
   private let format: LogFormat
 
   init(format: LogFormat) throws(SystemError) {
     self.format = format
-    answers = try Pipe()
+    let answers = try Pipe()
+    let lastWords: Pipe
     do throws(SystemError) {
       // A page: a user's pipes have 16 384 in all, and those made after these are used up hold little of an answer.
       lastWords = try Pipe(capacity: 4096)
@@ -40,7 +42,13 @@ struct ReviewRunner {
       answers.close()
       throw error
     }
-    posix_make_blocking(answers.writing.number)
+    dup2(answers.writing.number, 1)
+    dup2(lastWords.writing.number, 0)
+    answers.writing.close()
+    lastWords.writing.close()
+    posix_make_blocking(1)
+    self.answers = answers.reading
+    self.lastWords = lastWords.reading
   }
 
   /// Closes the pipes: a review that had no sandbox may have left them to others.
@@ -69,17 +77,15 @@ struct ReviewRunner {
       return failed(.noAnswer)
     }
     // What it said is not to be taken for the last words of another.
-    if posix_bytes_waiting(lastWords.reading.number) > 0 { _ = try? lastWords.reading.tryRead(atMost: 64 * 1024) }
+    if posix_bytes_waiting(lastWords.number) > 0 { _ = try? lastWords.tryRead(atMost: 64 * 1024) }
     return .answered(outcome)
   }
 
   private func runReview(
     _ body: [UInt8], _ limits: ReviewLimits, _ answer: ([UInt8]) -> ReviewOutcome, _ parent: pid_t
   ) -> Never {
-    if posix_die_with(parent) == 0 { _exit(1) }
-    dup2(lastWords.writing.number, 2)
-    dup2(answers.writing.number, 1)
-    posix_close_from(3)
+    if posix_die_with(parent) == 0 || posix_keep_standard() != 0 { _exit(1) }
+    dup2(0, 2)
     Glibc.close(0)
     guard limits.enter(), posix_forbid_files() == 0, posix_enter_sandbox() == 0 || !limits.hasSandbox else { _exit(1) }
     let frame = answer(body).frame
@@ -96,7 +102,7 @@ struct ReviewRunner {
     var frame: [UInt8] = []
     while true {
       // No more than what is there: who asks for more than that writes to more of the heap.
-      let bytes = (try? answers.reading.tryRead(atMost: Int(max(0, posix_bytes_waiting(answers.reading.number))))) ?? []
+      let bytes = (try? answers.tryRead(atMost: Int(max(0, posix_bytes_waiting(answers.number))))) ?? []
       if frame.isEmpty { frame = bytes } else if frame.count <= ReviewOutcome.largestFrame { frame += bytes }
       if hasEnded { return (frame, isKilled ? nil : exit) }
       if deadline.milliseconds == 0 {
@@ -107,14 +113,14 @@ struct ReviewRunner {
         hasEnded = unsafe posix_reap_soon(child, min(10, deadline.milliseconds), &exit) == child
       } else {
         let soon = Deadline.after(milliseconds: min(10, Int(deadline.milliseconds)))
-        _ = wait(for: answers.reading.number, POLLIN, before: soon)
+        _ = wait(for: answers.number, POLLIN, before: soon)
         hasEnded = unsafe posix_reap(child, 0, &exit) == child
       }
     }
   }
 
   private func failed(_ fault: ReviewFault) -> Ended {
-    let words = (try? lastWords.reading.tryRead(atMost: 64 * 1024)) ?? []
+    let words = (try? lastWords.tryRead(atMost: 64 * 1024)) ?? []
     // The first line tells the most.
     return .failed(fault, lastWords: String(decoding: words.prefix { $0 != 0x0A }, as: UTF8.self))
   }

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <linux/close_range.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,10 +148,15 @@ int posix_die_with(pid_t parent) {
   return getppid() == parent;
 }
 
-void posix_close_from(int first) {
-  if (!close_range((unsigned)first, ~0U, 0)) return;
+// CLONE_FILES, once posix_has_sandbox has found that children can part from a table of descriptors that they share.
+static int shared_table;
+
+int posix_keep_standard(void) {
+  if (!close_range(3, ~0U, CLOSE_RANGE_UNSHARE)) return 0;
+  if (shared_table) return -1;
   // Before Linux 5.9.
-  for (long i = first, end = sysconf(_SC_OPEN_MAX); i < end; i++) close((int)i);
+  for (long i = 3, end = sysconf(_SC_OPEN_MAX); i < end; i++) close((int)i);
+  return 0;
 }
 
 uint64_t posix_cpu_seconds(void) {
@@ -222,7 +229,10 @@ int posix_has_sandbox(void) {
     syscall(SYS_exit, 0);
   }
   int exit = 0;
-  return child > 0 && posix_reap(child, 1, &exit) == child && exit == -SIGKILL;
+  int has_sandbox = child > 0 && posix_reap(child, 1, &exit) == child && exit == -SIGKILL;
+  // Valgrind, which has no sandbox, knows no such children either.
+  if (has_sandbox && !close_range(~0U, ~0U, CLOSE_RANGE_UNSHARE)) shared_table = CLONE_FILES;
+  return has_sandbox;
 }
 
 void posix_leave_sandbox(int status) {
@@ -252,9 +262,13 @@ pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit) {
   return 0;
 }
 
-pid_t posix_fork_alone(void) { return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
+pid_t posix_fork_alone(void) { return (pid_t)syscall(SYS_clone, SIGCHLD | shared_table, 0, 0, 0, 0); }
 
 enum { page = 4096, huge = 2 << 20 };
+
+// What the C library has of the main thread lies at the beginning of the heap, right before malloc's first chunk, and every
+// process writes to both: moved by so much, they share a page.
+static _Thread_local char shift[3584] __attribute__((used, retain));
 
 // Whether huge pages are given to those who ask.
 static int has_huge_pages(void) {
@@ -266,17 +280,41 @@ static int has_huge_pages(void) {
   return length > 0 && !strstr(text, "[never]");
 }
 
-// Puts the first huge pages of a segment into such, if it begins where one can and is that large.
-static void use_huge_pages(uintptr_t start, size_t size, size_t pages, int protection) {
-  size_t whole = pages * huge;
-  if (start % huge || size < whole || !has_huge_pages()) return;
-  char *room = mmap(NULL, whole + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+struct range {
+  uintptr_t start, end;
+};
+
+static struct range range_of(const struct dl_phdr_info *program, const ElfW(Phdr) *segment) {
+  uintptr_t start = program->dlpi_addr + segment->p_vaddr;
+  return (struct range){start, start + segment->p_memsz};
+}
+
+// Puts a range that begins with a segment, and of which a segment is the end, into huge pages, if it begins where one can:
+// all segments in it must have this protection by now, as those have that only relocation writes to. Holes become zeros.
+static void use_huge_pages(const struct dl_phdr_info *program, uintptr_t start, size_t pages, int protection) {
+  uintptr_t end = start + pages * huge;
+  if (start % huge || !has_huge_pages()) return;
+  char *room = mmap(NULL, (pages + 1) * huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (room == MAP_FAILED) return;
   char *copy = room + (huge - (uintptr_t)room % huge) % huge;
-  madvise(copy, whole, MADV_HUGEPAGE);
-  memcpy(copy, (void *)start, whole);
-  if (!mprotect(copy, whole, protection)) mremap(copy, whole, whole, MREMAP_MAYMOVE | MREMAP_FIXED, start);
-  munmap(room, whole + huge);
+  madvise(copy, pages * huge, MADV_HUGEPAGE);
+  struct range relocated = {0, 0};
+  for (int i = 0; i < program->dlpi_phnum; i++)
+    if (program->dlpi_phdr[i].p_type == PT_GNU_RELRO) relocated = range_of(program, &program->dlpi_phdr[i]);
+  int is_whole = 0, is_alike = 1;
+  for (int i = 0; i < program->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
+    struct range all = range_of(program, segment);
+    uintptr_t from = all.start > start ? all.start : start, to = all.end < end ? all.end : end;
+    if (segment->p_type != PT_LOAD || from >= to) continue;
+    int is_relocated = all.start >= relocated.start && all.end <= relocated.end;
+    if (!is_relocated && (segment->p_flags & PF_W || !(segment->p_flags & PF_X) != !(protection & PROT_EXEC))) is_alike = 0;
+    memcpy(copy + (from - start), (void *)from, to - from);
+    if (to == end) is_whole = 1;
+  }
+  if (is_whole && is_alike && !mprotect(copy, end - start, protection))
+    mremap(copy, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED, start);
+  munmap(room, (pages + 1) * huge);
 }
 
 // Drops the pages of the file in a range; those that were written are not the file's any more.
@@ -298,11 +336,11 @@ static int forget_segments(struct dl_phdr_info *program, size_t size, void *page
   for (int i = 0; i < program->dlpi_phnum; i++) {
     const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
     if (segment->p_type != PT_LOAD) continue;
-    uintptr_t start = program->dlpi_addr + segment->p_vaddr, end = start + segment->p_memsz;
+    struct range all = range_of(program, segment);
     // The linker puts first what is needed most (Tests/build.sh).
-    if (!done && segment->p_flags == (PF_R | PF_X)) use_huge_pages(start, segment->p_memsz, 2, PROT_READ | PROT_EXEC);
-    if (!done && segment->p_flags == PF_R) use_huge_pages(start, segment->p_memsz, 1, PROT_READ);
-    drop_file_pages(*(int *)pagemap, start / page * page, (end + page - 1) / page * page);
+    if (!done && segment->p_flags == (PF_R | PF_X)) use_huge_pages(program, all.start, 2, PROT_READ | PROT_EXEC);
+    if (!done && segment->p_flags == PF_R) use_huge_pages(program, all.start, 2, PROT_READ);
+    drop_file_pages(*(int *)pagemap, all.start / page * page, (all.end + page - 1) / page * page);
   }
   done = 1;
   return 1;  // the program itself comes first

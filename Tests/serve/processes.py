@@ -144,7 +144,7 @@ def in_huge_pages():
     for name, pid in caught.processes.items():
         maps = Path(f"/proc/{pid}/maps").read_text()
         for part, start, end, mode in [("code", "00600000", "00a00000", "r-xp"),
-                                       ("constants", "01800000", "01a00000", "r--p")]:
+                                       ("constants", "01800000", "01c00000", "r--p")]:
             wanted = f"^{start}-{end} {mode} 00000000 00:00 0 *$" if has else f"^{start}-[0-9a-f]+ {mode} "
             if not re.search(wanted, maps, re.MULTILINE):
                 raise AssertionError(f"{part} of the {name}: {maps}")

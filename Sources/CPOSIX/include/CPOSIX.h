@@ -57,8 +57,8 @@ int posix_reopen(int descriptor);
 int posix_harden(void);
 // The kernel kills this process when its parent ends; 0 if `parent` has ended already.
 int posix_die_with(pid_t parent);
-// Closes every descriptor from `first` on.
-void posix_close_from(int first);
+// Leaves a child of posix_fork_alone the descriptors 0, 1 and 2, in a table of its own.
+int posix_keep_standard(void);
 // The CPU time that this process has used.
 uint64_t posix_cpu_seconds(void);
 // Bounds what this process may map (bytes in all), and the CPU time that it may use (seconds in all).
@@ -91,6 +91,7 @@ pid_t posix_reap(pid_t child, int wait, int *exit);
 pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit);
 // fork(2) without what the C library does around it, that is, with a lock for each of its parts and new lists of its
 // threads, pages that every child would have to copy. For a process of one thread, with a child that only computes and ends.
+// Until posix_keep_standard, the child may share its parent's table of descriptors: a copy would be made to close most.
 pid_t posix_fork_alone(void);
 
 // Drops from memory what of the program's file is there only because starting it needed it, and moves the code that is
