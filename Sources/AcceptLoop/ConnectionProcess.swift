@@ -55,8 +55,6 @@ struct ConnectionProcess<Connection: Stream> {
   private var parser: RequestParser
   /// Made for the first review that gets a process, and kept while no review can leave its pipes to others.
   private var runner: ReviewRunner?
-  /// What is to be told of the review that was answered last: the client does not wait for it.
-  private var untold: (outcome: ReviewOutcome, microseconds: Int)?
 
   private var settings: ServerSettings { context.settings }
   private var log: Log { context.settings.log }
@@ -96,9 +94,7 @@ struct ConnectionProcess<Connection: Stream> {
         let mustClose =
           !request.keepsAlive || !request.isHTTP11 || !isCurrent || context.state.isDraining || slot.givesWay
         let response = answer(request, isLast: !request.keepsAlive && !parser.hasMore)
-        let isWritten = respond(response, to: request, isClosing: mustClose)
-        tellOfReview()
-        guard isWritten else { return }
+        guard respond(response, to: request, isClosing: mustClose) else { return }
         if mustClose {
           if parser.hasMore { stream.linger(before: .after(milliseconds: settings.headerTimeout)) }
           return
@@ -254,8 +250,10 @@ extension ConnectionProcess {
     var fields: LogFields
     let response: Response
     switch consume ended {
-    case .answered(let outcome):
-      untold = (outcome, microseconds)
+    case .answered(var outcome):
+      context.report(.review(outcome.result, microseconds: microseconds, images: outcome.images, labels: labels))
+      outcome.fields.add("duration", microseconds: microseconds)
+      log.write(outcome.level, outcome.message, outcome.fields)
       return outcome.response
     case .failed(let fault, let lastWords):
       context.report(.reviewEnded(fault))
@@ -272,13 +270,6 @@ extension ConnectionProcess {
     fields.add("duration", microseconds: microseconds)
     log.write(.error, "review failed", fields)
     return response
-  }
-
-  private mutating func tellOfReview() {
-    guard case .some((var outcome, let microseconds)) = untold.take() else { return }
-    context.report(.review(outcome.result, microseconds: microseconds, images: outcome.images, labels: labels))
-    outcome.fields.add("duration", microseconds: microseconds)
-    log.write(outcome.level, outcome.message, outcome.fields)
   }
 
   private mutating func runInProcess(_ body: [UInt8]) -> ReviewRunner.Ended {
@@ -306,15 +297,15 @@ extension ConnectionProcess {
     let outcome = handler.answer(body)
     context.reviewTokens.putBack(slot)
     let microseconds = Int(truncatingIfNeeded: posix_read_stopwatch(stopwatch))
+    let report = Report.review(outcome.result, microseconds: microseconds, images: outcome.images, labels: labels)
+    writeOnce(report.bytes, to: context.reports)
+    if outcome.status != .ok { writeOnce(Report.refused(status: outcome.status.rawValue).bytes, to: context.reports) }
     let response = outcome.response.http1(closing: true, withBody: true)
     var position = 0
     while position < response.count, case (.done, let count) = stream.write(response, from: position) {
       position += count
     }
     stream.sendClose()
-    let report = Report.review(outcome.result, microseconds: microseconds, images: outcome.images, labels: labels)
-    writeOnce(report.bytes, to: context.reports)
-    if outcome.status != .ok { writeOnce(Report.refused(status: outcome.status.rawValue).bytes, to: context.reports) }
     var fields = outcome.fields
     fields.add("duration", microseconds: microseconds)
     log.writeOnce(log.line(outcome.level, outcome.message, fields, at: time))
