@@ -292,7 +292,9 @@ extension ConnectionProcess {
     posix_cork(stream.socket)
     // What the runtime says of a crash is no line of the log.
     if log.leavesStandardError { dup2(context.nowhere, 2) }
-    guard context.reviewLimits.enter(used: posix_cpu_seconds()), posix_enter_sandbox() == 0 else { _exit(1) }
+    guard context.reviewLimits.enter(used: posix_cpu_seconds()), log.limitFiles(), posix_enter_sandbox() == 0 else {
+      _exit(1)
+    }
 
     let outcome = handler.answer(body)
     context.reviewTokens.putBack(slot)

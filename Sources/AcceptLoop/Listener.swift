@@ -134,10 +134,11 @@ struct Listener {
 
   /// How long nothing needs to be looked at, in milliseconds.
   private func nextWake() -> Int32 {
+    if hasManyReports { return 10 }
     let paused = max(pausedUntil, adminPausedUntil) - now
-    if paused > 0 { return Int32(min(paused, 250)) }
+    if paused > 0 { return Int32(min(paused, 100)) }
     if drainStart != nil || tokensMayBeLost { return 50 }
-    return children.isEmpty ? -1 : hasManyReports ? 10 : 100
+    return children.isEmpty ? -1 : 100
   }
 }
 

@@ -46,6 +46,9 @@ public struct Log: Sendable {
   /// Writes a line that was made before, in a sandbox, where nobody can wait: without room for it, it is lost.
   func writeOnce(_ line: [UInt8]) { AcceptLoop.writeOnce(line, to: descriptor) }
 
+  /// Bounds this process, for good, to its lines in the log, if that is a file, and no other file.
+  func limitFiles() -> Bool { posix_limit_files(descriptor, 64 << 20) == 0 }
+
   /// Whether standard error can be given away: lines go out by another descriptor.
   var leavesStandardError: Bool { descriptor != 2 }
 

@@ -51,7 +51,7 @@ struct ReviewRunner {
     self.lastWords = lastWords.reading
   }
 
-  /// Closes the pipes: a review that had no sandbox may have left them to others.
+  /// Closes the reading ends: a review that had no sandbox may have left the others to others.
   func close() {
     answers.close()
     lastWords.close()
@@ -87,7 +87,9 @@ struct ReviewRunner {
     if posix_die_with(parent) == 0 || posix_keep_standard() != 0 { _exit(1) }
     dup2(0, 2)
     Glibc.close(0)
-    guard limits.enter(), posix_forbid_files() == 0, posix_enter_sandbox() == 0 || !limits.hasSandbox else { _exit(1) }
+    guard limits.enter(), posix_limit_files(-1, 0) == 0, posix_enter_sandbox() == 0 || !limits.hasSandbox else {
+      _exit(1)
+    }
     let frame = answer(body).frame
     posix_leave_sandbox((try? Descriptor.output.write(frame)) == nil ? 1 : 0)
   }

@@ -3,21 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <linux/close_range.h>
 #include <linux/seccomp.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
@@ -170,9 +167,12 @@ int posix_limit(uint64_t memory, uint64_t cpu_seconds) {
   return setrlimit(RLIMIT_AS, &mapped) || setrlimit(RLIMIT_CPU, &cpu) ? -1 : 0;
 }
 
-int posix_forbid_files(void) {
-  struct rlimit none = {0, 0};
-  return setrlimit(RLIMIT_FSIZE, &none);
+int posix_limit_files(int descriptor, uint64_t more) {
+  struct stat status;
+  struct rlimit size = {0, 0};
+  if (descriptor >= 0 && !fstat(descriptor, &status) && S_ISREG(status.st_mode))
+    size.rlim_cur = size.rlim_max = (rlim_t)status.st_size + more;
+  return setrlimit(RLIMIT_FSIZE, &size);
 }
 
 int posix_start_stopwatch(void) {
@@ -193,31 +193,6 @@ uint64_t posix_read_stopwatch(int stopwatch) {
 int posix_set_timer(int milliseconds) {
   struct itimerval timer = {{0, 0}, {milliseconds / 1000, milliseconds % 1000 * 1000}};
   return setitimer(ITIMER_REAL, &timer, NULL);
-}
-
-static uintptr_t reserve;
-
-int posix_keep_heap(uintptr_t bytes) {
-  if (sbrk((intptr_t)bytes) == (void *)-1) return -1;
-  sbrk(-(intptr_t)bytes);
-  reserve = bytes;
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, -1);
-  mallopt(M_TOP_PAD, (int)reserve);
-  return 0;
-}
-
-// Has the heap grow by its reserve where less is left: asking for more than that does it.
-static void reserve_heap(void) {
-  size_t left = mallinfo2().keepcost;
-  if (left >= reserve / 8 * 7) return;
-  void *volatile piece = malloc(left);
-  free(piece);
-}
-
-void posix_trim_heap(void) {
-  malloc_trim(0);
-  reserve_heap();
 }
 
 int posix_enter_sandbox(void) { return prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0); }
@@ -263,109 +238,6 @@ pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit) {
 }
 
 pid_t posix_fork_alone(void) { return (pid_t)syscall(SYS_clone, SIGCHLD | shared_table, 0, 0, 0, 0); }
-
-enum { page = 4096, huge = 2 << 20 };
-
-// What the C library has of the main thread lies at the beginning of the heap, right before malloc's first chunk, and every
-// process writes to both: moved by so much, they share a page.
-static _Thread_local char shift[3584] __attribute__((used, retain));
-
-// Whether huge pages are given to those who ask.
-static int has_huge_pages(void) {
-  char text[64] = "";
-  int file = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return 0;
-  ssize_t length = read(file, text, sizeof text - 1);
-  close(file);
-  return length > 0 && !strstr(text, "[never]");
-}
-
-struct range {
-  uintptr_t start, end;
-};
-
-static struct range range_of(const struct dl_phdr_info *program, const ElfW(Phdr) *segment) {
-  uintptr_t start = program->dlpi_addr + segment->p_vaddr;
-  return (struct range){start, start + segment->p_memsz};
-}
-
-// Puts a range that begins with a segment, and of which a segment is the end, into huge pages, if it begins where one can:
-// all segments in it must have this protection by now, as those have that only relocation writes to. Holes become zeros.
-static void use_huge_pages(const struct dl_phdr_info *program, uintptr_t start, size_t pages, int protection) {
-  uintptr_t end = start + pages * huge;
-  if (start % huge || !has_huge_pages()) return;
-  char *room = mmap(NULL, (pages + 1) * huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (room == MAP_FAILED) return;
-  char *copy = room + (huge - (uintptr_t)room % huge) % huge;
-  madvise(copy, pages * huge, MADV_HUGEPAGE);
-  struct range relocated = {0, 0};
-  for (int i = 0; i < program->dlpi_phnum; i++)
-    if (program->dlpi_phdr[i].p_type == PT_GNU_RELRO) relocated = range_of(program, &program->dlpi_phdr[i]);
-  int is_whole = 0, is_alike = 1;
-  for (int i = 0; i < program->dlpi_phnum; i++) {
-    const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
-    struct range all = range_of(program, segment);
-    uintptr_t from = all.start > start ? all.start : start, to = all.end < end ? all.end : end;
-    if (segment->p_type != PT_LOAD || from >= to) continue;
-    int is_relocated = all.start >= relocated.start && all.end <= relocated.end;
-    if (!is_relocated && (segment->p_flags & PF_W || !(segment->p_flags & PF_X) != !(protection & PROT_EXEC))) is_alike = 0;
-    memcpy(copy + (from - start), (void *)from, to - from);
-    if (to == end) is_whole = 1;
-  }
-  if (is_whole && is_alike && !mprotect(copy, end - start, protection))
-    mremap(copy, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED, start);
-  munmap(room, (pages + 1) * huge);
-}
-
-// Drops the pages of the file in a range; those that were written are not the file's any more.
-static void drop_file_pages(int pagemap, uintptr_t start, uintptr_t end) {
-  uint64_t entries[512];
-  for (uintptr_t at = start; at < end;) {
-    size_t count = (end - at) / page < 512 ? (end - at) / page : 512;
-    if (pread(pagemap, entries, count * 8, (off_t)(at / page * 8)) != (ssize_t)count * 8) return;
-    for (size_t i = 0; i < count; i++)
-      // Present, and of a file.
-      if (entries[i] >> 63 && entries[i] >> 61 & 1) madvise((void *)(at + i * page), page, MADV_DONTNEED);
-    at += count * page;
-  }
-}
-
-static int forget_segments(struct dl_phdr_info *program, size_t size, void *pagemap) {
-  (void)size;
-  static int done;
-  for (int i = 0; i < program->dlpi_phnum; i++) {
-    const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
-    if (segment->p_type != PT_LOAD) continue;
-    struct range all = range_of(program, segment);
-    // The linker puts first what is needed most (Tests/build.sh).
-    if (!done && segment->p_flags == (PF_R | PF_X)) use_huge_pages(program, all.start, 2, PROT_READ | PROT_EXEC);
-    if (!done && segment->p_flags == PF_R) use_huge_pages(program, all.start, 2, PROT_READ);
-    drop_file_pages(*(int *)pagemap, all.start / page * page, (all.end + page - 1) / page * page);
-  }
-  done = 1;
-  return 1;  // the program itself comes first
-}
-
-static void fill_heap(void) {
-  // Where malloc begins to cut from what nobody had yet.
-  char *fresh = (char *)sbrk(0) - mallinfo2().keepcost;
-  for (size_t size = 64 * 1024; size >= 24; size -= size > 1024 ? size / 4 : 16) {
-    char *volatile piece;  // volatile: a compiler knows that what nobody uses need not be allocated
-    while ((piece = malloc(size)) && piece < fresh) {}
-    free(piece);
-  }
-  reserve_heap();
-}
-
-void posix_forget_startup(void) {
-  int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-  if (pagemap >= 0) {
-    dl_iterate_phdr(forget_segments, &pagemap);
-    close(pagemap);
-  }
-  malloc_trim(0);
-  fill_heap();
-}
 
 uint64_t *posix_shared_words(uintptr_t count) {
   void *words = mmap(NULL, count * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

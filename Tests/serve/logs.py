@@ -294,7 +294,7 @@ def log_file():
              work / "ec.key", "--mirror", "docker.io=proxy.example.com"], stderr=log, stdin=subprocess.DEVNULL)
 
     def records(message):
-        return [record for record in map(json.loads, path.read_bytes().splitlines()) if record["message"] == message]
+        return [record for record in map(json.loads, path.read_bytes().split(b"\n")[:-1]) if record["message"] == message]
 
     try:
         port = int(eventually("it listens", lambda: records("listening"))[0]["address"].rpartition(":")[2])

@@ -63,8 +63,9 @@ int posix_keep_standard(void);
 uint64_t posix_cpu_seconds(void);
 // Bounds what this process may map (bytes in all), and the CPU time that it may use (seconds in all).
 int posix_limit(uint64_t memory, uint64_t cpu_seconds);
-// Has SIGXFSZ end this process where it writes to a regular file.
-int posix_forbid_files(void);
+// Has SIGXFSZ end this process where it writes to a regular file; to that of the descriptor, if it is one, `more` bytes
+// may be added. -1 for no descriptor.
+int posix_limit_files(int descriptor, uint64_t more);
 // A stopwatch, and the microseconds since it was started: read(2) tells them in a sandbox too, where the clock is out of
 // reach. The kernel counts when it is asked; nothing ticks.
 int posix_start_stopwatch(void);
@@ -80,7 +81,7 @@ void posix_trim_heap(void);
 // exit. Any other call of the system, to ask for memory or to look at the clock too, kills it. -1 where the kernel has no
 // such thing, with errno.
 int posix_enter_sandbox(void);
-// Whether the kernel has it, tried in a process of its own.
+// Whether the kernel has it, tried in a process of its own. Where it has, posix_fork_alone does without a copy.
 int posix_has_sandbox(void);
 // Ends a process in a sandbox: exit_group, which _exit uses, is not for it.
 _Noreturn void posix_leave_sandbox(int status);
@@ -91,7 +92,8 @@ pid_t posix_reap(pid_t child, int wait, int *exit);
 pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit);
 // fork(2) without what the C library does around it, that is, with a lock for each of its parts and new lists of its
 // threads, pages that every child would have to copy. For a process of one thread, with a child that only computes and ends.
-// Until posix_keep_standard, the child may share its parent's table of descriptors: a copy would be made to close most.
+// Until posix_keep_standard, parent and child may have one table of descriptors, a copy being made to close most of it:
+// neither may open or close any before.
 pid_t posix_fork_alone(void);
 
 // Drops from memory what of the program's file is there only because starting it needed it, and moves the code that is

@@ -1,0 +1,156 @@
+// What a server makes of its memory before it forks: each page that is mapped, and each that is written between one fork
+// and the next, has its price then.
+#define _GNU_SOURCE
+#include "CPOSIX.h"
+
+#include <fcntl.h>
+#include <link.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static uintptr_t reserve;
+
+int posix_keep_heap(uintptr_t bytes) {
+  if (sbrk((intptr_t)bytes) == (void *)-1) return -1;
+  sbrk(-(intptr_t)bytes);
+  reserve = bytes;
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+  mallopt(M_TOP_PAD, (int)reserve);
+  return 0;
+}
+
+// Has the heap grow by its reserve where less is left: asking for more than that does it.
+static void reserve_heap(void) {
+  size_t left = mallinfo2().keepcost;
+  if (left >= reserve / 8 * 7) return;
+  void *volatile piece = malloc(left);
+  free(piece);
+}
+
+void posix_trim_heap(void) {
+  malloc_trim(0);
+  reserve_heap();
+}
+
+enum { page = 4096, huge = 2 << 20 };
+
+// Whether huge pages are given to those who ask.
+static int has_huge_pages(void) {
+  char text[64] = "";
+  int file = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0;
+  ssize_t length = read(file, text, sizeof text - 1);
+  close(file);
+  return length > 0 && !strstr(text, "[never]");
+}
+
+struct range {
+  uintptr_t start, end;
+};
+
+static struct range range_of(const struct dl_phdr_info *program, const ElfW(Phdr) *segment) {
+  uintptr_t start = program->dlpi_addr + segment->p_vaddr;
+  return (struct range){start, start + segment->p_memsz};
+}
+
+// Whether a segment is written to by relocation alone, which is over.
+static int is_relocated(const struct dl_phdr_info *program, const ElfW(Phdr) *segment) {
+  struct range all = range_of(program, segment);
+  for (int i = 0; i < program->dlpi_phnum; i++) {
+    if (program->dlpi_phdr[i].p_type != PT_GNU_RELRO) continue;
+    struct range relocated = range_of(program, &program->dlpi_phdr[i]);
+    if (all.start >= relocated.start && all.end <= relocated.end) return 1;
+  }
+  return 0;
+}
+
+// Moves a range that starts where a segment starts, and ends inside one, into huge pages, if it starts where one can and
+// all segments in it have this protection. What lies between segments becomes zeros.
+static void use_huge_pages(const struct dl_phdr_info *program, uintptr_t start, size_t pages, int protection) {
+  uintptr_t end = start + pages * huge;
+  int is_whole = 0;
+  for (int i = 0; i < program->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
+    struct range all = range_of(program, segment);
+    if (segment->p_type != PT_LOAD || all.end <= start || all.start >= end) continue;
+    ElfW(Word) flags = is_relocated(program, segment) ? PF_R : segment->p_flags;
+    if (flags != (protection & PROT_EXEC ? PF_R | PF_X : PF_R)) return;
+    if (all.end >= end) is_whole = 1;
+  }
+  if (start % huge || !is_whole || !has_huge_pages()) return;
+  char *room = mmap(NULL, (pages + 1) * huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) return;
+  char *copy = room + (huge - (uintptr_t)room % huge) % huge;
+  madvise(copy, pages * huge, MADV_HUGEPAGE);
+  for (int i = 0; i < program->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
+    struct range all = range_of(program, segment);
+    uintptr_t from = all.start > start ? all.start : start, to = all.end < end ? all.end : end;
+    if (segment->p_type == PT_LOAD && from < to) memcpy(copy + (from - start), (void *)from, to - from);
+  }
+  if (!mprotect(copy, end - start, protection))
+    mremap(copy, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED, start);
+  munmap(room, (pages + 1) * huge);
+}
+
+// Drops the pages of the file in a range; those that were written are not the file's any more.
+static void drop_file_pages(int pagemap, uintptr_t start, uintptr_t end) {
+  uint64_t entries[512];
+  for (uintptr_t at = start; at < end;) {
+    size_t count = (end - at) / page < 512 ? (end - at) / page : 512;
+    if (pread(pagemap, entries, count * 8, (off_t)(at / page * 8)) != (ssize_t)count * 8) return;
+    for (size_t i = 0; i < count; i++)
+      // Present, and of a file.
+      if (entries[i] >> 63 && entries[i] >> 61 & 1) madvise((void *)(at + i * page), page, MADV_DONTNEED);
+    at += count * page;
+  }
+}
+
+static int forget_segments(struct dl_phdr_info *program, size_t size, void *pagemap) {
+  (void)size;
+  static int done;
+  for (int i = 0; i < program->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
+    if (segment->p_type != PT_LOAD) continue;
+    struct range all = range_of(program, segment);
+    uintptr_t start = all.start / page * page, end = (all.end + page - 1) / page * page;
+    // The C library does it for whole pages.
+    if (!done && is_relocated(program, segment)) mprotect((void *)start, end - start, PROT_READ);
+    // The linker puts first what is needed most (Tests/build.sh).
+    if (!done && segment->p_flags == (PF_R | PF_X)) use_huge_pages(program, all.start, 2, PROT_READ | PROT_EXEC);
+    if (!done && segment->p_flags == PF_R) use_huge_pages(program, all.start, 2, PROT_READ);
+    drop_file_pages(*(int *)pagemap, start, end);
+  }
+  done = 1;
+  return 1;  // the program itself comes first
+}
+
+static void fill_heap(void) {
+  // Where malloc begins to cut from what nobody had yet.
+  char *fresh = (char *)sbrk(0) - mallinfo2().keepcost;
+  for (size_t size = 64 * 1024; size >= 24; size -= size > 1024 ? size / 4 : 16) {
+    char *volatile piece;  // volatile: a compiler knows that what nobody uses need not be allocated
+    while ((piece = malloc(size)) && piece < fresh) {}
+    free(piece);
+  }
+  reserve_heap();
+}
+
+// What the C library has of the main thread lies at the beginning of the heap, right before malloc's first chunk, and every
+// process writes to both: moved by so much, they share a page.
+static _Thread_local volatile char shift[3584];
+
+void posix_forget_startup(void) {
+  (void)shift[0];  // no program has it but those that call this
+  int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  if (pagemap >= 0) {
+    dl_iterate_phdr(forget_segments, &pagemap);
+    close(pagemap);
+  }
+  malloc_trim(0);
+  fill_heap();
+}
