@@ -396,8 +396,13 @@ def ends(server):
 
 
 def zombies(server):
-    now = processes()
-    return [f"{pid} {now[pid]}" for pid in descendants(server.pid, now) if now[pid]["state"] == "Z"]
+    """Who has ended, and is not reaped within a few seconds."""
+
+    def found():
+        now = processes()
+        return [f"{pid} {now[pid]}" for pid in descendants(server.pid, now) if now[pid]["state"] == "Z"]
+
+    return [] if wait_until(lambda: not found(), 10) else found()
 
 
 def main():
