@@ -352,6 +352,7 @@ func serveWebhook(
   _ context: ConnectionContext, _ socket: Int32, _ slot: SharedState.Slot, _ peer: Address, _ identity: TLSIdentity,
   _ handler: ReviewHandler
 ) {
+  secret_start_afresh()
   guard let connection = TLSConnection(identity, socket: socket) else {
     context.report(.handshakeFailed(.other))
     return context.settings.log.write(.error, "no memory for a connection")

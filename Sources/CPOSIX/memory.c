@@ -147,10 +147,8 @@ static _Thread_local volatile char shift[3584];
 void posix_forget_startup(void) {
   (void)shift[0];  // no program has it but those that call this
   int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-  if (pagemap >= 0) {
-    dl_iterate_phdr(forget_segments, &pagemap);
-    close(pagemap);
-  }
+  dl_iterate_phdr(forget_segments, &pagemap);
+  if (pagemap >= 0) close(pagemap);
   malloc_trim(0);
   fill_heap();
 }

@@ -47,7 +47,6 @@ public enum TLSFailure: String, CaseIterable, Sendable {
 
   /// `nil` when there is no memory for it.
   public init?(_ identity: TLSIdentity, socket: Int32) {
-    secret_start_afresh()
     let size = TLSConnection.recordSize
     guard let record = unsafe secret_allocate(size, nil, 0) else { return nil }
     guard let ssl = unsafe SSL_new(identity.context) else {
