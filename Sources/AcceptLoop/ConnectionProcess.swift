@@ -274,7 +274,7 @@ extension ConnectionProcess {
 
   private mutating func runInProcess(_ body: [UInt8]) -> ReviewRunner.Ended {
     do throws(SystemError) {
-      let runner = if let runner { runner } else { try ReviewRunner(format: log.format) }
+      let runner = if let runner { runner } else { try ReviewRunner(context.reviewLimits, format: log.format) }
       let ended = runner.run(body, context.reviewLimits, handler.answer)
       if context.reviewLimits.hasSandbox { self.runner = runner } else { runner.close() }
       return ended

@@ -31,7 +31,7 @@ struct ReviewRunner {
   private let lastWords: Descriptor
   private let format: LogFormat
 
-  init(format: LogFormat) throws(SystemError) {
+  init(_ limits: ReviewLimits, format: LogFormat) throws(SystemError) {
     self.format = format
     let answers = try Pipe()
     let lastWords: Pipe
@@ -47,6 +47,7 @@ struct ReviewRunner {
     answers.writing.close()
     lastWords.writing.close()
     posix_make_blocking(1)
+    if limits.hasSandbox { posix_keep_clock_from_children() }
     self.answers = answers.reading
     self.lastWords = lastWords.reading
   }

@@ -102,6 +102,10 @@ pid_t posix_fork_alone(void);
 // together: each page that is written between one fork and the next costs more than a system call. May be called again.
 void posix_forget_startup(void);
 
+// Leaves out of processes forked from now on the pages by which the kernel tells the time, three mappings to copy: for those
+// that go into a sandbox, where the time cannot be told. After posix_forget_startup.
+void posix_keep_clock_from_children(void);
+
 // Memory that the processes forked from now on share, all zeros; null where there is none.
 uint64_t *posix_shared_words(uintptr_t count);
 // Leaves the shared memory out of processes forked from now on.
