@@ -167,10 +167,10 @@ static _Thread_local volatile char shift[3584];
 
 void posix_forget_startup(void) {
   (void)shift[0];  // no program has it but those that call this
+  find_clock();
   int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   dl_iterate_phdr(forget_segments, &pagemap);
   if (pagemap >= 0) close(pagemap);
-  find_clock();
   malloc_trim(0);
   fill_heap();
 }
