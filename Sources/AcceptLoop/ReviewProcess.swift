@@ -52,7 +52,7 @@ struct ReviewRunner {
     self.lastWords = lastWords.reading
   }
 
-  /// Closes the reading ends: a review that had no sandbox may have left the others to others.
+  /// Closes the reading ends: a review that had no sandbox may have left the writing ones to processes of its own.
   func close() {
     answers.close()
     lastWords.close()

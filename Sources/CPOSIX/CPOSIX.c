@@ -169,10 +169,14 @@ int posix_limit(uint64_t memory, uint64_t cpu_seconds) {
 
 int posix_limit_files(int descriptor, uint64_t more) {
   struct stat status;
-  struct rlimit size = {0, 0};
-  if (descriptor >= 0 && !fstat(descriptor, &status) && S_ISREG(status.st_mode))
-    size.rlim_cur = size.rlim_max = (rlim_t)status.st_size + more;
-  return setrlimit(RLIMIT_FSIZE, &size);
+  struct rlimit limit;
+  rlim_t size = 0;
+  if (descriptor >= 0 && !fstat(descriptor, &status) && S_ISREG(status.st_mode)) size = (rlim_t)status.st_size + more;
+  if (getrlimit(RLIMIT_FSIZE, &limit)) return -1;
+  // Who started us may have set a lower one, which may not be raised.
+  if (size < limit.rlim_max) limit.rlim_max = size;
+  if (size < limit.rlim_cur) limit.rlim_cur = size;
+  return setrlimit(RLIMIT_FSIZE, &limit);
 }
 
 int posix_start_stopwatch(void) {

@@ -285,13 +285,14 @@ def no_reader():
     own.kill()
 
 
-def log_file():
+def log_file(*before):
     """A log that is a file gets a line for every review, the last of a connection too, which has the log at hand."""
     path = work / "server.log"
     with open(path, "wb") as log:
         process = subprocess.Popen(
-            [program, "--listen", "127.0.0.1:0", "--admin-listen", "off", "--tls-cert", work / "ec.pem", "--tls-key",
-             work / "ec.key", "--mirror", "docker.io=proxy.example.com"], stderr=log, stdin=subprocess.DEVNULL)
+            [*before, program, "--listen", "127.0.0.1:0", "--admin-listen", "off", "--tls-cert", work / "ec.pem",
+             "--tls-key", work / "ec.key", "--mirror", "docker.io=proxy.example.com"],
+            stderr=log, stdin=subprocess.DEVNULL)
 
     def records(message):
         return [record for record in map(json.loads, path.read_bytes().split(b"\n")[:-1]) if record["message"] == message]
@@ -341,5 +342,7 @@ def closed_error():
 check("a full standard error does not hold up reviews", full_pipe)
 check("nor does one whose reader is gone", no_reader)
 check("a log that is a file has a line for every review", log_file)
+check("... also where no file may grow as much as a review's own bound", lambda: log_file(
+    "setpriv", "--bounding-set", "-sys_resource", "prlimit", "--fsize=1048576"))
 check("without a standard error nothing is written into connections", closed_error)
 finish()
