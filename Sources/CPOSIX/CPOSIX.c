@@ -162,21 +162,24 @@ uint64_t posix_cpu_seconds(void) {
   return (uint64_t)used.tv_sec;
 }
 
+// Lowers a limit, for good. Who started us may have set a lower one, which stays: it may not be raised.
+static int lower_limit(int resource, rlim_t value) {
+  struct rlimit limit;
+  if (getrlimit(resource, &limit)) return -1;
+  if (value < limit.rlim_max) limit.rlim_max = value;
+  if (value < limit.rlim_cur) limit.rlim_cur = value;
+  return setrlimit(resource, &limit);
+}
+
 int posix_limit(uint64_t memory, uint64_t cpu_seconds) {
-  struct rlimit cpu = {cpu_seconds, cpu_seconds}, mapped = {memory, memory};
-  return setrlimit(RLIMIT_AS, &mapped) || setrlimit(RLIMIT_CPU, &cpu) ? -1 : 0;
+  return lower_limit(RLIMIT_AS, memory) || lower_limit(RLIMIT_CPU, cpu_seconds) ? -1 : 0;
 }
 
 int posix_limit_files(int descriptor, uint64_t more) {
   struct stat status;
-  struct rlimit limit;
   rlim_t size = 0;
   if (descriptor >= 0 && !fstat(descriptor, &status) && S_ISREG(status.st_mode)) size = (rlim_t)status.st_size + more;
-  if (getrlimit(RLIMIT_FSIZE, &limit)) return -1;
-  // Who started us may have set a lower one, which may not be raised.
-  if (size < limit.rlim_max) limit.rlim_max = size;
-  if (size < limit.rlim_cur) limit.rlim_cur = size;
-  return setrlimit(RLIMIT_FSIZE, &limit);
+  return lower_limit(RLIMIT_FSIZE, size);
 }
 
 int posix_start_stopwatch(void) {

@@ -342,7 +342,8 @@ def closed_error():
 check("a full standard error does not hold up reviews", full_pipe)
 check("nor does one whose reader is gone", no_reader)
 check("a log that is a file has a line for every review", log_file)
-check("... also where no file may grow as much as a review's own bound", lambda: log_file(
-    "setpriv", "--bounding-set", "-sys_resource", "prlimit", "--fsize=1048576"))
+for limit in ("fsize=1048576", "cpu=2"):
+    check(f"... also under a limit that is lower than a review's own, {limit}", lambda: log_file(
+        "setpriv", "--bounding-set", "-sys_resource", "prlimit", f"--{limit}"))
 check("without a standard error nothing is written into connections", closed_error)
 finish()
