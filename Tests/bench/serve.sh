@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Prints the server's benchmark table that the README quotes: pisw-serve against floor.c, the least such a server can
-# cost, in turns on one machine with the same certificate and the same wrk. Ratios are medians of the rounds.
+# cost, in turns on one machine with the same certificate and the same wrk. Both run under a seccomp filter that allows
+# everything, as a container runtime's does nearly; floor confines the process of a request as pisw-serve does. Ratios are
+# medians of the rounds.
 #   serve.sh [ROUNDS [SECONDS]]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -38,13 +40,14 @@ free_port() {
 
 # serve_both MODE: starts floor and pisw-serve for a mode.
 serve_both() {
-  local isolation=request
+  local isolation=request mode=$1 confined=(/usr/bin/python3 Tests/confined.py all)
   [ "$1" != connection ] || isolation=connection
+  [ "$1" != request ] || mode=confined
   floor_port=$(free_port)
-  "$scratch/floor" "$1" "$floor_port" "$scratch/cert.pem" "$scratch/key.pem" &
+  "${confined[@]}" "$scratch/floor" "$mode" "$floor_port" "$scratch/cert.pem" "$scratch/key.pem" &
   servers+=($!)
   pisw_port=$(free_port)
-  "$scratch/pisw-serve" --config Tests/bench/config.yaml --tls-cert "$scratch/cert.pem" --tls-key "$scratch/key.pem" \
+  "${confined[@]}" "$scratch/pisw-serve" --config Tests/bench/config.yaml --tls-cert "$scratch/cert.pem" --tls-key "$scratch/key.pem" \
     --listen "127.0.0.1:$pisw_port" --admin-listen off --isolation "$isolation" 2>"$scratch/log" &
   pisw=$!
   servers+=("$pisw")
