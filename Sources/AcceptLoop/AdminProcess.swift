@@ -8,12 +8,11 @@ import POSIX
 /// Serves one request, in the process forked for it.
 func serveAdmin(_ settings: ServerSettings, _ socket: Int32, isDraining: Bool, _ counters: Counters) {
   let stream = PlainConnection(socket: socket)
+  let deadline = Deadline.after(milliseconds: settings.adminTimeout)
   var parser = RequestParser(limits: RequestLimits(body: 0))
   var response: Response
   do throws(RequestError) {
-    guard let request = try receive(stream, &parser, before: .after(milliseconds: settings.headerTimeout)) else {
-      return
-    }
+    guard let request = try receive(stream, &parser, before: deadline) else { return }
     switch try adminEndpoint(of: request) {
     case .metrics:
       response = Response(.ok, contentType: "text/plain; version=0.0.4; charset=utf-8", body: counters.text)
@@ -27,8 +26,9 @@ func serveAdmin(_ settings: ServerSettings, _ socket: Int32, isDraining: Bool, _
   }
   // The next request is to see the counters of its own time.
   let bytes = response.http1(closing: true, withBody: parser.request.method != "HEAD")
-  let deadline = Deadline.after(milliseconds: settings.headerTimeout)
-  if stream.writeAll(bytes, before: deadline) { stream.linger(before: deadline) }
+  // A response to a request that came too late has a moment of its own.
+  let end = deadline.milliseconds > 0 ? deadline : .after(milliseconds: 100)
+  if stream.writeAll(bytes, before: end) { _ = stream.read() }
 }
 
 /// Reads a request; `nil` when the client ends or is silent before there is any.

@@ -237,7 +237,7 @@ extension ConnectionProcess {
     case .request:
       try takeTurn(context.reviewTokens)
       start = monotonicNow()
-      if isLast, context.reviewLimits.hasSandbox, body.count <= settings.largestLastBody { finish(body) }
+      if isLast, context.reviewLimits.isConfined, body.count <= settings.largestLastBody { finish(body) }
       ended = runInProcess(body)
       context.reviewTokens.putBack(slot)
     case .connection:
@@ -276,15 +276,15 @@ extension ConnectionProcess {
     do throws(SystemError) {
       let runner = if let runner { runner } else { try ReviewRunner(context.reviewLimits, format: log.format) }
       let ended = runner.run(body, context.reviewLimits, handler.answer)
-      if context.reviewLimits.hasSandbox { self.runner = runner } else { runner.close() }
+      if context.reviewLimits.isConfined { self.runner = runner } else { runner.close() }
       return ended
     } catch {
       return .notStarted(error)
     }
   }
 
-  /// Answers the last request of a connection, and ends: the process has nothing left to do, so it is the review's. In its
-  /// sandbox it can write, and nothing else: everything that is to be asked of the system comes before.
+  /// Answers the last request of a connection, and ends: the process has nothing left to do, so it is the review's.
+  /// Confined, it can read, write and end: everything else that is to be asked of the system comes before.
   private func finish(_ body: [UInt8]) -> Never {
     let time = LogTime.now
     let stopwatch = posix_start_stopwatch()
@@ -292,7 +292,7 @@ extension ConnectionProcess {
     posix_cork(stream.socket)
     // What the runtime says of a crash is no line of the log.
     if log.leavesStandardError { dup2(context.nowhere, 2) }
-    guard context.reviewLimits.enter(used: posix_cpu_seconds()), log.limitFiles(), posix_enter_sandbox() == 0 else {
+    guard context.reviewLimits.enter(used: posix_cpu_seconds()), log.limitFiles(), posix_confine_review() == 0 else {
       _exit(1)
     }
 
@@ -311,7 +311,7 @@ extension ConnectionProcess {
     var fields = outcome.fields
     fields.add("duration", microseconds: microseconds)
     log.writeOnce(log.line(outcome.level, outcome.message, fields, at: time))
-    posix_leave_sandbox(0)
+    _exit(0)
   }
 
   /// - Parameter request: `nil` when it could not be read.
@@ -340,6 +340,8 @@ extension ConnectionProcess {
 extension ReviewFault {
   var description: String {
     switch self {
+    case .signal(SIGSYS):
+      "its process was ended by SIGSYS: it needed more memory than a review has, or made another forbidden call"
     case .signal(let signal): "its process was ended by " + signalName(signal)
     case .deadline: "it took too long"
     case .noAnswer: "its process ended without an answer"

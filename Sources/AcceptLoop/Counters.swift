@@ -25,6 +25,7 @@ struct Counters {
   var adminConnections = 0
   var pauses = 0
   var restoredTokens = 0
+  var confinesReviews = false
   var certificateExpiry = -1
   /// Bytes.
   var residentMemory = 0
@@ -136,6 +137,9 @@ extension Counters {
     out.sample("pisw_review_duration_seconds_bucket", [("le", "+Inf")], sum)
     out.sample("pisw_review_duration_seconds_sum", [], decimal(totalMicroseconds, digits: 6))
     out.sample("pisw_review_duration_seconds_count", [], sum)
+
+    out.family("pisw_sandbox", "gauge", "Whether processes of this kind are confined by a seccomp filter: 1 or 0.")
+    out.sample("pisw_sandbox", [("process", "review")], confinesReviews ? 1 : 0)
 
     out.family("pisw_connections_total", "counter", "Connections accepted on the webhook's port.")
     out.sample("pisw_connections_total", [], connections)

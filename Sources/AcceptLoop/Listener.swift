@@ -21,7 +21,8 @@ struct Listener {
   let hasRoomForReports: Bool
   /// Whether so many came that it could be full before long.
   var hasManyReports = false
-  let hasSandbox: Bool
+  /// Whether the processes of reviews are confined.
+  var confinesReviews = false
   /// /dev/null.
   let nowhere: Int32
   var webhookSockets: [Int32] = []
@@ -29,7 +30,8 @@ struct Listener {
   /// The processes that were forked, with their slots; those without one serve the admin port.
   var children: [pid_t: Int?] = [:]
   var freeSlots: [Int]
-  var adminCount = 0
+  /// The processes that serve the admin port, the oldest first.
+  var adminChildren: [(child: pid_t, since: Int)] = []
   var counters: Counters
   /// What is mapped before any work, a review's memory included, in bytes.
   let addressSpace: Int
@@ -48,6 +50,9 @@ struct Listener {
   var lastVictim = 0
   /// When reviews crashed of late.
   var crashes: [Int] = []
+  /// When the tokens were last counted.
+  var lastTokenCount = 0
+  /// Whether a connection ended since: it may have taken tokens with it.
   var tokensMayBeLost = false
   /// When draining began; `nil` before.
   var drainStart: Int?
@@ -88,10 +93,6 @@ struct Listener {
     } catch {
       throw .system(error.description)
     }
-    hasSandbox = hasReserve && posix_has_sandbox() == 1
-    if !hasSandbox {
-      settings.log.write(.warning, "no sandbox here (seccomp): reviews are bounded, but may call the system")
-    }
     freeSlots = Array((0..<settings.maxConnections).reversed())
     counters = Counters(version: settings.version, startTime: time(nil))
     addressSpace = memoryPages(0)
@@ -102,6 +103,7 @@ struct Listener {
     posix_forget_startup()
     // Last: who is not dumpable may not look at his own pages either, unless he is root.
     if posix_harden() != 0 { throw .system(SystemError.last.description) }
+    try confineReviews(hasReserve: hasReserve)
   }
 
   /// Serves until it is told to end, and has ended.
@@ -110,7 +112,7 @@ struct Listener {
       var entries = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
       if !hasRoomForReports { entries.append(pollfd(fd: reports.reading.number, events: Int16(POLLIN), revents: 0)) }
       let accepting = isAccepting ? webhookSockets : []
-      let admin = adminCount < settings.maxAdminConnections && now >= adminPausedUntil ? adminSockets : []
+      let admin = now >= adminPausedUntil ? adminSockets : []
       for socket in accepting + admin { entries.append(pollfd(fd: socket, events: Int16(POLLIN), revents: 0)) }
       _ = unsafe posix_wait(&entries, UInt(entries.count), nextWake(), 0)
       now = monotonicNow() / 1_000_000
@@ -165,6 +167,27 @@ extension Listener {
     return socket
   }
 
+  /// Finds out whether reviews can be confined. After posix_harden: a filter needs no new privileges.
+  ///
+  /// - Parameter hasReserve: whether a review finds all of its memory mapped: once confined, it cannot ask for any.
+  private mutating func confineReviews(hasReserve: Bool) throws(StartError) {
+    guard settings.sandbox != .off, settings.isolation == .request else { return }
+    let fault =
+      hasReserve
+      ? rehearseConfined(handler, addressSpace: addressSpace, format: log.format)
+      : "no room for the memory of a review: the limit of addresses is too low"
+    if let fault {
+      if settings.sandbox == .require { throw .system("reviews cannot be confined (seccomp): " + fault) }
+      var fields = log.fields
+      fields.add("reason", fault)
+      log.write(.warning, "reviews are not confined (seccomp): they are bounded, but may make system calls", fields)
+      return
+    }
+    confinesReviews = true
+    counters.confinesReviews = true
+    posix_share_descriptors()
+  }
+
   /// Puts a certificate into force.
   private mutating func useIdentity() {
     identity.warmUp()
@@ -198,8 +221,7 @@ extension Listener {
       for start in stride(from: 0, to: bytes.count, by: Report.size) {
         let report = Report(bytes[start..<min(start + Report.size, bytes.count)])
         counters.count(report)
-        // The sandbox kills with SIGKILL.
-        if case .reviewEnded(.signal(let signal)) = report, isCrash(signal) || signal == SIGKILL { noteCrash() }
+        if case .reviewEnded(.signal(let signal)) = report, isCrash(signal) { noteCrash() }
       }
     }
   }
@@ -247,11 +269,13 @@ extension Listener {
       // Others are the orphans of a connection that ended before its review.
       guard let slot = children.removeValue(forKey: child) else { continue }
       if let slot {
-        if state[slot: slot].holdsToken { tokensMayBeLost = true }
+        tokensMayBeLost = true
         state[slot: slot].clear()
         freeSlots.append(slot)
       } else {
-        adminCount -= 1
+        // One that gave way is in the list no more, and is no news.
+        guard let served = adminChildren.firstIndex(where: { $0.child == child }) else { continue }
+        adminChildren.remove(at: served)
       }
       if exit < 0 {
         let process = slot == nil ? "admin" : "connection"
@@ -260,19 +284,19 @@ extension Listener {
         fields.add("process", process)
         fields.add("signal", signalName(-exit))
         log.write(.warning, "process ended by a signal", fields)
-        if slot != nil {
-          tokensMayBeLost = true
-          if isCrash(-exit) { noteCrash() }
-        }
+        if slot != nil, isCrash(-exit) { noteCrash() }
       }
     }
   }
 
+  /// Counts the tokens when a connection has ended, and every second: whoever can read a pipe can take them unseen.
   private mutating func restoreTokens() {
-    guard tokensMayBeLost else { return }
+    guard tokensMayBeLost || now >= lastTokenCount + 1000 else { return }
     let slots = children.values.compactMap(\.self)
-    let restored = [reviewTokens.restore(state, slots: slots), bodyTokens.restore(state, slots: slots)]
+    let isOverdue = now >= lastTokenCount + 2000
+    let restored = [reviewTokens, bodyTokens].map { $0.restore(state, slots: slots, isOverdue: isOverdue) }
     tokensMayBeLost = restored.contains(nil)
+    if !tokensMayBeLost { lastTokenCount = now }
     counters.restoredTokens += restored.reduce(0) { $0 + ($1 ?? 0) }
   }
 }
@@ -389,7 +413,7 @@ extension Listener {
       settings: settings, state: state, reviewTokens: reviewTokens, bodyTokens: bodyTokens,
       reports: reports.writing.number, nowhere: nowhere,
       reviewLimits: ReviewLimits(
-        addressSpace: addressSpace, timeout: settings.reviewTimeout, hasSandbox: hasSandbox),
+        addressSpace: addressSpace, timeout: settings.reviewTimeout, isConfined: confinesReviews),
       generation: generation,
       loadHandler: sources.loadHandler)
   }
@@ -400,11 +424,11 @@ extension Listener {
     entry.clear()
     entry.enter(.handshake)
     let context = context
-    let hasStarted = forkChild(socket, slot: slot) { listener in
+    let child = forkChild(socket, slot: slot) { listener in
       listener.state.keepFromChildren()
       serveWebhook(context, socket, entry, peer, listener.identity, listener.handler)
     }
-    if !hasStarted {
+    if child == nil {
       pausedUntil = max(pausedUntil, now + pause("fork", .last))
       entry.clear()
       freeSlots.append(slot)
@@ -413,7 +437,7 @@ extension Listener {
   }
 
   private mutating func acceptAdmin(from socket: Int32) {
-    while adminCount < settings.maxAdminConnections {
+    while makeWayForAdmin() {
       var peer = sockaddr_storage()
       let connection = unsafe posix_accept(socket, &peer)
       if connection < 0 {
@@ -421,9 +445,9 @@ extension Listener {
         return
       }
       counters.adminConnections += 1
-      counters.activeConnections = children.count - adminCount
+      counters.activeConnections = children.values.count { $0 != nil }
       counters.residentMemory = memoryPages(1)
-      let hasStarted = forkChild(connection, slot: nil) { listener in
+      let child = forkChild(connection, slot: nil) { listener in
         let isDraining = listener.state.isDraining
         // It reads what anybody sends, and needs none of this.
         dropTLS()
@@ -433,18 +457,33 @@ extension Listener {
         listener.reports.writing.close()
         serveAdmin(listener.settings, connection, isDraining: isDraining, listener.counters)
       }
-      if hasStarted {
-        adminCount += 1
-      } else {
+      guard let child else {
         adminPausedUntil = now + pause("fork", .last)
         close(connection)
         return
       }
+      adminChildren.append((child, now))
     }
   }
 
-  /// Forks a process for a connection; `false` where that fails, and the connection stays open.
-  private mutating func forkChild(_ socket: Int32, slot: Int?, _ body: (Listener) -> Void) -> Bool {
+  /// Whether there is room for a connection to the admin port. At the limit the oldest gives way: whoever asks for more than
+  /// a response takes is not to keep a probe from its own.
+  private mutating func makeWayForAdmin() -> Bool {
+    guard let oldest = adminChildren.first, adminChildren.count >= settings.maxAdminConnections else { return true }
+    let end = oldest.since + settings.adminGrace
+    guard now >= end else {
+      adminPausedUntil = max(adminPausedUntil, end)
+      return false
+    }
+    // Not reaped yet, so this is its own number.
+    kill(oldest.child, SIGKILL)
+    adminChildren.removeFirst()
+    counters.countEnd(of: "admin", reason: "evicted")
+    return true
+  }
+
+  /// Forks a process for a connection; `nil` where that fails, and the connection stays open.
+  private mutating func forkChild(_ socket: Int32, slot: Int?, _ body: (Listener) -> Void) -> pid_t? {
     let parent = getpid()
     let child = fork()
     if child == 0 {
@@ -454,10 +493,10 @@ extension Listener {
       body(self)
       _exit(0)
     }
-    guard child > 0 else { return false }
+    guard child > 0 else { return nil }
     close(socket)
     children[child] = slot
-    return true
+    return child
   }
 }
 

@@ -43,7 +43,7 @@ public struct Log: Sendable {
     writeInTime(line(level, message, fields), to: descriptor, patience: 50, mayBlock: descriptor == 2)
   }
 
-  /// Writes a line that was made before, in a sandbox, where nobody can wait: without room for it, it is lost.
+  /// Writes a line that was made before, in a confined process, which cannot wait: without room for it, it is lost.
   func writeOnce(_ line: [UInt8]) { AcceptLoop.writeOnce(line, to: descriptor) }
 
   /// Bounds this process, for good, to its lines in the log, if that is a file, and no other file.

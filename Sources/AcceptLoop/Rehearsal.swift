@@ -2,7 +2,9 @@
 // afterwards find made.
 
 import CPOSIX
+import Glibc
 import HTTP1
+import POSIX
 import TLS
 
 /// Serves a review from memory to nowhere, counted and logged nowhere, and carries its outcome as from a process of its own.
@@ -20,6 +22,38 @@ func rehearse(_ handler: ReviewHandler, _ context: ConnectionContext, _ slot: Sh
   var process = ConnectionProcess(context, Rehearsal(handler.sample), slot, peer, handler)
   process.run()
   _ = ReviewOutcome(frame: handler.answer(handler.sample).frame, settings.log.format)
+}
+
+/// Answers the sample in a process that is confined as a review's is, below one that stands for a connection's; why that
+/// failed, or `nil`. A C library or a machine with other needs is noticed here, and not by losing every review.
+func rehearseConfined(_ handler: ReviewHandler, addressSpace: Int, format: LogFormat) -> String? {
+  guard let reason = try? Pipe() else { return "no pipe: " + SystemError.last.description }
+  defer { reason.close() }
+  let child = fork()
+  if child == 0 {
+    // Time is no question here: the machine may be busy.
+    let limits = ReviewLimits(addressSpace: addressSpace, timeout: 10_000, isConfined: true)
+    let fault = confinedFault(handler, limits, format)
+    writeOnce(Array((fault ?? "").utf8), to: reason.writing.number)
+    _exit(fault == nil ? 0 : 1)
+  }
+  var exit: Int32 = 0
+  guard child > 0 else { return "no process: " + SystemError.last.description }
+  guard unsafe posix_reap(child, 1, &exit) == child, exit != 0 else { return nil }
+  let text = (try? reason.reading.tryRead(atMost: 4096)) ?? []
+  return text.isEmpty ? "the rehearsal ended with " + String(exit) : String(decoding: text, as: UTF8.self)
+}
+
+private func confinedFault(_ handler: ReviewHandler, _ limits: ReviewLimits, _ format: LogFormat) -> String? {
+  do throws(SystemError) {
+    switch try ReviewRunner(limits, format: format).run(handler.sample, limits, handler.answer) {
+    case .answered: return nil
+    case .failed(let fault, let lastWords): return lastWords.isEmpty ? fault.description : lastWords
+    case .notStarted(let error): return error.description
+    }
+  } catch {
+    return error.description
+  }
 }
 
 /// A connection of one request, whose response goes nowhere.

@@ -11,8 +11,8 @@ struct ReviewLimits {
   let addressSpace: Int
   /// Milliseconds.
   let timeout: Int
-  /// Whether the kernel has a sandbox.
-  let hasSandbox: Bool
+  /// Whether a seccomp filter confines it.
+  let isConfined: Bool
 
   /// Bounds this process, for good; `false` where that fails. CPU time is counted in whole seconds, and is the second line.
   ///
@@ -47,12 +47,12 @@ struct ReviewRunner {
     answers.writing.close()
     lastWords.writing.close()
     posix_make_blocking(1)
-    if limits.hasSandbox { posix_keep_clock_from_children() }
+    if limits.isConfined { posix_keep_clock_from_children() }
     self.answers = answers.reading
     self.lastWords = lastWords.reading
   }
 
-  /// Closes the reading ends: a review that had no sandbox may have left the writing ones to processes of its own.
+  /// Closes the reading ends: a review that was not confined may have left the writing ones to processes of its own.
   func close() {
     answers.close()
     lastWords.close()
@@ -88,11 +88,13 @@ struct ReviewRunner {
     if posix_die_with(parent) == 0 || posix_keep_standard() != 0 { _exit(1) }
     dup2(0, 2)
     Glibc.close(0)
-    guard limits.enter(), posix_limit_files(-1, 0) == 0, posix_enter_sandbox() == 0 || !limits.hasSandbox else {
+    guard limits.enter(), posix_limit_files(-1, 0) == 0 else { _exit(1) }
+    if limits.isConfined, posix_confine_review() != 0 {
+      writeOnce(Array(("seccomp: " + SystemError.last.description).utf8), to: 2)
       _exit(1)
     }
     let frame = answer(body).frame
-    posix_leave_sandbox((try? Descriptor.output.write(frame)) == nil ? 1 : 0)
+    _exit((try? Descriptor.output.write(frame)) == nil ? 1 : 0)
   }
 
   /// Waits for the end of a review's process, and reads all that it writes, or as much as an outcome may have. At the

@@ -8,6 +8,15 @@ public enum Isolation: String, CaseIterable, Sendable {
   case connection
 }
 
+/// Whether the process of a review is confined by a seccomp filter.
+public enum Sandbox: String, CaseIterable, Sendable {
+  /// The server does not start where that is impossible.
+  case require
+  /// Where that is impossible, the log and a metric say so, and reviews run without.
+  case prefer
+  case off
+}
+
 /// A server's settings. Times are in milliseconds, sizes in bytes.
 public struct ServerSettings: Sendable {
   public var version = ""
@@ -15,6 +24,7 @@ public struct ServerSettings: Sendable {
   /// The port for metrics and probes, without TLS; `nil` for none.
   public var admin: Address? = .any(port: 9090)
   public var isolation = Isolation.request
+  public var sandbox = Sandbox.prefer
   public var maxConnections = 256
   public var handshakeTimeout = 5_000
   /// For the head of a request, again for its body, and again for taking the response.
@@ -35,6 +45,11 @@ public struct ServerSettings: Sendable {
   let maxBody = 8 << 20
   /// Connections to the admin port.
   let maxAdminConnections = 16
+  /// For a whole request on the admin port, and taking the response.
+  let adminTimeout = 1_000
+  /// For how long a connection to the admin port is left alone when others want its place: a probe is answered well within
+  /// that, and clients that come again at once do not keep the listener busy with forking.
+  let adminGrace = 50
   /// The longest that a webhook call may take (`timeoutSeconds`): nobody waits longer for a turn.
   let turnTimeout = 30_000
   /// Bodies of this size are read without asking: 16 MiB in all. Of larger ones `largeBodies` are held at a time, which
@@ -42,7 +57,7 @@ public struct ServerSettings: Sendable {
   var smallBody: Int { (16 << 20) / maxConnections }
   let largeBodies = 2
   /// A connection reviews the body of its last request itself if it is no larger: the answer must fit what the kernel
-  /// takes at once, since there is no waiting in a sandbox.
+  /// takes at once, since a confined process cannot wait.
   let largestLastBody = 16 << 10
   /// How long a connection can be busy with one request before something is wrong with its process.
   var longestRequest: Int { handshakeTimeout + 3 * headerTimeout + 2 * turnTimeout + 2 * reviewTimeout + 5_000 }

@@ -94,12 +94,11 @@ enum Phase: UInt64 {
 
     /// Odd while the connection takes or returns a token.
     fileprivate var sequence: UInt64 { state[start + 3] }
-    fileprivate func step() { state[start + 3] &+= 1 }
-
-    /// Whether the connection has a token.
-    var holdsToken: Bool { holds(.review) || holds(.largeBody) }
+    func step() { state[start + 3] &+= 1 }
 
     func holds(_ kind: TokenPipe.Kind) -> Bool { state[start + 4 + kind.rawValue] != 0 }
+    /// Whether the connection has a token, and a request for which it may.
+    fileprivate func has(_ kind: TokenPipe.Kind) -> Bool { holds(kind) && (phase == .busy || phase == .waiting) }
     fileprivate func setHolds(_ kind: TokenPipe.Kind, _ holds: Bool) {
       state[start + 4 + kind.rawValue] = holds ? 1 : 0
     }
@@ -115,7 +114,7 @@ struct TokenPipe {
 
   let kind: Kind
   let count: Int
-  private let pipe: Pipe
+  let pipe: Pipe
 
   init(_ kind: Kind, count: Int) throws(SystemError) {
     self.kind = kind
@@ -164,15 +163,19 @@ struct TokenPipe {
     return true
   }
 
-  /// Puts back what was lost with processes that ended, and says how many tokens that were; `nil` when it could not be
-  /// told: another connection was taking or returning a token all the while.
-  func restore(_ state: SharedState, slots: [Int]) -> Int? {
-    for _ in 0..<100 {
+  /// Puts back the tokens that nobody has, however they were lost, and says how many that were; `nil` when it could not be
+  /// told: a connection was taking or returning a token all the while.
+  ///
+  /// - Parameter isOverdue: whether that was said for too long: no connection takes a second for it. Tokens are then counted
+  ///   as the table has them; where that is wrong by one, the next count puts it right.
+  func restore(_ state: SharedState, slots: [Int], isOverdue: Bool) -> Int? {
+    for attempt in 1...100 {
       let before = slots.map { state[slot: $0].sequence }
-      if before.contains(where: { $0 % 2 == 1 }) { continue }
-      let held = slots.count { state[slot: $0].holds(kind) }
+      let mustSettle = !isOverdue || attempt < 100
+      if mustSettle, before.contains(where: { $0 % 2 == 1 }) { continue }
+      let held = slots.count { state[slot: $0].has(kind) }
       let waiting = Int(posix_bytes_waiting(pipe.reading.number))
-      guard slots.map({ state[slot: $0].sequence }) == before else { continue }
+      guard !mustSettle || slots.map({ state[slot: $0].sequence }) == before else { continue }
       put(count - held - waiting)
       // One that was returned by a process that ended before it could say so.
       var byte: UInt8 = 0

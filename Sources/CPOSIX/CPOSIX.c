@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -145,8 +144,12 @@ int posix_die_with(pid_t parent) {
   return getppid() == parent;
 }
 
-// CLONE_FILES, once posix_has_sandbox has found that children can part from a table of descriptors that they share.
+// CLONE_FILES, once posix_share_descriptors has found that children can part from a table of descriptors that they share.
 static int shared_table;
+
+void posix_share_descriptors(void) {
+  if (!close_range(~0U, ~0U, CLOSE_RANGE_UNSHARE)) shared_table = CLONE_FILES;
+}
 
 int posix_keep_standard(void) {
   if (!close_range(3, ~0U, CLOSE_RANGE_UNSHARE)) return 0;
@@ -200,25 +203,6 @@ uint64_t posix_read_stopwatch(int stopwatch) {
 int posix_set_timer(int milliseconds) {
   struct itimerval timer = {{0, 0}, {milliseconds / 1000, milliseconds % 1000 * 1000}};
   return setitimer(ITIMER_REAL, &timer, NULL);
-}
-
-int posix_enter_sandbox(void) { return prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0); }
-
-int posix_has_sandbox(void) {
-  pid_t child = fork();
-  if (!child) {
-    if (!prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0)) getppid();
-    syscall(SYS_exit, 0);
-  }
-  int exit = 0;
-  int has_sandbox = child > 0 && posix_reap(child, 1, &exit) == child && exit == -SIGKILL;
-  // Valgrind, which has no sandbox, knows no such children either.
-  if (has_sandbox && !close_range(~0U, ~0U, CLOSE_RANGE_UNSHARE)) shared_table = CLONE_FILES;
-  return has_sandbox;
-}
-
-void posix_leave_sandbox(int status) {
-  for (;;) syscall(SYS_exit, status);
 }
 
 pid_t posix_reap(pid_t child, int wait, int *exit) {

@@ -9,6 +9,7 @@ extension Address: ExpressibleByArgument {
 }
 
 extension Isolation: ExpressibleByArgument {}
+extension Sandbox: ExpressibleByArgument {}
 extension LogFormat: ExpressibleByArgument {}
 
 /// An address, or `off`.

@@ -54,6 +54,10 @@ struct PiswServe: ParsableCommand {
     help: "Run each review in a process of its own (request), or in its connection's (connection): faster, weaker.")
   var isolation = Isolation.request
 
+  @Option(
+    help: "Confine the process of each review (seccomp): require, or else do not start; prefer, or else warn; off.")
+  var sandbox = Sandbox.prefer
+
   @Option(help: "Connections at a time; further ones wait.")
   var maxConnections = 256
 
@@ -93,6 +97,10 @@ struct PiswServe: ParsableCommand {
       ("handshake", handshakeTimeout), ("header", headerTimeout), ("idle", idleTimeout), ("review", reviewTimeout),
     ] where seconds.milliseconds == 0 {
       throw ValidationError("--\(name)-timeout must be more than 0")
+    }
+    if sandbox == .require, isolation == .connection {
+      throw ValidationError(
+        "--sandbox require needs --isolation request: it is the process of a review that is confined")
     }
     if drainTimeout.milliseconds < drainDelay.milliseconds {
       throw ValidationError("--drain-timeout must be no less than --drain-delay")
@@ -145,6 +153,7 @@ struct PiswServe: ParsableCommand {
     settings.listen = listen.isEmpty ? [.any(port: port ?? 8443)] : listen
     settings.admin = adminListen.address
     settings.isolation = isolation
+    settings.sandbox = sandbox
     settings.maxConnections = maxConnections
     settings.handshakeTimeout = handshakeTimeout.milliseconds
     settings.headerTimeout = headerTimeout.milliseconds

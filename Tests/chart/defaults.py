@@ -92,7 +92,7 @@ DEFAULTS = [
     ("Deployment", f"{IT}.args",
      ["--listen=[::]:8443", "--admin-listen=[::]:9090", "--tls-cert=/tls/cert.pem", "--tls-key=/tls/key.pem",
       "--isolation=request", "--max-reviews=4", "--review-memory=64", "--max-connections=256", "--drain-delay=5",
-      "--drain-timeout=25", "--log-format=json"]),
+      "--drain-timeout=25", "--log-format=json", "--sandbox=prefer"]),
     ("Deployment", f"{IT}.env", [{"name": "PISW_CONFIG", "value": "/config/config.yaml"}]),
     ("Deployment", f"{IT}.ports",
      [{"name": "https", "containerPort": 8443, "protocol": "TCP"},

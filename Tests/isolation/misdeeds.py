@@ -17,6 +17,7 @@ WORK = os.environ["WORK"]
 FAULTY = os.environ["FAULTY_SERVE"]
 TLS = make_certificate(WORK + "/tls", "pisw")
 TRUSTING = context(TLS)
+CONFINED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "confined.py")
 FILE = "/tmp/pisw-should-not-be"  # what "create" would make
 
 # What a review does, what the log and the metrics say ended it, and its last words if it has any.
@@ -29,11 +30,11 @@ CRASHES = [
     ("jump", "SIGSEGV", None),
     ("divide", "SIGFPE", None),
     ("recurse", "SIGSEGV", None),
-    # It asks to unblock its signal first, which the sandbox does not allow.
-    ("abort", "SIGABRT|SIGKILL", None),
+    # It asks to unblock its signal first, which the filter does not allow.
+    ("abort", "SIGSYS", None),
 ]
 TOO_MUCH = [
-    ("allocate", "SIGABRT|SIGKILL|SIGILL", None),
+    ("allocate", "SIGSYS", None),
     ("loop", "deadline", None),
     ("write without end", "deadline", None),
     ("complain without end", "deadline", "again and again"),
@@ -43,6 +44,7 @@ TOO_MUCH = [
 ]
 NO_ANSWER = [
     ("leave", "no_answer", None),
+    ("exit", "no_answer", None),
     ("leave 3", "no_answer", None),
     ("complain and leave", "no_answer", "the first line"),
     ("frame: none", "no_answer", None),
@@ -63,9 +65,9 @@ NO_ANSWER = [
     ("frame: a line for the log", "no_answer", None),
 ]
 # None of these calls gets through: the kernel ends the process instead.
-FORBIDDEN = "SIGKILL|SIGSYS"
+FORBIDDEN = "SIGSYS"
 SYSTEM = [
-    "exit",
+    "ask for its parent",
     "map memory",
     "sleep",
     "fork",
@@ -94,10 +96,14 @@ SYSTEM = [
 NEEDS_VICTIM = {"kill", "kill thread", "trace", "read memory", "limit another"}
 
 
-def serve(isolation="request", reviews=4):
-    return Server(
-        [FAULTY, TLS + "/cert.pem", TLS + "/key.pem", isolation, str(reviews)], f"{WORK}/{isolation}.log"
-    )
+def serve(isolation="request", reviews=4, sandbox="require", sample="warm-up"):
+    """A server as in a container, under a filter of the runtime's."""
+    return Server(command(isolation, reviews, sandbox, sample), f"{WORK}/{isolation}.log")
+
+
+def command(isolation, reviews, sandbox, sample):
+    files = [TLS + "/cert.pem", TLS + "/key.pem"]
+    return [sys.executable, CONFINED, "all", FAULTY, *files, isolation, str(reviews), sandbox, sample]
 
 
 def echoed(body, answer):
@@ -204,6 +210,53 @@ def kept_connections(server):
     victim.wait()
 
 
+def status(pid):
+    """The fields of a process's status."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as lines:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+
+
+def has_filter(server):
+    """A review has one filter more than its connection, which has the runtime's, and gains no privileges."""
+    client = Client(server.port, TRUSTING)
+    client.send(b'POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\n"loop"')
+    seen = {}
+
+    def is_seen():
+        for pid in descendants(server.pid):
+            with contextlib.suppress(OSError, KeyError):
+                now = status(pid)
+                kind = "connection" if int(now["PPid"]) == server.pid else "review"
+                seen[kind] = (now["Seccomp"], now["Seccomp_filters"], now["NoNewPrivs"])
+        return seen.get("review", ("", ""))[1] == "2"
+
+    wait_until(is_seen, 5)
+    client.receive()
+    client.close()
+    wanted = {"connection": ("2", "1", "1"), "review": ("2", "2", "1")}
+    return [] if seen == wanted else [f"{seen}, not {wanted}"]
+
+
+def rehearsal_preferred(server):
+    """The sample needs a call that the filter forbids: reviews run without the filter, and that is told."""
+    client = Client(server.port, TRUSTING)
+    wrong = [echoed('"a review"', client.post('"a review"'))]
+    wrong.append(echoed('"ask for its parent"', client.post('"ask for its parent"')))
+    client.close()
+    told = [line for line in server.log() if line["level"] == "warning"]
+    if len(told) != 1 or "not confined" not in told[0]["message"] or "SIGSYS" not in told[0]["reason"]:
+        wrong.append(f"the log tells {told}")
+    if server.metric('pisw_sandbox{process="review"}') != 0:
+        wrong.append("pisw_sandbox is not 0")
+    return [fault for fault in wrong if fault]
+
+
+def rehearsal_required():
+    """The same where the filter is demanded: the server does not start."""
+    ended = subprocess.run(command("request", 4, "require", "ask for its parent"), capture_output=True, timeout=30)
+    return [] if ended.returncode == 71 else [f"status {ended.returncode}: {ended.stderr}"]
+
+
 def small_things(server):
     client = Client(server.port, TRUSTING)
     check(
@@ -216,6 +269,7 @@ def small_things(server):
         server,
         client,
     )
+    check("a review's process has a filter of its own, above the runtime's", has_filter, server)
     check(
         "a review has no descriptors but its two pipes",
         lambda: (
@@ -283,7 +337,7 @@ def leaves_nothing(server, misdeed):
 
 
 LAST_REVIEWS = [(name, reason) for name, reason, _ in CRASHES] + [
-    ("allocate", "SIGABRT|SIGKILL|SIGILL"),
+    ("allocate", "SIGSYS"),
     ("loop", "SIGALRM"),
 ]
 
@@ -320,7 +374,8 @@ def in_connections(server):
                 costs_its_connection,
                 server,
                 misdeed,
-                reason,
+                # Nothing confines a connection's process.
+                reason.replace("SIGSYS", "SIGABRT"),
             )
     check("isolation connection: every neighbour was answered right", lambda: load.wrong)
 
@@ -422,7 +477,10 @@ def main():
         check(
             "the tenth crash within ten seconds makes new connections wait, and no other", ten_crashes, server
         )
-    with serve("connection") as server:
+    with serve(sandbox="prefer", sample="ask for its parent") as server:
+        check("a rehearsal that the filter ends leaves the filter out, and tells", rehearsal_preferred, server)
+    check("a rehearsal that the filter ends keeps a server from starting that requires it", rehearsal_required)
+    with serve("connection", sandbox="prefer") as server:
         in_connections(server)
         check("isolation connection: the server ends as it should", ends, server)
     with serve() as server:

@@ -7,10 +7,11 @@ import socket
 import stat
 import subprocess
 
-from server import (Client, Server, check, expect, finish, leaf, program, run, work)
+from server import (CONFINED, Client, Server, check, expect, finish, leaf, program, run, work)
 
 MIRROR = ["--mirror", "docker.io=proxy.example.com"]
 PORTS = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
+NO_FILTERS = (*CONFINED[:-1], "no-filters")
 TLS = ["--tls-cert", f"{work}/ec.pem", "--tls-key", f"{work}/ec.key"]
 
 
@@ -19,12 +20,12 @@ def write(name, text):
     return str(work / name)
 
 
-def refused(status, arguments, *messages, environment=None, before=()):
-    """The start is refused, with exactly these lines in the log."""
+def refused(status, arguments, *messages, environment=None, before=(), ignoring=None):
+    """The start is refused, with exactly these lines in the log, and those of one message."""
     result = run(*before, program, *arguments, env=os.environ | (environment or {}))
     lines = result.stderr.decode().splitlines()
     expect("exit status", (result.returncode, lines if result.returncode != status else []), (status, []))
-    records = [json.loads(line) for line in lines]
+    records = [record for record in map(json.loads, lines) if record["message"] != ignoring]
     for record in records:
         expect("members", list(record), ["time", "level", "message"])
         expect("level", record["level"], "error")
@@ -55,6 +56,8 @@ for arguments, message in [
     (["--listen", "[]:8443"], "'[]:8443' is invalid for '--listen <listen>'"),
     (["--admin-listen", "on"], "'on' is invalid for '--admin-listen <admin-listen>'"),
     (["--isolation", "none"], "Please provide one of 'request' and 'connection'"),
+    (["--sandbox", "on"], "Please provide one of 'require', 'prefer' or 'off'"),
+    (["--sandbox", "require", "--isolation", "connection"], "--sandbox require needs --isolation request"),
     (["--log-format", "xml"], "Please provide one of 'json' and 'text'"),
     (["--max-connections", "0"], "--max-connections must be from 1 to 100000"),
     (["--max-connections", "100001"], "--max-connections must be from 1 to 100000"),
@@ -230,6 +233,33 @@ for variable in ["REGISTRY_URL", "PROXY_URL"]:
 check("PISW_CONFIG names the configuration", lambda: serves(
     mirror=None, environment={"PISW_CONFIG": write("own.yaml", "mirrors: {docker.io: proxy.example.com}\n")}))
 check("--isolation connection gives the same answers", lambda: serves("--isolation", "connection"))
+
+
+# Whether reviews are confined: by itself, as under a runtime that allows filters, and under one that allows none.
+REFUSED = "reviews are not confined (seccomp): they are bounded, but may make system calls"
+for before, option, confined in [
+    ((), (), 1), (CONFINED, (), 1), (NO_FILTERS, (), 0),
+    ((), ("--sandbox", "require"), 1), (CONFINED, ("--sandbox", "require"), 1),
+    ((), ("--sandbox", "off"), 0), (CONFINED, ("--sandbox", "off"), 0),
+    (CONFINED, ("--isolation", "connection"), 0),
+]:
+    def confines():
+        with Server(*option, confined=before) as server:
+            server.post()
+            with server.connect() as client:
+                client.review()
+                client.review()
+            expect("metric", server.metrics()['pisw_sandbox{process="review"}'], confined)
+            warned = [record.get("reason") for record in server.records() if record["level"] != "info"]
+            expect("warnings", warned, ["seccomp: Operation not permitted"] if before == NO_FILTERS else [])
+            if warned:
+                expect("message", server.records(REFUSED)[0]["level"], "warning")
+            server.stop()
+    name = " ".join([" ".join(option) or "no option", "under", before[-1] if before else "no", "filter"])
+    check(f"pisw_sandbox is {confined}: {name}", confines)
+check("71: --sandbox require where no filter can be had", lambda: refused(
+    71, [*PORTS, *MIRROR, *TLS, "--sandbox", "require"],
+    "reviews cannot be confined (seccomp): seccomp: Operation not permitted", before=NO_FILTERS, ignoring="listening"))
 check("--admin-listen off: there is none", lambda: serves(listen=["--listen", "127.0.0.1:0", "--admin-listen", "off"]))
 
 

@@ -1,11 +1,14 @@
 # More than the server takes at a time: connections beyond the limit, silent ones, reviews beyond their turns, large
 # bodies all at once. Nothing is answered wrongly, and memory stays bounded.
 
+import fcntl
 import os
 import re
 import select
 import signal
 import socket
+import struct
+import termios
 import threading
 import time
 from pathlib import Path
@@ -294,4 +297,39 @@ def killed_reviews():
 
 
 check("a review whose connection is killed leaves its turn to the next", killed_reviews)
+
+
+def stolen_turns():
+    """Every turn is read from its pipe by somebody who gives none back: they are put back within two seconds."""
+    with Server("--max-reviews", 3) as server:
+        # Its own pipe of 1 MiB has the reports; those of tokens have as many bytes as there are turns.
+        turns = {}
+        for link in Path(f"/proc/{server.pid}/fd").iterdir():
+            if os.readlink(link).startswith("pipe:"):
+                try:
+                    pipe = os.open(link, os.O_RDONLY | os.O_NONBLOCK)
+                except PermissionError:
+                    continue
+                turns[os.readlink(link)] = pipe
+        pipes = [pipe for pipe in turns.values() if waiting(pipe) in (2, 3)]
+        expect("pipes of turns", sorted(map(waiting, pipes)), [2, 3])
+        with server.connect() as kept:
+            kept.review()
+            for round_ in (1, 2):
+                expect("turns taken", sorted(len(os.read(pipe, 16)) for pipe in pipes), [2, 3])
+                start = time.monotonic()
+                kept.review()
+                took = time.monotonic() - start
+                expect("the next review came within two seconds", took < 2, True)
+                server.counted("pisw_tokens_restored_total", 5 * round_)
+        for pipe in turns.values():
+            os.close(pipe)
+
+
+def waiting(pipe):
+    """How many bytes a pipe holds."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+
+
+check("turns that somebody takes and does not give back are put back", stolen_turns)
 finish()

@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from memory import status, stop_review
+from memory import filters, status, stop_review
 from server import Server, check, eventually, expect, finish, pod, post, review, run, work
 
 large = post(review + b" " * ((8 << 20) - len(review)))
@@ -159,8 +159,9 @@ check("a connection does not gather descriptors", no_leaks)
 check("a connection that has no room for a review's pipes keeps none of them", no_leaks_without_room)
 check("no process can gain privileges", lambda: has_status("NoNewPrivs", "1"))
 check("no process has a second thread", lambda: has_status("Threads", "1"))
-check("a review is confined by seccomp", lambda: expect(
-    "mode", status(caught.review)["Seccomp"].strip() in "12", True))
+check("a review has a seccomp filter of its own, above that of the container runtime", lambda: expect(
+    "modes and filters", {name: (status(pid)["Seccomp"].strip(), filters(pid)) for name, pid in caught.processes.items()},
+    {"listener": ("2", 1), "connection": ("2", 1), "review": ("2", 2)}))
 check("a review is bounded in memory, files and time", review_limits)
 check("a review is well below its bound of memory", stays_below_limit)
 check("no process dumps core", core_limits)

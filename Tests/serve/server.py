@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 
 program = os.environ["PISW_SERVE"]
+# As in a container: under a filter of the runtime's.
+CONFINED = (sys.executable, str(Path(__file__).parent.parent / "confined.py"), "all")
 work = Path(os.environ["WORK"])
 reviews = {file.stem: file.read_bytes() for file in sorted((work / "reviews").glob("*.json"))}
 answers = {name: (work / "answers" / f"{name}.json").read_bytes() for name in reviews}
@@ -72,7 +74,7 @@ class Server:
     running = []
 
     def __init__(self, *options, certificate="ec", mirror="docker.io=proxy.example.com", environment=None,
-                 reads_log=True, before=(), listen=("--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")):
+                 reads_log=True, confined=CONFINED, before=(), listen=("--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")):
         self.lines = []
         self._log = b""
         arguments = [*listen]
@@ -80,7 +82,7 @@ class Server:
             arguments += ["--tls-cert", f"{work}/{certificate}.pem", "--tls-key", f"{work}/{certificate}.key"]
         if mirror:
             arguments += ["--mirror", mirror]
-        self.process = subprocess.Popen([*before, program, *arguments, *map(str, options)], stderr=subprocess.PIPE,
+        self.process = subprocess.Popen([*confined, *before, program, *arguments, *map(str, options)], stderr=subprocess.PIPE,
                                         stdin=subprocess.DEVNULL, env=os.environ | (environment or {}))
         self.pid = self.process.pid
         Server.running.append(self)

@@ -130,6 +130,9 @@ selfSigned
 {{- if and $v.autoscaling.enabled (not (.Capabilities.APIVersions.Has "autoscaling/v2")) -}}
 {{- fail "autoscaling.enabled: this cluster has no autoscaling/v2 (Kubernetes 1.23)" -}}
 {{- end -}}
+{{- if and (eq $v.isolation "connection") (eq $v.server.sandbox "require") -}}
+{{- fail "server.sandbox require: needs isolation request; it is the process of a review that is confined" -}}
+{{- end -}}
 {{- if eq $v.server.kind "socat" -}}
 {{- range $setting, $isSet := dict
   "isolation connection" (eq $v.isolation "connection")

@@ -1,6 +1,7 @@
 // What Swift cannot import from POSIX and Linux: macros, enumerations as arguments, variadic functions, globals such as
 // optarg that Swift 6 rejects as shared state, and what only _GNU_SOURCE declares.
 #pragma once
+#include "confinement.h"
 #include "secret_heap.h"
 
 #include <getopt.h>
@@ -77,14 +78,6 @@ int posix_set_timer(int milliseconds);
 int posix_keep_heap(uintptr_t bytes);
 // Gives back what is free of the heap, but for the reserve.
 void posix_trim_heap(void);
-// Leaves this process the memory it has, the files it has open, and its end: seccomp's strict mode, that is read, write and
-// exit. Any other call of the system, to ask for memory or to look at the clock too, kills it. -1 where the kernel has no
-// such thing, with errno.
-int posix_enter_sandbox(void);
-// Whether the kernel has it, tried in a process of its own. Where it has, posix_fork_alone does without a copy.
-int posix_has_sandbox(void);
-// Ends a process in a sandbox: exit_group, which _exit uses, is not for it.
-_Noreturn void posix_leave_sandbox(int status);
 // waitpid(2) for any child (-1) or one: the process, 0 for none. `*exit` is its exit status, or minus the signal's number.
 pid_t posix_reap(pid_t child, int wait, int *exit);
 // The same for one child, after waiting for its end for at most so many milliseconds, or twice that where it is told of
@@ -92,9 +85,12 @@ pid_t posix_reap(pid_t child, int wait, int *exit);
 pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit);
 // fork(2) without what the C library does around it, that is, with a lock for each of its parts and new lists of its
 // threads, pages that every child would have to copy. For a process of one thread, with a child that only computes and ends.
-// Until posix_keep_standard, parent and child may have one table of descriptors, a copy being made to close most of it:
-// neither may open or close any before.
+// After posix_share_descriptors, parent and child have one table of descriptors until posix_keep_standard, which makes a
+// copy to close most of it: neither may open or close any before.
 pid_t posix_fork_alone(void);
+// Has posix_fork_alone do without a copy of the table of descriptors, where the kernel knows close_range(2) (Linux 5.9).
+// Valgrind knows no such children.
+void posix_share_descriptors(void);
 
 // Drops from memory what of the program's file is there only because starting it needed it, and moves the code that is
 // needed all the time, and constants, into huge pages where the kernel has them: forking copies one entry for each, and what

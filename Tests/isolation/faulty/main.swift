@@ -1,6 +1,7 @@
-// faulty-serve CERTIFICATE KEY ISOLATION REVIEWS: the accept loop of pisw-serve around a review function
-// that does what the request asks for, all of it bad: the body is a JSON string, `MISDEED`, or
-// `MISDEED@PID` where it has a victim. A body that names no misdeed is answered with itself.
+// faulty-serve CERTIFICATE KEY ISOLATION REVIEWS SANDBOX SAMPLE: the accept loop of pisw-serve around a review
+// function that does what the request asks for, all of it bad: the body is a JSON string, `MISDEED`, or
+// `MISDEED@PID` where it has a victim. A body that names no misdeed is answered with itself. SAMPLE is the
+// body that the server rehearses with.
 
 import AcceptLoop
 import Glibc
@@ -101,9 +102,9 @@ private func act(_ name: String, _ victim: Int32, _ body: [UInt8]) {
   }
 }
 
-private func handler(_ log: Log) -> ReviewHandler {
+private func handler(_ log: Log, _ sample: String) -> ReviewHandler {
   let labels = ImageLabels(decisions: ["redirected"], upstreams: ["docker.io"])
-  return ReviewHandler(labels: labels, sample: Array(#""warm-up""#.utf8)) { body in
+  return ReviewHandler(labels: labels, sample: Array(("\"" + sample + "\"").utf8)) { body in
     let words = String(decoding: body.dropFirst().dropLast(), as: UTF8.self).split(separator: "@" as Character)
     let name = words.first.map(String.init) ?? ""
     var answer = Array(#"{"echo":"#.utf8) + body + Array("}".utf8)
@@ -120,9 +121,10 @@ private func handler(_ log: Log) -> ReviewHandler {
 
 private func main() -> Int32 {
   let arguments = CommandLine.arguments
-  guard arguments.count == 5, let isolation = Isolation(rawValue: arguments[3]), let reviews = Int(arguments[4]),
-    let loopback = Address("127.0.0.1:0")
+  guard arguments.count == 7, let isolation = Isolation(rawValue: arguments[3]), let reviews = Int(arguments[4]),
+    let sandbox = Sandbox(rawValue: arguments[5]), let loopback = Address("127.0.0.1:0")
   else { return 64 }
+  let sample = arguments[6]
   let log = Log(format: .json, isDebug: false)
   var settings = ServerSettings()
   settings.version = "faulty"
@@ -130,11 +132,13 @@ private func main() -> Int32 {
   settings.admin = loopback
   settings.isolation = isolation
   settings.maxReviews = reviews
+  settings.sandbox = sandbox
   settings.drainDelay = 0
   settings.log = log
   let files = TLSFiles(certificate: arguments[1], key: arguments[2], clientCA: nil)
   do throws(StartError) {
-    try serve(settings, ServerSources(tls: files, configuration: nil) { () throws(LoadFailure) in handler(log) })
+    try serve(
+      settings, ServerSources(tls: files, configuration: nil) { () throws(LoadFailure) in handler(log, sample) })
     return 0
   } catch {
     return 71

@@ -83,6 +83,7 @@ static void complain_without_end(int victim) {
   (void)victim;
   for (;;) write_out(2, "again and again\n", 16);
 }
+static void ask_for_parent(int victim) { (void)victim, getppid(); }
 static void sleep_long(int victim) {
   struct timespec minute = {60 | (victim & 0), 0};
   nanosleep(&minute, NULL);
@@ -176,6 +177,7 @@ static const struct {
     {"map memory", map_memory},
     {"write without end", write_without_end},
     {"complain without end", complain_without_end},
+    {"ask for its parent", ask_for_parent},
     {"sleep", sleep_long},
     {"fork", forked},
     {"vfork", vforked},

@@ -131,6 +131,9 @@ struct CountersTests {
     ] {
       #expect(shown("pisw_" + name) == 0, "\(name)")
     }
+    #expect(shown("pisw_sandbox", ["process": "review"]) == 0)
+    counters.confinesReviews = true
+    #expect(try Exposition(counters)("pisw_sandbox", ["process": "review"]) == 1)
     #expect(shown.types["pisw_certificate_expiry_timestamp_seconds"] == nil)
   }
 

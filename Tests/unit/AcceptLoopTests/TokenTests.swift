@@ -1,6 +1,7 @@
 // What listener and connections share: the table of slots, and the tokens, which must be as many as there were whatever
 // becomes of the processes that hold them.
 
+import Glibc
 import POSIX
 import Testing
 
@@ -19,6 +20,12 @@ struct TokenTests {
   }
 
   private func slot(_ number: Int) -> SharedState.Slot { state[slot: number] }
+
+  /// Takes a token for a request that is under way.
+  private func take(_ number: Int) -> Bool {
+    slot(number).enter(.busy)
+    return tokens.tryTake(slot(number))
+  }
 
   /// How many tokens can be taken; they are put back.
   private func available(_ tokens: TokenPipe) -> Int {
@@ -76,18 +83,20 @@ struct TokenTests {
     #expect(available(bodies) == 2)
     #expect(tokens.putBack(slot(0)))
     #expect(available(tokens) == 3)
-    #expect(tokens.tryTake(slot(1)))
-    #expect(bodies.restore(state, slots: [1]) == 0 && tokens.restore(state, slots: [1]) == 0)
+    #expect(take(1))
+    #expect(
+      bodies.restore(state, slots: [1], isOverdue: false) == 0
+        && tokens.restore(state, slots: [1], isOverdue: false) == 0)
     #expect(available(bodies) == 2 && available(tokens) == 2)
   }
 
   @Test("Tokens of processes that ended are put back; those that are held are not", arguments: 0...3)
   func restore(_ lost: Int) {
-    for i in 0..<3 { #expect(tokens.tryTake(slot(i))) }
+    for i in 0..<3 { #expect(take(i)) }
     for i in 0..<lost { slot(i).clear() }
     #expect(available(tokens) == 0)
     for missing in [lost, 0] {
-      #expect(tokens.restore(state, slots: Array(lost..<TokenTests.slots)) == missing)
+      #expect(tokens.restore(state, slots: Array(lost..<TokenTests.slots), isOverdue: false) == missing)
       #expect(available(tokens) == lost)
     }
     for i in lost..<3 { tokens.putBack(slot(i)) }
@@ -96,11 +105,11 @@ struct TokenTests {
 
   @Test("A token that came back twice is taken out")
   func surplus() {
-    #expect(tokens.tryTake(slot(0)))
+    #expect(take(0))
     // As if its process had ended between putting it back and saying so.
-    #expect(tokens.restore(state, slots: []) == 1)
+    #expect(tokens.restore(state, slots: [], isOverdue: false) == 1)
     #expect(available(tokens) == 3)
-    #expect(tokens.restore(state, slots: [0]) == 1)
+    #expect(tokens.restore(state, slots: [0], isOverdue: false) == 1)
     #expect(available(tokens) == 2)
     tokens.putBack(slot(0))
     #expect(available(tokens) == 3)
@@ -114,18 +123,41 @@ struct TokenTests {
     // The next connection in it has none to put back, takes its own, and is not counted as holding any.
     #expect(!tokens.putBack(slot(0)))
     #expect(available(tokens) == 2)
-    #expect(tokens.restore(state, slots: [0]) == 1 && bodies.restore(state, slots: [0]) == 1)
+    #expect(
+      tokens.restore(state, slots: [0], isOverdue: false) == 1
+        && bodies.restore(state, slots: [0], isOverdue: false) == 1)
     #expect(available(tokens) == 3 && available(bodies) == 1)
     #expect(tokens.take(slot(0), before: .after(milliseconds: 0)))
     #expect(available(tokens) == 2)
   }
 
+  @Test("A token that a connection says it has while it has no request under way is put back")
+  func idleHolder() {
+    #expect(take(0))
+    slot(0).enter(.idle)
+    #expect(tokens.restore(state, slots: [0], isOverdue: false) == 1)
+    #expect(available(tokens) == 3)
+  }
+
+  @Test("A connection that stays in the middle of taking a token holds nothing up for ever")
+  func stuck() {
+    #expect(take(1))
+    slot(0).step()
+    #expect(tokens.restore(state, slots: [0, 1], isOverdue: false) == nil)
+    #expect(tokens.restore(state, slots: [0, 1], isOverdue: true) == 0)
+    var byte: UInt8 = 0
+    #expect(unsafe read(tokens.pipe.reading.number, &byte, 1) == 1)
+    #expect(tokens.restore(state, slots: [0, 1], isOverdue: false) == nil)
+    #expect(tokens.restore(state, slots: [0, 1], isOverdue: true) == 1)
+    #expect(available(tokens) == 2)
+  }
+
   @Test("Where nothing was lost, nothing is put back")
   func nothingLost() {
-    #expect(tokens.restore(state, slots: []) == 0)
+    #expect(tokens.restore(state, slots: [], isOverdue: false) == 0)
     #expect(available(tokens) == 3)
-    #expect(tokens.tryTake(slot(4)))
-    #expect(tokens.restore(state, slots: [4, 5]) == 0)
+    #expect(take(4))
+    #expect(tokens.restore(state, slots: [4, 5], isOverdue: false) == 0)
     #expect(available(tokens) == 2)
   }
 }
