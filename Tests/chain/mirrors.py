@@ -1,5 +1,5 @@
-"""The README's mirrors for products: each makes of nginx what the table says, and what it makes of an image can be
-pulled through a real proxy that stands behind that product's path."""
+"""The mirrors for products in docs/operations.md: each makes of nginx what the table says, and what it makes of an image
+can be pulled through a real proxy that stands behind that product's path."""
 
 import os
 import re
@@ -18,7 +18,7 @@ PRODUCTS = ["distribution", "Harbor", "Nexus", "Artifactory", "ECR", "ACR", "Git
 
 def rows():
     """Product, source, target and what becomes of nginx."""
-    with open(f"{HERE}/../../README.md", encoding="utf-8") as file:
+    with open(f"{HERE}/../../docs/operations.md", encoding="utf-8") as file:
         table = file.read().partition("| product | `mirrors` | `nginx` becomes |")[2].partition("\n\n")[0]
     return re.findall(r"^\| (\w+).*? \| `(\S+): (\S+)` \| `(\S+)` \|$", table, re.M)
 
@@ -52,7 +52,7 @@ def main():
     table = rows()
     # One without a path is the proxy itself.
     gateway = Gateway(cache, [target.partition("/")[2] for _, _, target, _ in table if "/" in target])
-    results = [check("the README has a mirror for each product", lambda: [] if [row[0] for row in table] == PRODUCTS
+    results = [check("docs/operations.md has a mirror for each product", lambda: [] if [row[0] for row in table] == PRODUCTS
                      else [table])]
     for number, (product, source, target, wanted) in enumerate(table):
         results.append(check(f"{product}: {source}: {target} makes of nginx {wanted}",

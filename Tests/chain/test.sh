@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole chain on loopback: real etcd and API server, the chart by real Helm, pisw-serve and socat as its pods, an
-# image pulled by skopeo through a real pull-through registry; create-cert.sh; the README's mirrors for products.
+# image pulled by skopeo through a real pull-through registry; create-cert.sh; the documents' mirrors for products.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 here=$top/Tests/chain

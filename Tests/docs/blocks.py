@@ -1,21 +1,48 @@
-"""Writes the console blocks of a Markdown file as shell scripts, each with the output that the block shows.
+"""Writes the blocks of one language in Markdown files as shell scripts.
 
-blocks.py FILE FOLDER
+blocks.py LANGUAGE FOLDER FILE...
+
+In a block of the language `console`, a line that begins with `$ ` is a command, and lines with `> ` directly below go on
+with it; the others are what the commands print, and are written beside the script. A block of another language is a
+script as it is.
 """
 
 import os
 import re
 import sys
 
-source, folder = sys.argv[1:]
-os.makedirs(folder)
-with open(source, encoding="utf-8") as file:
-    blocks = re.findall(r"^```console\n(.*?)^```$", file.read(), re.M | re.S)
-if not blocks:
-    sys.exit("no console block in " + source)
-for number, block in enumerate(blocks):
-    lines = block.splitlines(keepends=True)
-    with open(f"{folder}/{number:02}.sh", "w", encoding="utf-8") as script:
-        script.writelines(line[2:] for line in lines if line.startswith("$ "))
-    with open(f"{folder}/{number:02}.expected", "w", encoding="utf-8") as expected:
-        expected.writelines(line for line in lines if not line.startswith("$ "))
+
+def split(block):
+    """The commands of a console block, and what they print."""
+    commands, printed, goes_on = [], [], False
+    for line in block.splitlines(keepends=True):
+        goes_on = line.startswith("$ ") or (goes_on and line.startswith("> "))
+        if goes_on:
+            commands.append(line[2:])
+        else:
+            printed.append(line)
+    return commands, printed
+
+
+def main():
+    language, folder, *files = sys.argv[1:]
+    os.makedirs(folder)
+    for source in files:
+        with open(source, encoding="utf-8") as file:
+            # A block in a list is as far to the right as its fence.
+            blocks = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", file.read(), re.M | re.S)
+        name = source.replace("/", "-")
+        for number, (indent, block) in enumerate(blocks):
+            block = re.sub(rf"^{indent}", "", block, flags=re.M)
+            commands, printed = split(block) if language == "console" else ([block], [])
+            if not commands:
+                sys.exit(f"{source}: a console block without a command")
+            path = f"{folder}/{name}-{number:02}"
+            with open(f"{path}.sh", "w", encoding="utf-8") as script:
+                script.writelines(commands)
+            with open(f"{path}.expected", "w", encoding="utf-8") as expected:
+                expected.writelines(printed)
+
+
+if __name__ == "__main__":
+    main()

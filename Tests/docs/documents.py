@@ -1,0 +1,124 @@
+"""What must hold of the documents as files: links lead somewhere, the README is short and starts people, and no option,
+metric or alert is without a line.
+
+documents.py ROOT PROGRAMS: the checkout, and the folder of the built programs. Prints `ok ...` or `FAILED ...` for each.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+ROOT, PROGRAMS = map(os.path.abspath, sys.argv[1:])
+LONGEST_README = 150
+# What a person sees before scrolling.
+FIRST_SCREEN = 30
+
+
+def read(path):
+    with open(f"{ROOT}/{path}", encoding="utf-8") as file:
+        return file.read()
+
+
+def without_code(text):
+    """The text without blocks and spans of code, in which nothing is a link or a heading."""
+    text = re.sub(r"^( *)```.*?^\1```$", "", text, flags=re.M | re.S)
+    return re.sub(r"^ {4}.*$", "", text, flags=re.M)
+
+
+def anchors(path):
+    """The anchors that GitHub gives the headings of a file."""
+    found = []
+    for title in re.findall(r"^#{1,6} +(.*?) *#*$", without_code(read(path)), re.M):
+        title = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title)
+        slug = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        count = sum(1 for each in found if each == slug or re.fullmatch(re.escape(slug) + r"-\d+", each))
+        found.append(slug if slug not in found else f"{slug}-{count}")
+    return found
+
+
+def links(path):
+    """The targets of a file's links and images that are no addresses of the web."""
+    text = re.sub(r"`[^`\n]*`", lambda code: code.group().replace("](", "]"), without_code(read(path)))
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    return [target for target in targets if not re.match(r"[a-z]+:", target)]
+
+
+def broken(path, tracked):
+    wrong = []
+    for target in links(path):
+        name, _, anchor = target.partition("#")
+        file = os.path.normpath(os.path.join(os.path.dirname(path), name)) if name else path
+        if file not in tracked and not any(each.startswith(file + "/") for each in tracked):
+            wrong.append(f"{target}: there is no {file}")
+        elif anchor and (not file.endswith(".md") or anchor not in anchors(file)):
+            wrong.append(f"{target}: {file} has no heading of that name")
+    return wrong
+
+
+def missing_scripts(path, tracked):
+    """Scripts that a document names, and that are not there."""
+    named = re.findall(r"(?<![\w/.-])((?:Build|Tests|examples|socat)/[\w./-]+\.(?:sh|py|c))\b", read(path))
+    return [f"{name} is named, and is not there" for name in sorted({*named}) if name not in tracked]
+
+
+def options(*command):
+    """The long options that a program's help names."""
+    done = subprocess.run([f"{PROGRAMS}/{command[0]}", *command[1:], "--help"], capture_output=True, text=True, check=True)
+    return {*re.findall(r"(?<![\w-])--[a-z][a-z-]+", done.stdout)}
+
+
+def undocumented():
+    """Names that the programs and the chart have, each with the document that must hold it."""
+    metrics = re.findall(r'^ *"?(?:out\.family\()?"?(pisw_\w+)"', read("Sources/AcceptLoop/Counters.swift"), re.M)
+    alerts = re.findall(r"- alert: (\w+)", read("chart/templates/monitoring.yaml"))
+    # Those of every program, and the one of shells.
+    common = {"--help", "--version", "--generate-completion-script"}
+    return [
+        ("options of pisw-serve", options("pisw-serve") - common, "docs/serve.md"),
+        ("options of pisw-mutate", options("pisw-mutate") - common, "docs/hosts.md docs/configuration.md docs/limits.md"),
+        ("options of pisw preview", options("pisw", "preview") - common, "docs/preview.md docs/configuration.md"),
+        ("metrics", {*metrics}, "docs/serve.md"),
+        ("alerts", {*alerts}, "docs/operations.md"),
+    ]
+
+
+def check(name, wrong):
+    print(("FAILED  " if wrong else "ok      ") + name)
+    for each in wrong:
+        print(f"        {each}")
+    return not wrong
+
+
+def main():
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"],
+                            capture_output=True, text=True, check=True)
+    tracked = {path for path in listed.stdout.splitlines() if os.path.exists(f"{ROOT}/{path}")}
+    documents = sorted(path for path in tracked if path.endswith(".md"))
+    results = []
+    for path in documents:
+        results.append(check(f"{path}: {len(links(path))} links lead somewhere", broken(path, tracked)))
+        results.append(check(f"{path}: the scripts that it names are there", missing_scripts(path, tracked)))
+    readme = read("README.md").splitlines()
+    results.append(check(f"README.md has at most {LONGEST_README} lines",
+                         [] if len(readme) <= LONGEST_README else [f"it has {len(readme)}"]))
+    first = "\n".join(readme[:FIRST_SCREEN])
+    results.append(check("README.md: its first screen shows an image before and after, and how to install",
+                         [word for word in ["image: nginx", "library/nginx:latest", "helm install"] if word not in first]))
+    results.append(check("README.md names the two commands of a clone",
+                         [word for word in ["examples/run.sh", "Tests/run.sh"] if word not in "\n".join(readme)]))
+    linked = {os.path.normpath(target.partition("#")[0]) for target in links("README.md")}
+    lost = [path for path in documents if path.startswith("docs/") and path not in {*linked, "docs/README.md"}]
+    results.append(check("README.md leads to every document", lost))
+    listed = {os.path.normpath("docs/" + target.partition("#")[0]) for target in links("docs/README.md")}
+    lost = [path for path in documents if path.startswith("docs/") and path not in {*listed, "docs/README.md"}]
+    results.append(check("docs/README.md lists every document", lost))
+    for what, names, where in undocumented():
+        text = "".join(map(read, where.split()))
+        lost = sorted(name for name in names if not re.search(rf"(?<![\w-]){name}(?![\w-])", text))
+        results.append(check(f"{len(names)} {what} are documented", lost or ([] if names else ["there are none"])))
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
