@@ -1,0 +1,92 @@
+"""The commands and values that documents show for the chart: Helm takes them, and the chart renders what they say.
+
+A command stands in a block of the language `sh`, values in one of `yaml` that begins with `# values.yaml`.
+"""
+
+import glob
+import os
+import re
+import shlex
+import sys
+
+import yaml
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [f"{HERE}/.."]
+from helm import render  # noqa: E402
+from serving import check  # noqa: E402
+
+ROOT = os.path.abspath(f"{HERE}/../..")
+DOCUMENTS = ["README.md", "chart/README.md", *(os.path.relpath(path, ROOT) for path in sorted(glob.glob(f"{ROOT}/docs/*.md")))]
+# What a command before it put into the variable.
+VARIABLES = {"$caBundle": "LS0tLS1CRUdJTg=="}
+
+
+def blocks(document, language):
+    with open(f"{ROOT}/{document}", encoding="utf-8") as file:
+        found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", file.read(), re.M | re.S)
+    return [re.sub(rf"^{indent}", "", block, flags=re.M) for indent, block in found]
+
+
+def commands(document):
+    """The commands of Helm, each as its words."""
+    text = "\n".join(blocks(document, "sh")).replace("\\\n", " ").replace("&&\n", "&& ")
+    parts = [part for line in text.splitlines() for part in line.split("&&")]
+    return [words for words in map(shlex.split, parts) if words[:1] == ["helm"]]
+
+
+def is_taken(words):
+    """Nothing is wrong if Helm would take the command, and its image and its proxy come out of it."""
+    action, name, chart, *rest = words[1:]
+    wrong = [] if action in ("install", "upgrade") and (name, chart) == ("pisw", "chart") else [f"no command: {words}"]
+    values, namespace = {}, "default"
+    while rest:
+        option, value, *rest = rest
+        if option == "--namespace":
+            namespace = value
+        elif option == "--set":
+            path, _, text = value.partition("=")
+            place = values
+            *parents, key = path.split(".")
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[key] = VARIABLES.get(text, text)
+        else:
+            wrong.append(f"an unknown option {option}")
+    rendered = render(values, namespace=namespace)
+    image = rendered.one("Deployment")["spec"]["template"]["spec"]["containers"][0]["image"]
+    wanted = values.get("image", {}).get("repository", "")
+    wrong += [] if image.startswith(f"{wanted}:") or not wanted else [f"the image is {image}"]
+    return wrong + has_proxy(rendered, values)
+
+
+def has_proxy(rendered, values):
+    written = yaml.safe_load(rendered.one("ConfigMap")["data"]["config.yaml"])
+    return [] if written["mirrors"].get("docker.io") == values["registryUrl"] else [f"mirrors are {written['mirrors']}"]
+
+
+def are_taken(values):
+    rendered = render(values)
+    written = yaml.safe_load(rendered.one("ConfigMap")["data"]["config.yaml"])
+    ignored = values.get("config", {}).get("ignoreimages", [])
+    wrong = [] if written.get("ignoreimages", []) == ignored else [f"ignored are {written.get('ignoreimages')}"]
+    return wrong + has_proxy(rendered, values)
+
+
+def main():
+    results, count = [], 0
+    for document in DOCUMENTS:
+        for words in commands(document):
+            results.append(check(f"{document}: {shlex.join(words)[:90]}", is_taken, words))
+            count += 1
+        for block in blocks(document, "yaml"):
+            if block.startswith("# values.yaml\n"):
+                values = yaml.safe_load(block)
+                results.append(check(f"{document}: values {str(values)[:80]}", are_taken, values))
+                count += 1
+    results.append(check("documents have commands and values", lambda: [] if count >= 5 else [f"{count} of them"]))
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
