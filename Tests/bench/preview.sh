@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the benchmark of `pisw preview` that the README quotes: 10 000 Deployments in one stream of 10 MB, against bare
+# Prints the benchmark of `pisw preview` that docs/speed.md quotes: 10 000 Deployments in one stream of 10 MB, against bare
 # libyaml (yamlevents.c), PyYAML's C loader and, where it is there, kubectl kustomize, in turns. Ratios are medians; a minute is enough for anyone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

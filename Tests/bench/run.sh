@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the benchmark table that the README quotes: whole runs against an empty Swift program, side by side in one
+# Prints the benchmark table that docs/speed.md quotes: whole runs against an empty Swift program, side by side in one
 # run, and the review function in process. Ratios are the median of the rounds; trust them, not single times.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the server's benchmark table that the README quotes: pisw-serve against floor.c, the least such a server can
+# Prints the server's benchmark table that docs/speed.md quotes: pisw-serve against floor.c, the least such a server can
 # cost, in turns on one machine with the same certificate and the same wrk. Both run under a seccomp filter that allows
 # everything, as a container runtime's does nearly; floor confines the process of a request as pisw-serve does. Ratios are
 # medians of the rounds.

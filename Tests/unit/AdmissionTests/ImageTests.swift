@@ -1,4 +1,4 @@
-// Which images of a pod change under which operation (DESIGN.md, the mutation, steps 2 to 7).
+// Which images of a pod change under which operation (docs/design.md, the mutation, steps 1 to 8).
 
 import Testing
 

@@ -1,4 +1,4 @@
-// Which reviews are looked at, and which pods are left alone as a whole: the rules of DESIGN.md one by one.
+// Which reviews are looked at, and which pods are left alone as a whole: the rules of docs/design.md one by one.
 
 import Admission
 import Testing

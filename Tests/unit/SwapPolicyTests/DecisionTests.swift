@@ -1,5 +1,5 @@
-// What becomes of one image name under mirrors: the sentences of DESIGN.md about the mutation (steps 2 and 4 to 7) and
-// about sources and targets, and what users of the original rely on, as tables.
+// What becomes of one image name under mirrors, as tables: docs/design.md, the mutation (steps 2 and 5 to 8), what
+// docs/configuration.md says of sources and targets, and what users of the original rely on.
 
 import SwapPolicy
 import Testing
