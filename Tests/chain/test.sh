@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The whole chain on loopback: real etcd and API server, the chart by real Helm, pisw-serve and socat as its pods, an
-# image pulled by skopeo through a real pull-through registry; create-cert.sh; the documents' mirrors for products.
+# image pulled by skopeo through a real pull-through registry; create-cert.sh; the documents' mirrors for products, and their
+# commands of kubectl.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 here=$top/Tests/chain
@@ -41,4 +42,5 @@ table "chain socat" "$python" "$here/chain.py" socat
 table create_cert "$python" "$here/create_cert.py"
 table migration "$python" "$here/migration.py"
 table mirrors "$python" "$here/mirrors.py"
+table kubectl "$python" "$here/kubectl.py"
 summary
