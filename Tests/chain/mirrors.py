@@ -1,5 +1,5 @@
-"""The mirrors for products in docs/operations.md: each makes of nginx what the table says, and what it makes of an image
-can be pulled through a real proxy that stands behind that product's path."""
+"""The mirrors for products in docs/operations.md: each makes of nginx what the table says, and what it makes of an
+image can be pulled through a real proxy that stands behind that product's path."""
 
 import os
 import re
@@ -52,8 +52,8 @@ def main():
     table = rows()
     # One without a path is the proxy itself.
     gateway = Gateway(cache, [target.partition("/")[2] for _, _, target, _ in table if "/" in target])
-    results = [check("docs/operations.md has a mirror for each product", lambda: [] if [row[0] for row in table] == PRODUCTS
-                     else [table])]
+    results = [check("docs/operations.md has a mirror for each product",
+                     lambda: [] if [row[0] for row in table] == PRODUCTS else [table])]
     for number, (product, source, target, wanted) in enumerate(table):
         results.append(check(f"{product}: {source}: {target} makes of nginx {wanted}",
                              is_as_written, source, target, wanted))

@@ -2,8 +2,8 @@
 
 blocks.py LANGUAGE FOLDER FILE...
 
-In a block of the language `console`, a line that begins with `$ ` is a command, and lines with `> ` directly below go on
-with it; the others are what the commands print, and are written beside the script. A block of another language is a
+In a block of the language `console`, a line that begins with `$ ` is a command, and lines with `> ` directly below go
+on with it; the others are what the commands print, and are written beside the script. A block of another language is a
 script as it is.
 """
 
