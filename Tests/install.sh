@@ -13,12 +13,22 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+# Runs apt-get, and waits up to five minutes while another holds a lock: a machine may update itself in the background.
+# apt itself waits for dpkg's frontend lock only, and fails at once for those of its lists, its archives, and dpkg.
+apt_get() {
+  local deadline=$((SECONDS + 300))
+  until "${as_root[@]}" env LC_ALL=C DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1; do
+    grep -qE 'Could not get lock|locked by another process' "$log" && [ "$SECONDS" -lt "$deadline" ] || return
+    sleep 1
+  done
+}
 install() {
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >"$log" 2>&1
+  apt_get install -y --no-install-recommends "$@"
 }
 echo "installing $*" >&2
 # A fresh machine has no package lists yet.
-install "$@" || { "${as_root[@]}" apt-get update -qq >"$log" 2>&1 && install "$@"; } || {
+install "$@" || { apt_get update && install "$@"; } || {
   cat "$log" >&2
   exit 71
 }

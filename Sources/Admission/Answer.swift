@@ -46,6 +46,8 @@ public struct ImageOutcome: Sendable {
     case outOfScope(Scope)
     /// The image cannot be changed by this operation.
     case notChangeable
+    /// The pull policy is `Never`.
+    case neverPulled
     /// The image is the one of the old object.
     case unchanged
     /// There is no image name.

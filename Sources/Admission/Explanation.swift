@@ -41,6 +41,7 @@ extension ImageOutcome.Verdict {
       let (decision, rule) = reason.words
       return ("left alone: " + decision, rule, nil)
     case .notChangeable: return ("left alone: this operation cannot change it", nil, nil)
+    case .neverPulled: return ("left alone: nothing is pulled (imagePullPolicy Never)", nil, nil)
     case .unchanged: return ("left alone: the image did not change", nil, nil)
     case .missing: return ("left alone: no image name", nil, nil)
     case .decided(let decision): return decision.words
@@ -55,6 +56,7 @@ extension Decision {
     case .redirected(let image, let mirror): ("redirected", mirror.words, image)
     case .empty: ("left alone: no image name", nil, nil)
     case .placeholder: ("left alone: a placeholder, not an image", nil, nil)
+    case .imageID: ("left alone: an image ID of the node, not a name", nil, nil)
     case .invalid(let error): ("left alone: not a valid image name: " + error.rawValue, nil, nil)
     case .noRegistry: ("left alone: no registry can be told from it", nil, nil)
     case .alreadyRedirected(let mirror): ("left alone: it lies under a target", mirror.words, nil)

@@ -96,10 +96,13 @@ extension Mutation {
     default: break
     }
     guard let image else { return .missing }
+    let decision = policy.decide(image)
+    if decision.isAboutNoName { return .decided(decision) }
+    if field.isNeverPulled { return .neverPulled }
     if review.operation == .update, review.subresource == .none, old.image(of: field, json) == image {
       return .unchanged
     }
-    return .decided(policy.decide(image))
+    return .decided(decision)
   }
 
   /// Adds to the patch and the warnings what a decision asks for.
@@ -110,7 +113,7 @@ extension Mutation {
     case .noRegistry: warn(field, "no registry can be told from the image name: " + quoted(image))
     case .invalidResult(_, let mirror):
       warn(field, "left as it is, no valid name under " + mirror.target + ": " + quoted(image))
-    case .empty, .placeholder, .alreadyRedirected, .ignored, .noMirror: break
+    case .empty, .placeholder, .imageID, .alreadyRedirected, .ignored, .noMirror: break
     }
   }
 

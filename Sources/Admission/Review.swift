@@ -90,4 +90,6 @@ struct ImageField {
   /// The container's or volume's name.
   var name: JSONString?
   var image: JSONString?
+  /// Whether its pull policy is `Never`: the kubelet looks for this very name among the images of the node.
+  var isNeverPulled = false
 }

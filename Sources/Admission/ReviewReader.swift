@@ -272,6 +272,9 @@ extension ReviewReader {
         } else {
           field.image = try expectString()
         }
+      } else if list != .volumes, json.key(key, is: "imagePullPolicy") {
+        guard try isFirst(key, 2, &seen) else { continue }
+        field.isNeverPulled = try expectNever()
       } else {
         try json.skip()
       }
@@ -287,11 +290,19 @@ extension ReviewReader {
       if json.key(key, is: "reference") {
         guard try isFirst(key, 0, &seen) else { continue }
         field.image = try expectString()
+      } else if json.key(key, is: "pullPolicy") {
+        guard try isFirst(key, 1, &seen) else { continue }
+        field.isNeverPulled = try expectNever()
       } else {
         try json.skip()
       }
     }
     return true
+  }
+
+  /// Reads a pull policy: whether it is `Never`.
+  private mutating func expectNever() throws(JSONError) -> Bool {
+    try expectString().map { json.isEqual($0, "Never") } ?? false
   }
 
   /// Whether a value of this kind is ahead; `null` and, noted, any other are passed.

@@ -43,9 +43,25 @@ private struct YAMLWriter {
     for subject in [Exclusion.Subject.namespace, .label, .owner] {
       let entries = exclusions.filter { $0.subject == subject }
       if !entries.isEmpty { line("  " + subject.rawValue + ":") }
-      for entry in entries {
-        let start = subject == .label ? scalar(entry.labelKey) + ": " : "- "
-        line("    " + start + scalar(entry.pattern), entry.place.description)
+      if subject == .label {
+        writeLabels(entries)
+      } else {
+        for entry in entries { line("    - " + scalar(entry.pattern), entry.place.description) }
+      }
+    }
+  }
+
+  /// The entries of a label stand side by side: a value alone, or a list of several.
+  private mutating func writeLabels(_ entries: [Exclusion]) {
+    var rest = entries[...]
+    while let first = rest.first {
+      let values = rest.prefix { $0.labelKey == first.labelKey }
+      rest = rest.dropFirst(values.count)
+      if values.count == 1 {
+        line("    " + scalar(first.labelKey) + ": " + scalar(first.pattern), first.place.description)
+      } else {
+        line("    " + scalar(first.labelKey) + ":")
+        for value in values { line("      - " + scalar(value.pattern), value.place.description) }
       }
     }
   }

@@ -111,8 +111,14 @@ struct ConfigurationFile: ~Copyable {
         }
       case "labels":
         try file.readMapping(value, of: key) { file, label, place, value throws(YAMLError) in
-          guard let pattern = try file.scalar(value, "a label's value, or \"*\" for any") else { return }
-          file.exclude(.label, pattern, at: place, labelKey: label)
+          let expected = "a label's value or a list of values, \"*\" for any"
+          if value.kind == .sequenceStart {
+            try file.readTexts(value, of: quoted(label), expected) { file, pattern, place in
+              file.exclude(.label, pattern, at: place, labelKey: label)
+            }
+          } else if let pattern = try file.scalar(value, expected) {
+            file.exclude(.label, pattern, at: place, labelKey: label)
+          }
         }
       case "owners":
         try file.readList(value, of: key, "an owner, group/Kind") { file, text, place in
@@ -163,8 +169,22 @@ extension ConfigurationFile {
     }
   }
 
-  /// Reads a list of texts. `null` is an empty one.
+  /// Reads a list of texts that are not empty. `null` is an empty list.
   private mutating func readList(
+    _ event: YAMLEvent, of setting: String, _ expected: String,
+    each: (inout ConfigurationFile, String, YAMLMark) -> Void
+  ) throws(YAMLError) {
+    try readTexts(event, of: setting, expected) { file, text, place in
+      if text.isEmpty {
+        file.report("an empty entry; expected \(expected)", at: place)
+      } else {
+        each(&file, text, place)
+      }
+    }
+  }
+
+  /// Reads a list of texts. `null` is an empty one.
+  private mutating func readTexts(
     _ event: YAMLEvent, of setting: String, _ expected: String,
     each: (inout ConfigurationFile, String, YAMLMark) -> Void
   ) throws(YAMLError) {
@@ -175,12 +195,7 @@ extension ConfigurationFile {
     while true {
       let element = try parser.next()
       if element.kind == .sequenceEnd { return }
-      guard let text = try scalar(element, expected) else { continue }
-      if text.isEmpty {
-        report("an empty entry; expected \(expected)", at: element.start)
-      } else {
-        each(&self, text, element.start)
-      }
+      if let text = try scalar(element, expected) { each(&self, text, element.start) }
     }
   }
 

@@ -21,7 +21,7 @@ extension SwapPolicy {
   /// holds, which decides; then the mirrors' sources, the longest that holds first, which decides, and those that do
   /// not hold last. None for a name that no rule is asked about.
   public func rulesConsidered(for image: String) -> [ConsideredRule] {
-    if image == "auto" { return [] }
+    if image == "auto" || isImageID(image) { return [] }
     guard let reference = try? ImageReference(image), reference.hasDomain else { return [] }
     let canonical = reference.canonical
     let name = canonical.name

@@ -3,8 +3,11 @@
 import ImageReference
 
 /// The name under which an image is matched: registry, path, and `:latest` where it has neither tag nor digest; `nil`
-/// for a name that is not valid.
-public func normalizedName(of image: String) -> String? {
+/// for an ID, and for a name that is not valid.
+public func normalizedName(of image: String) -> String? { isImageID(image) ? nil : wholeName(of: image) }
+
+/// The same by the grammar alone, to which `sha256:` and 64 hexadecimal digits are a name.
+public func wholeName(of image: String) -> String? {
   guard let reference = try? ImageReference(image) else { return nil }
   return (reference.hasDomain ? reference.canonical : reference).full
 }

@@ -21,6 +21,8 @@ public enum Decision: Equatable, Sendable {
   case empty
   /// The image name is `auto`, which a service mesh replaces when it injects its sidecar.
   case placeholder
+  /// The image name is an ID, which only the node's own images have.
+  case imageID
   /// The image name is not valid.
   case invalid(ImageReferenceError)
   /// The image name is valid, and no registry can be told from it.
@@ -35,6 +37,16 @@ public enum Decision: Equatable, Sendable {
   case invalidResult(image: String, by: Mirror)
 }
 
+extension Decision {
+  /// Whether the image name is none, so that no rule was asked about it.
+  public var isAboutNoName: Bool {
+    switch self {
+    case .empty, .placeholder, .imageID, .invalid: true
+    case .redirected, .noRegistry, .alreadyRedirected, .ignored, .noMirror, .invalidResult: false
+    }
+  }
+}
+
 extension SwapPolicy {
   /// Decides about one image name.
   ///
@@ -45,6 +57,7 @@ extension SwapPolicy {
   public func decide(_ image: String) -> Decision {
     if image.isEmpty { return .empty }
     if image == "auto" { return .placeholder }
+    if isImageID(image) { return .imageID }
     let reference: ImageReference
     do throws(ImageReferenceError) {
       reference = try ImageReference(image)

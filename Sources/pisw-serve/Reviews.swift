@@ -55,10 +55,12 @@ private enum ImageDecision: String, CaseIterable {
   case ignored
   case noMirror = "no_mirror"
   case outOfScope = "out_of_scope"
+  case neverPulled = "never_pulled"
   case unchanged
   case notChangeable = "not_changeable"
   case missing
   case placeholder
+  case imageID = "image_id"
   case invalid
 }
 
@@ -81,6 +83,7 @@ private struct Tally {
     switch image.verdict {
     case .outOfScope: decision = .outOfScope
     case .notChangeable: decision = .notChangeable
+    case .neverPulled: decision = .neverPulled
     case .unchanged: decision = .unchanged
     case .missing, .decided(.empty): decision = .missing
     case .decided(.redirected(_, let mirror)):
@@ -95,6 +98,7 @@ private struct Tally {
       upstream = mirrors.firstIndex { $0 === mirror }
     case .decided(.invalid), .decided(.noRegistry): decision = .invalid
     case .decided(.placeholder): decision = .placeholder
+    case .decided(.imageID): decision = .imageID
     case .decided(.ignored): decision = .ignored
     case .decided(.noMirror): decision = .noMirror
     }

@@ -10,8 +10,8 @@ struct Image: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tell what becomes of image names.",
     discussion: """
-      Prints a line for each NAME: what a pod with that image gets. A name that stays is printed as it is. \
-      If a NAME is no valid image name, nothing is printed but why, and the status is 65.
+      Prints a line for each NAME: what a pod with that image gets. A name that stays is printed as it is, and so \
+      is the ID of an image, which a node never pulls. If a NAME is no valid image name, nothing is printed but why, and the status is 65.
 
       Called as normalize-docker-image-name or patch-docker-image-name (through a link), pisw is the tool of that \
       name: normalize-docker-image-name NAME... and patch-docker-image-name REGISTRY NAME...
@@ -40,11 +40,12 @@ struct Image: ParsableCommand {
   @Argument(help: "Image names.") var names: [String]
 
   func run() throws {
-    try checkNames(names)
     var out: [UInt8] = []
     if form == .normalize {
-      out = normalized(names)
+      try checkNames(names)
+      out = wholeNames(names)
     } else {
+      try checkNames(names.filter { !isImageID($0) })
       let policy = try configuration.load().policy
       for name in names {
         let words = policy.decide(name).words
@@ -56,10 +57,10 @@ struct Image: ParsableCommand {
   }
 
   private func description(of name: String, _ words: (decision: String, rule: String?, result: String?)) -> [UInt8] {
-    guard let reference = try? ImageReference(name) else { return [] }
+    let reference = isImageID(name) ? nil : try? ImageReference(name)
     let members = [
-      ("image", name), ("normalized", normalizedName(of: name)), ("registry", reference.domain),
-      ("path", reference.path), ("tag", reference.tag), ("digest", reference.digest), ("decision", words.decision),
+      ("image", name), ("normalized", normalizedName(of: name)), ("registry", reference?.domain),
+      ("path", reference?.path), ("tag", reference?.tag), ("digest", reference?.digest), ("decision", words.decision),
       ("rule", words.rule), ("result", words.result ?? name),
     ]
     var json = JSONText()
@@ -79,7 +80,7 @@ struct NormalizeDockerImageName: ParsableCommand {
 
   func run() throws {
     try checkNames(names)
-    try write(normalized(names))
+    try write(wholeNames(names))
   }
 }
 
@@ -94,7 +95,7 @@ struct PatchDockerImageName: ParsableCommand {
   @Argument(help: "Image names.") var names: [String]
 
   func run() throws {
-    try checkNames(names)
+    try checkNames(names.filter { !isImageID($0) })
     var configuration = Configuration()
     configuration.add(mirrorOptions: ["docker.io=" + registry])
     let policy: SwapPolicy
@@ -122,6 +123,6 @@ private func checkNames(_ names: [String]) throws {
   if !problems.isEmpty { throw end(.badInput, problems) }
 }
 
-private func normalized(_ names: [String]) -> [UInt8] {
-  Array(names.map { (normalizedName(of: $0) ?? $0) + "\n" }.joined().utf8)
+private func wholeNames(_ names: [String]) -> [UInt8] {
+  Array(names.map { (wholeName(of: $0) ?? $0) + "\n" }.joined().utf8)
 }

@@ -192,6 +192,10 @@ def is_excluded(folder, rendered):
         ("default", {"aerospike.com/cr": "a"}, False),
         ("default", {"nifi_cr": "n"}, False),
         ("default", {"olm.catalogSource": "c"}, False),
+        ("default", {"app": "longhorn-manager"}, False),
+        ("default", {"app": "longhorn-ui"}, True),
+        ("default", {"kubevirt.io": "virt-launcher"}, False),
+        ("default", {"kubevirt.io": "virt-api"}, True),
         ("default", {"k8s-proxy-image-swapper/skip": "true"}, False),
     ]:
         review["request"]["namespace"] = review["request"]["object"]["metadata"]["namespace"] = namespace

@@ -34,6 +34,10 @@ SCHEMA = [
     ({"server": {"reviewMemory": 8}}, "at '/server/reviewMemory': 'anyOf' failed"),
     ({"securityContext": {"capabilities": {}}}, "at '/securityContext': 'not' failed"),
     ({"exclude": {"labels": {"a b": "c"}}}, "'a b' does not match"),
+    ({"exclude": {"labels": {"a": "b c"}}}, "at '/exclude/labels/a': 'anyOf' failed"),
+    ({"exclude": {"labels": {"a": ["b", "c d"]}}}, "at '/exclude/labels/a': 'anyOf' failed"),
+    ({"exclude": {"labels": {"a": ["b", None]}}}, "at '/exclude/labels/a': 'anyOf' failed"),
+    ({"exclude": {"labels": {"a": {"b": "c"}}}}, "at '/exclude/labels/a': 'anyOf' failed"),
     ({"podLabels": {"a": True}}, "at '/podLabels/a': got boolean, want string"),
     ({"resources": {"limit": {}}}, "at '/resources': additional properties 'limit' not allowed"),
 ]
@@ -80,6 +84,7 @@ TAKEN = [
     {"caBundle": {}},
     {"securityContext": None},
     {"global": {"anything": 1}},
+    {"exclude": {"labels": {"a": ["b", "", "c*"], "d": []}}},
 ]
 
 

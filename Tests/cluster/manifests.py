@@ -26,7 +26,7 @@ DOCUMENTS = [
         "nginx", "'nginx'", '"nginx"', r'"ngi\x6ex"', '"ngi\\\n      nx"', "nginx # c", "nginx#c", "nginx ", "&a nginx",
         "!!str nginx", "! nginx", "!foo nginx", "|-\n      nginx", ">-\n      nginx", "\n      nginx", f"nginx{DIGEST}",
         "'123'", '"123"', "!!str 123", "'yes'", "'null'", "'~'", "'1e3'", "'0x1f'", "0b", "08x", "1:20:x", "2001-01-01",
-        "1.2.3", "1..2", "_1", "=", "'<<'", "nullx", "yess", "quay.io/x/y", "auto", "registry", "acme/x", "ghcr.io/a/b:1",
+        "1.2.3", "1..2", "_1", "=", "'<<'", f"'{DIGEST[1:]}'", DIGEST[8:], f"'{DIGEST[1:-1]}'", "nullx", "yess", "quay.io/x/y", "auto", "registry", "acme/x", "ghcr.io/a/b:1",
         "proxy.example.com/x", "localhost:5000/x", "NGINX", "a_b.com/app", "'nginx latest'",
         "nginx\n      latest", "é", "a" * 300,
     ]),
@@ -49,6 +49,11 @@ DOCUMENTS = [
     spec("  containers:\n  - {name: c, image: nginx, <<: {image: redis}}\n"),
     spec("  containers:\n  - &b {name: c, image: nginx}\n  - &e {name: e, image: redis}\n  - <<: [*e, *b]\n    name: d\n"),
     spec("  containers:\n  - &b {name: c, image: nginx}\n  initContainers:\n  - {<<: *b, name: i}\n"),
+    # What is never pulled.
+    spec("  containers:\n  - {imagePullPolicy: Never, name: c, image: nginx}\n  - {name: d, image: httpd, imagePullPolicy: Always}\n"),
+    spec("  containers:\n  - &n {name: c, imagePullPolicy: Never, image: nginx}\n  - {<<: *n, name: d, image: httpd}\n"),
+    spec("  containers: [{name: c, image: nginx, imagePullPolicy: null}]\n"
+         "  initContainers: [{name: i, image: 'nginx:1', imagePullPolicy: !!str Never}]\n"),
     # Lists of none, and nulls.
     spec("  containers: [{name: c, image: nginx, env: null}]\n  initContainers: null\n  volumes: null\n"),
     spec("  containers: [{name: c, image: nginx}]\n  initContainers: []\n"),
@@ -80,7 +85,7 @@ REFUSED = [
     *(pod("nginx", f"{{name: a, {map}: {{{SKIP}: {value}}}}}") for map in ("labels", "annotations")
       for value in ("true", "yes")),
     pod("nginx", "{name: a, labels: []}"), pod("nginx", "{name: a, namespace: n}"), pod("nginx", "[]"),
-    spec("  containers: {}\n"), spec("  containers: [{name: c, image: nginx}]\n  initContainers: {}\n"),
+    spec("  containers: {}\n"), spec("  containers: [{name: c, image: nginx, imagePullPolicy: 1}]\n"), spec("  containers: [{name: c, image: nginx}]\n  initContainers: {}\n"),
     pod().replace("    image", "\timage"), pod("'nginx"), (JSON % "nginx")[:-1],
 ]
 

@@ -84,7 +84,8 @@ def pods_of(path):
             kind: {key: value for key, value in (each.get("metadata", {}).get(kind) or {}).items() if key in KEYS}
             for kind in ("labels", "annotations")}
         lists = {
-            kind: [{"name": f"{kind.lower()}-{i}", "image": container["image"]}
+            kind: [{"name": f"{kind.lower()}-{i}"} | {key: container[key] for key in ("image", "imagePullPolicy")
+                                                      if container.get(key)}
                    for i, container in enumerate(each["spec"][kind]) if container.get("image")]
             for kind in LISTS if each["spec"].get(kind)}
         pods.append({"apiVersion": "v1", "kind": "Pod", "metadata": metadata | {"generateName": "p-"}, "spec": lists})

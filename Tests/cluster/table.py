@@ -117,6 +117,11 @@ IMAGES = [
     ("org/registry", f"{PROXY}/org/registry:latest"),
     # A placeholder that Istio's webhook replaces.
     ("auto", STAYS),
+    # IDs of images that the node has, and what is only like one.
+    (DIGEST[1:], STAYS),
+    (DIGEST[8:], STAYS),
+    (DIGEST[1:-1], f"{PROXY}/library/{DIGEST[1:-1]}"),
+    (f"library/{DIGEST[1:]}", f"{PROXY}/library/{DIGEST[1:]}"),
 ]
 
 # Images that are none: the pod is what it is without us, and the person at the terminal is told.
@@ -126,7 +131,6 @@ NO_IMAGES = [
     ("nginx::1.19", INVALID),
     ("nginx@sha256:beef", INVALID),
     ("https://docker.io/nginx", INVALID),
-    ("0123456789abcdef" * 4, INVALID),
     ("a_b.com/app", "no registry can be told from the image name"),
 ]
 
@@ -141,6 +145,11 @@ SEVERAL_SWAPPED = {
     "initContainers/fetch": f"{PROXY}/library/busybox:1.36",
     "containers/web": f"{PROXY}/library/nginx:latest",
     "containers/log": f"{PROXY}/ghcr/org/log:v2",
+}
+NEVER = {
+    "initContainers": [{"name": "setup", "image": "team/setup:dev", "imagePullPolicy": "Never"}],
+    "containers": [{"name": "web", "image": "nginx", "imagePullPolicy": "Never"},
+                   {"name": "cache", "image": "redis:7", "imagePullPolicy": "IfNotPresent"}],
 }
 SKIP = "k8s-proxy-image-swapper/skip"
 MIRROR_POD = {"annotations": {"kubernetes.io/config.mirror": "0123456789abcdef"}}
@@ -174,8 +183,11 @@ ROWS = [
         {"initContainers/fetch": f"{PROXY}/library/busybox:latest"}),
     Row("nothing is swapped", pod(images={"initContainers/fetch": "quay.io/x/z", "containers/web": "quay.io/x/y"})),
     Row("a name to be generated", pod(metadata={"generateName": "web-"}), NGINX),
-    Row("a pull policy of its own", pod(containers=[{"name": "web", "image": "nginx", "imagePullPolicy": "Never"}]),
-        NGINX),
+    Row("what is never pulled, beside what may be pulled", pod(**NEVER), {"containers/cache": f"{PROXY}/library/redis:7"}),
+    Row("what is never pulled, updated", pod(**NEVER), {"containers/cache": f"{PROXY}/library/redis:7"},
+        steps=(CREATE, "set image pod/{name} web=httpd:2.4")),
+    Row("an image volume that is never pulled", pod(volumes=[{"name": "model", "image": {
+        "reference": "team/model:1", "pullPolicy": "Never"}}]), NGINX, since=35),
     Row("a sidecar, which is an init container",
         pod(initContainers=[{"name": "log", "image": "busybox:1", "restartPolicy": "Always"}]),
         NGINX | {"initContainers/log": f"{PROXY}/library/busybox:1"}, since=29),

@@ -22,6 +22,29 @@ check "no Foundation on the way of a review" finds_nothing -rn "import Foundatio
 check "no unsafe code where bytes from outside are read" \
   finds_nothing -rnwE "unsafe|@safe|@unsafe" \
   Sources/{ImageReference,JSON,SwapPolicy,Admission,ConfigurationReview,Manifests,HTTP1}
+# waits_for_lock: install.sh ends with what is wrong once the lock of apt's lists is free, and not before. apt has folders
+# of its own here, without sources: nothing is fetched.
+waits_for_lock() {
+  local start=$SECONDS
+  mkdir -p "$work/apt/lists/partial" "$work/apt/none"
+  printf '%s "%s";\n' Dir::State::Lists "$work/apt/lists" Dir::Etc::SourceList /dev/null \
+    Dir::Etc::SourceParts "$work/apt/none" Dir::Cache "$work/apt" >"$work/apt.conf"
+  /usr/bin/python3 -c '
+import fcntl, sys, time
+with open(sys.argv[1], "w") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("held", flush=True)
+    time.sleep(4)' "$work/apt/lists/lock" >"$work/held" &
+  until grep -q held "$work/held"; do sleep 0.1; done
+  APT_CONFIG=$work/apt.conf Tests/install.sh no-such-package 2>&1 | tee "$work/installed"
+  [ $((SECONDS - start)) -ge 3 ] && grep -q "Unable to locate package no-such-package" "$work/installed"
+}
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+  need /usr/bin/python3 python3
+  check "Tests/install.sh waits while another holds a lock of apt's" waits_for_lock
+else
+  echo "        not root on Debian: not tried, whether Tests/install.sh waits for a lock of apt's"
+fi
 git ls-files >"$work/files"
 check "neither .build nor Package.resolved is committed" \
   finds_nothing -E "(^|/)(\.build/|Package\.resolved$)" "$work/files"

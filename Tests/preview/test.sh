@@ -215,6 +215,9 @@ check "a reader that has enough ends it, without a word" bash -c '
 check "outputs for machines, each read by something that is not ours" \
   /usr/bin/python3 "$top/Tests/preview/outputs.py" "$pisw" config.yaml manifests "$top/examples/preview.schema.json"
 
+check "images that a node never pulls stay, in every output" \
+  /usr/bin/python3 "$top/Tests/preview/never.py" "$pisw" "$top/Tests/preview/never.yaml"
+
 # --- manifests, with PyYAML and pisw-mutate as judges
 # judge NAME FOLDER PROBLEMS: previews every manifest of a folder; the name of the check tells what was covered.
 judge() {

@@ -2,6 +2,7 @@
 
 reviews.py complete DIR               the table below has every review in DIR
 reviews.py review PROGRAM FILE        one captured review
+reviews.py never PROGRAM FILE         the same, had each image in turn, and then all, the pull policy Never
 reviews.py vectors PROGRAM ROWS FILE  every name of ROWS as a container of the review in FILE
 """
 
@@ -121,6 +122,26 @@ def check_review(program, path):
     assert second == [], second
 
 
+def check_never(program, path):
+    """What is never pulled stays, and every other image changes as before."""
+    with open(path, encoding="utf-8") as file:
+        review = json.load(file)
+    images, _ = EXPECTED[os.path.basename(path).removesuffix(".json")]
+    for stays in [{each} for each in images] + [set(images)]:
+        local = copy.deepcopy(review)
+        for pointer in stays:
+            _, _, kind, index, *rest = pointer.split("/")
+            entry = local["request"]["object"]["spec"][kind][int(index)]
+            if rest == ["image"]:
+                entry["imagePullPolicy"] = "Never"
+            else:
+                entry["image"]["pullPolicy"] = "Never"
+        response, patch = answer(program, local, "--mirror", f"docker.io={PROXY}")
+        changed = {each["path"]: each["value"] for each in patch if each["op"] == "replace"}
+        assert changed == {key: image for key, image in images.items() if key not in stays}, (stays, patch)
+        assert "warnings" not in response and bool(patch) == bool(changed), response
+
+
 def check_vectors(program, rows, path):
     with open(rows, encoding="utf-8") as file:
         names = [json.loads(line) for line in file]
@@ -168,6 +189,8 @@ def main():
         assert found == set(EXPECTED), found ^ set(EXPECTED)
     elif command == "review":
         check_review(*arguments)
+    elif command == "never":
+        check_never(*arguments)
     else:
         check_vectors(*arguments)
 

@@ -12,6 +12,8 @@ check "every review of examples/reviews is in the table" \
 for review in "$reviews"/*.json; do
   check "$(basename "$review" .json): decision, patch, final pod, and no change the second time" \
     /usr/bin/python3 "$top/Tests/reviews/reviews.py" review "$pisw_mutate" "$review"
+  check "... and what of it is never pulled stays" \
+    /usr/bin/python3 "$top/Tests/reviews/reviews.py" never "$pisw_mutate" "$review"
 done
 check "800 names in one pod under three policies: every patch applies, and no change the second time" \
   /usr/bin/python3 "$top/Tests/reviews/reviews.py" vectors "$pisw_mutate" \

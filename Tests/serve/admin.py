@@ -198,10 +198,15 @@ for name, action, more in [
     ("a mirror pod", sends(reviews["mirror-pod"]), one | reviews_by("unchanged") | image("out_of_scope")),
     ("each image by its decision and its mirror",
      sends(images("nginx", "quay.io/a/b", "quay.io/c/d", "ghcr.io/e/f", "localhost:5000/g", "auto", "Not Valid!", "",
-                  "proxy.example.com/library/nginx")),
+                  "sha256:" + "a" * 64, "proxy.example.com/library/nginx")),
      one | reviews_by("patched") | image("redirected", "docker.io") | image("redirected", "quay.io", 2)
      | image("redirected", "*") | image("no_mirror") | image("placeholder") | image("invalid") | image("missing")
+     | image("image_id")
      | image("already_redirected", "docker.io")),
+    ("images that are never pulled",
+     sends(json.dumps(pod(spec={"containers": [{"image": "nginx", "imagePullPolicy": "Never"}, {"image": "nginx"}],
+                                "volumes": [{"image": {"reference": "nginx", "pullPolicy": "Never"}}]})).encode()),
+     one | reviews_by("patched") | image("never_pulled", count=2) | image("redirected", "docker.io")),
     ("a hundred images", sends(images(*["nginx"] * 100)),
      one | reviews_by("patched") | image("redirected", "docker.io", 100)),
     ("a client's own registry is not named", sends(images(secret)),

@@ -49,6 +49,10 @@ example.com/library/busybox    example.com/library/busybox
 localhost:5000/x               localhost:5000/x
 index.docker.io/x              example.com/library/x:latest
 registry-1.docker.io/x/y       example.com/x/y:latest
+$sha                           $sha
+${sha#*:}                      ${sha#*:}
+${sha%a}                       example.com/library/${sha%a}
+library/$sha                   example.com/library/$sha
 END
 while read -r name expected; do
   check "$name is $expected" prints "$expected\n" ./normalize-docker-image-name "$name"
@@ -57,12 +61,14 @@ done <<END
 busybox                        docker.io/library/busybox:latest
 toto/tata:titi                 docker.io/toto/tata:titi
 index.docker.io/x@$sha         docker.io/library/x@$sha
+$sha                           docker.io/library/$sha
 gcr.io/toto/tata               gcr.io/toto/tata:latest
 localhost/x                    localhost/x:latest
 END
 check "several names, a line each" prints 'example.com/library/a:latest\nquay.io/b\n' "$pisw" image "${mirror[@]}" a quay.io/b
 check "a name that is none: 65, and no output" fails 65 '^pisw: "UP/x:" is not a valid image name' \
   "$pisw" image "${mirror[@]}" nginx UP/x:
+check "64 digits are an ID, which has no whole name: 65" fails 65 'are an image ID' ./normalize-docker-image-name "${sha#*:}"
 check "every such name is told" fails 65 '" b" is not' "$pisw" image --normalize UP/x: ' b'
 check "... the first too" grep -q UP err
 check "an empty name: 65" fails 65 'it is empty' ./normalize-docker-image-name ''
@@ -82,6 +88,13 @@ assert one == {"image": "x:1", "normalized": "docker.io/library/x:1", "registry"
                "result": "example.com/library/x:1"}, one
 assert two["result"] == "quay.io/y" and two["rule"] is None and two["decision"].startswith("left alone"), two' \
   "${mirror[@]}"
+# shellcheck disable=SC2016 # for Python
+check "--json of an ID" bash -c '"$0" image --json "${@:2}" | /usr/bin/python3 -c "$1"' "$pisw" '
+import json, sys
+for one in [json.loads(line) for line in sys.stdin]:
+    assert one["result"] == one["image"] and one["decision"] == "left alone: an image ID of the node, not a name", one
+    assert all(one[key] is None for key in ("normalized", "registry", "path", "tag", "digest", "rule")), one' \
+  "${mirror[@]}" "$sha" "${sha#*:}"
 
 # --- configuration
 cat >config.yaml <<'END'

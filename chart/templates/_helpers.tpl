@@ -172,10 +172,15 @@ selectors cannot say. */}}
 {{- define "pisw.objectSelector" -}}
 {{- $expressions := list (dict "key" "k8s-proxy-image-swapper/skip" "operator" "NotIn" "values" (list "true")) -}}
 {{- range $key, $value := .Values.exclude.labels -}}
-{{- if eq $value "*" -}}
+{{- $values := kindIs "slice" $value | ternary $value (list $value) -}}
+{{- $names := list -}}
+{{- range $values -}}
+{{- if not (contains "*" .) }}{{ $names = append $names . }}{{ end -}}
+{{- end -}}
+{{- if has "*" $values -}}
 {{- $expressions = append $expressions (dict "key" $key "operator" "DoesNotExist") -}}
-{{- else if not (contains "*" $value) -}}
-{{- $expressions = append $expressions (dict "key" $key "operator" "NotIn" "values" (list $value)) -}}
+{{- else if $names -}}
+{{- $expressions = append $expressions (dict "key" $key "operator" "NotIn" "values" (uniq $names)) -}}
 {{- end -}}
 {{- end -}}
 {{- include "pisw.selectorWith" (dict "selector" .Values.webhook.objectSelector "expressions" $expressions) -}}

@@ -205,6 +205,21 @@ struct ScopeTests {
     #expect(reply.patch.isEmpty == isExcluded)
   }
 
+  @Test(
+    "A label with several values is excluded by each of them, and the explanation names the one",
+    arguments: [
+      ("spilo", 12), ("longhorn-manager", 19), ("", 37), ("db-1", 41), ("db", nil), ("web", nil), ("longhorn", nil),
+    ] as [(String, Int?)])
+  func severalValues(_ value: String, _ column: Int?) throws {
+    let reply = try reply(
+      to: pod(#""labels":{"app":"\#(value)"}"#),
+      mirrors + "exclude:\n  labels:\n    app: [ spilo, longhorn-manager, '', db-* ]\n    tier: [gold]")
+    let rule = reply.explanation.first?.split(separator: "\t")[4]
+    #expect(
+      rule.map(String.init)
+        == (column.map { "exclude.labels app at config.yaml:4:\($0)" } ?? "mirror docker.io at config.yaml:1:11"))
+  }
+
   @Test("A label of the skip's own key may be excluded by another value")
   func skipLabelExcluded() throws {
     let reply = try reply(

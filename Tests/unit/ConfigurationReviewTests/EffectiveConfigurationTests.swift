@@ -28,7 +28,7 @@ struct EffectiveConfigurationTests {
       ignoreimages: [nginx, 'a/*', '*:dev', "b:1@sha256:\(String(repeating: "a", count: 64))", 'y', 'null', '1']
       exclude:
         namespaces: [kube-system, 'on', "\\u00e9\\n# x", '1']
-        labels: {a.io/b: '*', 'true': "x: y", c: ''}
+        labels: {a.io/b: '*', 'true': "x: y", c: '', 'd: e': [x, '', '*', '- y'], f: [z], g: []}
         owners: [a.b/C, 'D']
       annotateOriginal: true
       imagePullSecrets: [one, two, 'yes', '0123']
@@ -47,6 +47,24 @@ struct EffectiveConfigurationTests {
     #expect(again.policy.mirrors.map(\.source) == loaded.policy.mirrors.map(\.source))
     #expect(again.policy.mirrors.map(\.target) == loaded.policy.mirrors.map(\.target))
     #expect(again.policy.annotatesOriginals)
+  }
+
+  @Test("Several values of a label are a list, each with its place")
+  func labels() throws {
+    let yaml = try load("mirrors: {docker.io: p.io}\nexclude: {labels: {a: [b, 'c*'], d: [e], f: g, h: []}}\n")
+      .effectiveYAML.replacing(#/[^ ]*pisw-[^:]*:/#, with: "FILE:")
+    #expect(
+      yaml.contains(
+        """
+        exclude:
+          labels:
+            a:
+              - b  # FILE:2:24
+              - "c*"  # FILE:2:27
+            d: e  # FILE:2:38
+            f: g  # FILE:2:42
+        annotateOriginal
+        """))
   }
 
   @Test("Each value tells where it was written, and what it replaced")

@@ -63,7 +63,11 @@ struct ExplanationTests {
         """))
   }
 
-  @Test("A name that no rule is asked about", arguments: ["auto", "", "Nginx:", "a_b.com/x", "x\u{1B}[2J"])
+  @Test(
+    "A name that no rule is asked about",
+    arguments: [
+      "auto", "", "Nginx:", "a_b.com/x", "x\u{1B}[2J", "sha256:" + String(repeating: "a", count: 64),
+    ])
   func noRule(_ name: String) throws {
     let text = explanation(of: name, under: try policy(yaml))
     #expect(!text.contains("yes") && !text.contains("no   ") && text.contains("  decision     left alone: "))

@@ -141,6 +141,7 @@ struct WarningTests {
       ("namespaces: [Kube_System]", "\"Kube_System\" is no namespace's name (lower-case letters, digits and -)"),
       ("labels: {'a/b/c': x}", "\"a/b/c\" is no label's key ([domain/]name)"),
       ("labels: {'': x}", "\"\" is no label's key ([domain/]name)"),
+      ("labels: {a: ['x y']}", "\"x y\" is no label's value (letters, digits, -, _ and .)"),
       ("labels: {a: 'x y'}", "\"x y\" is no label's value (letters, digits, -, _ and .)"),
       (
         "owners: [apps/v1/ReplicaSet]",
@@ -155,6 +156,10 @@ struct WarningTests {
 
   @Test("Exclusions that others include")
   func repeated() throws {
+    #expect(
+      try warnings(hub + "exclude: {labels: {a: ['b*', c, b1], d: b1}}") == [
+        "c:2:33: says nothing new: the entry at c:2:24 excludes all of these pods"
+      ])
     #expect(
       try warnings(hub + "exclude: {namespaces: ['kube-*', kube-system], owners: [B, A, B]}") == [
         "c:2:34: says nothing new: the entry at c:2:24 excludes all of these pods",

@@ -118,6 +118,26 @@ struct ExclusionTests {
       ])
   }
 
+  @Test("Each value of a label's list is an entry of its own, with its place")
+  func severalValues() throws {
+    let exclusions = try policy(
+      """
+      exclude:
+        labels:
+          app: [db, "", 'longhorn-*']
+          none: []
+          tier:
+          - gold
+      """
+    ).exclusions
+    #expect(exclusions.map(\.labelKey) == ["app", "app", "app", "tier"])
+    #expect(exclusions.map(\.pattern) == ["db", "", "longhorn-*", "gold"])
+    #expect(
+      exclusions.map(\.place.description) == [
+        "config.yaml:3:11", "config.yaml:3:15", "config.yaml:3:19", "config.yaml:6:7",
+      ])
+  }
+
   @Test(
     "A pattern matches the whole text, * any characters",
     arguments: [
@@ -149,7 +169,11 @@ struct ErrorTests {
       ("mirrors: {docker.io: }", "1:22", "expected a target"),
       ("mirrors: {[a]: b}", "1:11", "must be a text"), ("exclude: [a]", "1:10", "must be a mapping"),
       ("exclude: {namespaces: a}", "1:23", "must be a list"), ("exclude: {labels: [a]}", "1:19", "must be a mapping"),
-      ("exclude: {labels: {a: [b]}}", "1:23", "expected a label's value"),
+      ("exclude: {labels: {a: {b: c}}}", "1:23", "expected a label's value or a list"),
+      ("exclude: {labels: {a: null}}", "1:23", "expected a label's value or a list"),
+      ("exclude: {labels: {a: [b, [c]]}}", "1:27", "expected a label's value or a list"),
+      ("exclude: {labels: {a: [b, null]}}", "1:27", "expected a label's value or a list"),
+      ("exclude: {labels: {a: !t [b]}}", "1:23", "a tag"), ("exclude: {labels: {a: [b, *c]}}", "1:27", "an alias"),
       ("port: 1\nport: 2", "2:1", "twice"), ("exclude: {labels: {a: b, a: c}}", "1:26", "twice"),
       ("mirrors: {docker.io: p.io, index.docker.io: q.io}", "1:28", "again"),
       ("{}\n---\n{}", "2:1", "a second document"),

@@ -176,11 +176,41 @@ struct MirrorTests {
     "What is no image name is left alone, each for its reason",
     arguments: [
       ("", "empty"), ("auto", "placeholder"), ("nginx:", "invalid"), ("NGINX", "invalid"), ("a b", "invalid"),
-      (String(repeating: "a", count: 64), "invalid"), ("a_b.com/x", "no registry"), ("auto:1", "redirected"),
+      (String(repeating: "a", count: 64), "image ID"), ("a_b.com/x", "no registry"), ("auto:1", "redirected"),
       ("library/auto", "redirected"), ("Auto", "invalid"),
     ])
   func unreadable(_ image: String, _ word: String) throws {
     #expect(try policy(mirrors: [("docker.io", "p.io"), ("*", "p.io/{registry}")]).decide(image).word == word)
+  }
+
+  @Test(
+    "An ID of an image is sha256: and 64 lower-case hexadecimal digits, or the digits alone; what is like it is a name",
+    arguments: [sha, digits, "sha256:\(mixedDigits)", mixedDigits])
+  func imageIDs(_ image: String) throws {
+    let policy = try policy(mirrors: [("*", "p.io/{registry}")])
+    #expect(isImageID(image) && policy.decide(image).word == "image ID")
+    #expect(policy.rulesConsidered(for: image) == [] && normalizedName(of: image) == nil)
+  }
+
+  @Test(
+    "What is like an ID is a name, redirected as every other",
+    arguments: [
+      "sha256", "sha256:\(digits.dropLast())", "\(sha)a", "\(sha.dropLast())A", "\(sha.dropLast())g",
+      "sha512:\(digits)", "sha512:\(digits)\(digits)", "library/\(sha)", "docker.io/library/\(sha)", "sha256@\(sha)",
+      "\(sha)@\(sha)", "\(digits.dropLast())", "\(digits)a",
+    ])
+  func likeImageIDs(_ image: String) throws {
+    let policy = try policy(mirrors: [("*", "p.io/{registry}")])
+    #expect(!isImageID(image) && policy.decide(image).word == "redirected")
+  }
+
+  @Test(
+    "... or no name at all",
+    arguments: [
+      "SHA256:\(digits)", "sha256:\(sha)", "sha256:", "\(digits.dropLast())A", "\(sha)\n", " \(sha)", ":\(digits)",
+    ])
+  func unlikeImageIDs(_ image: String) throws {
+    #expect(try !isImageID(image) && policy(mirrors: [("docker.io", "p.io")]).decide(image).word == "invalid")
   }
 
   @Test("An image under any mirror's target stays, whatever its source would say")

@@ -70,7 +70,7 @@ struct IdempotenceTests {
       case .redirected(_, let mirror), .invalidResult(_, let mirror): #expect(deciding == .source(mirror), "\(name)")
       case .alreadyRedirected(let mirror): #expect(deciding == .target(mirror), "\(name)")
       case .ignored(let rule): #expect(deciding == .ignored(rule), "\(name)")
-      case .empty, .placeholder, .invalid, .noRegistry, .noMirror: #expect(deciding == nil, "\(name)")
+      case .empty, .placeholder, .imageID, .invalid, .noRegistry, .noMirror: #expect(deciding == nil, "\(name)")
       }
     }
   }

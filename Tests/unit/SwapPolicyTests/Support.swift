@@ -43,6 +43,7 @@ extension Decision {
     case .redirected: "redirected"
     case .empty: "empty"
     case .placeholder: "placeholder"
+    case .imageID: "image ID"
     case .invalid: "invalid"
     case .noRegistry: "no registry"
     case .alreadyRedirected: "already redirected"
@@ -53,4 +54,6 @@ extension Decision {
   }
 }
 
-let sha = "sha256:" + String(repeating: "a", count: 64)
+let digits = String(repeating: "a", count: 64)
+let sha = "sha256:" + digits
+let mixedDigits = String(repeating: "09af", count: 16)

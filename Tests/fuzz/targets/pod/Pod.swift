@@ -15,7 +15,10 @@ private let images = [
   "nginx", "nginx:1.27", "acme/app", "quay.io/org/app@sha256:" + String(repeating: "0a", count: 32), "app:dev", "auto",
   "", "Upper/case", "a_b.com/x", "proxy.example.com/official/nginx", "localhost/x", "host:5000/x", "quay.io/a/x",
   "docker.io/" + String(repeating: "very/", count: 40) + "long", "INDEX.docker.io/x:443", "gcr.io/x", "docker.io:443/y",
+  "sha256:" + String(repeating: "0a", count: 32), String(repeating: "0a", count: 32),
+  "sha256:0" + String(repeating: "0a", count: 31), "library/sha256:" + String(repeating: "0a", count: 32),
 ]
+private let pullPolicies = ["Always", "Never", "IfNotPresent", "N\\u0065ver", "never", ""]
 private let names = ["web", "db", "we\\u0062", "\\u00e9", "", "a/b", "web"]
 private let texts = [
   "true", "false", "patched-image", "{}", "{\\\"containers/web\\\":\\\"nginx\\\"}", "{\\\"x\\\":1}", "not JSON", "pull",
@@ -143,7 +146,10 @@ private struct ReviewWriter {
 
   mutating func spec() {
     let container: (inout ReviewWriter) -> Void = {
-      $0.object([("name", { $0.string(names) }), ("image", { $0.string(images) })])
+      $0.object([
+        ("imagePullPolicy", { $0.string(pullPolicies) }), ("name", { $0.string(names) }),
+        ("image", { $0.string(images) }), ("pullPolicy", { $0.string(pullPolicies) }),
+      ])
     }
     object([
       ("containers", { $0.array(container) }),
@@ -155,7 +161,10 @@ private struct ReviewWriter {
           $0.array {
             $0.object([
               ("name", { $0.string(names) }),
-              ("image", { $0.object([("reference", { $0.string(images) })]) }),
+              (
+                "image",
+                { $0.object([("reference", { $0.string(images) }), ("pullPolicy", { $0.string(pullPolicies) })]) }
+              ),
             ])
           }
         }

@@ -63,6 +63,11 @@ public func checkReview(_ text: [UInt8], under policy: SwapPolicy) {
       guard case .string(let old)? = before, case .string(let new) = value else {
         fatalError("broken: \(path) replaces a text by a text")
       }
+      require(!isImageID(old), "\(path) has a name, and no ID")
+      let holder = pod.value(at: Array(steps.dropLast()))
+      for key in ["imagePullPolicy", "pullPolicy"] where (key == "pullPolicy") == (steps[1] == "volumes") {
+        require(holder?.value(at: [key]) != .string("Never"), "\(path) is pulled")
+      }
       guard case .redirected(let image, _) = policy.decide(old) else {
         fatalError("broken: \(path) is what the rules decided")
       }
