@@ -13,13 +13,13 @@ COPY . .
 
 # Stripped, and without the two sections that differ from build to build: then two builds are one image.
 FROM source AS build
-RUN Tests/build.sh pisw-mutate pisw-serve && mkdir -p /out/usr/local/bin \
+RUN Build/build.sh pisw-mutate pisw-serve && mkdir -p /out/usr/local/bin \
   && for program in pisw-mutate pisw-serve; do \
     strip -R .swift_modhash -R .note.gnu.build-id -o "/out/usr/local/bin/$program" ".build/static/release/$program" \
     || exit; done
 
 FROM source AS build-tool
-RUN Tests/build.sh pisw && mkdir -p /out/usr/local/bin \
+RUN Build/build.sh pisw && mkdir -p /out/usr/local/bin \
   && strip -R .swift_modhash -R .note.gnu.build-id -o /out/usr/local/bin/pisw .build/static/release/pisw
 
 FROM scratch AS pisw

@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 // Every target says where it touches memory unsafely; ImageReference, JSON, SwapPolicy, Admission, Manifests and HTTP1,
@@ -84,6 +85,11 @@ let package = Package(
     unitTests(of: "AcceptLoop"),
   ]
 )
+
+// Images are built without the tests (.dockerignore).
+if !FileManager.default.fileExists(atPath: Context.packageDirectory + "/Tests") {
+  package.targets.removeAll { $0.path?.hasPrefix("Tests/") ?? false }
+}
 
 // The fuzz targets of Tests/fuzz, instead of programs and tests: libFuzzer brings its own `main`.
 if Context.environment["PISW_FUZZ"] != nil {

@@ -22,6 +22,13 @@ check "no Foundation on the way of a review" finds_nothing -rn "import Foundatio
 check "no unsafe code where bytes from outside are read" \
   finds_nothing -rnwE "unsafe|@safe|@unsafe" \
   Sources/{ImageReference,JSON,SwapPolicy,Admission,ConfigurationReview,Manifests,HTTP1}
+# image_context FOLDER: what .dockerignore lets through is a package.
+image_context() {
+  local name
+  mkdir "$1" && while read -r name; do cp -r "$name" "$1" || return; done < <(sed -n 's/^!//p' .dockerignore)
+  swift package --package-path "$1" describe
+}
+check "the image's context has all that the build needs" image_context "$work/context-${work##*.}"
 git ls-files >"$work/files"
 check "neither .build nor Package.resolved is committed" \
   finds_nothing -E "(^|/)(\.build/|Package\.resolved$)" "$work/files"

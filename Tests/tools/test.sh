@@ -5,6 +5,7 @@
 need /usr/bin/python3 python3
 need git git
 need pre-commit pre-commit
+need nm binutils
 build_static
 unset REGISTRY_URL PROXY_URL PISW_CONFIG LOGLEVEL
 cd "$work" || exit 71
@@ -265,4 +266,6 @@ check "an unknown subcommand: 64" fails 64 frob "$pisw" frob
 for target in '>/dev/full' '>&-'; do
   check "standard output $target: 71" bash -c '"$0" image --normalize x '"$target"' 2>err; [ $? = 71 ] && grep "standard output" err' "$pisw"
 done
+# shellcheck source=Tests/tools/layout.sh
+source "$top/Tests/tools/layout.sh"
 summary
