@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the static releases in .build/static: those named, or every one. Installs what the build needs.
-# Quiet unless it fails.
+# Quiet unless it fails. PISW_COMMIT is the commit that --version tells where there is no Git repository.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,23 @@ command -v pkg-config >/dev/null || missing+=(pkg-config)
 [ -e /usr/include/yaml.h ] || missing+=(libyaml-dev)
 [ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
 [ "${#missing[@]}" -eq 0 ] || Build/install.sh "${missing[@]}"
+
+# The commit, if the sources are the commit's own. Package.swift hands it to the compiler as a number.
+known_commit() {
+  local changes
+  if [ -n "${PISW_COMMIT:-}" ]; then
+    echo "$PISW_COMMIT"
+  elif [ -e .git ] && changes=$(git status --porcelain -- Package.swift Sources Build) && [ -z "$changes" ]; then
+    git rev-parse HEAD
+  fi
+}
+commit=$(known_commit)
+if [[ ! $commit =~ ^([0-9a-f]{7,40})?$ ]]; then
+  echo "PISW_COMMIT is '$commit': expected a commit's name, 7 to 40 hexadecimal digits" >&2
+  exit 64
+fi
+export PISW_COMMIT=0x${commit:0:7}
+[ -n "$commit" ] || PISW_COMMIT=0
 
 mkdir -p .build
 # What a run of a millisecond notices (Tests/bench/run.sh): types found by their accessors instead of by demangling
