@@ -22,7 +22,7 @@ let package = Package(
     .executableTarget(
       name: "pisw-serve",
       dependencies: [
-        "AcceptLoop", "Admission", "ConfigurationSources", "HTTP1", "JSON", "POSIX", "CPOSIX", "SwapPolicy",
+        "AcceptLoop", "Admission", "ConfigurationSources", "HTTP1", "Help", "JSON", "POSIX", "CPOSIX", "SwapPolicy",
         "TLS", "Version",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -30,7 +30,7 @@ let package = Package(
     .executableTarget(
       name: "pisw",
       dependencies: [
-        "Admission", "ConfigurationReview", "ConfigurationSources", "ImageReference", "JSON", "Manifests",
+        "Admission", "ConfigurationReview", "ConfigurationSources", "Help", "ImageReference", "JSON", "Manifests",
         "POSIX", "SwapPolicy", "Version", "YAML",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -66,6 +66,9 @@ let package = Package(
     .target(name: "TLS", dependencies: ["COpenSSL", "POSIX", "CPOSIX"], swiftSettings: strict),
     .target(name: "POSIX", dependencies: ["CPOSIX"], swiftSettings: strict),
     .target(name: "CPOSIX"),
+    .target(
+      name: "Help", dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
     .target(name: "Version", dependencies: ["CVersion"], swiftSettings: strict),
     // Build/build.sh sets the variable.
     .target(
