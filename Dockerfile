@@ -3,6 +3,7 @@
 #   docker build -t pisw .
 #   docker build -t pisw-tool --target pisw .
 #
+# For --version to tell the commit: --build-arg PISW_COMMIT="$(git rev-parse HEAD)"
 # Whoever wants builds that never change names the toolchain by its digest:
 #   docker build --build-arg SWIFT_IMAGE=docker.io/library/swift@sha256:... .
 ARG SWIFT_IMAGE=docker.io/library/swift:6.2-bookworm
@@ -13,13 +14,15 @@ COPY . .
 
 # Stripped, and without the two sections that differ from build to build: then two builds are one image.
 FROM source AS build
-RUN Tests/build.sh pisw-mutate pisw-serve && mkdir -p /out/usr/local/bin \
+ARG PISW_COMMIT
+RUN Build/build.sh pisw-mutate pisw-serve && mkdir -p /out/usr/local/bin \
   && for program in pisw-mutate pisw-serve; do \
     strip -R .swift_modhash -R .note.gnu.build-id -o "/out/usr/local/bin/$program" ".build/static/release/$program" \
     || exit; done
 
 FROM source AS build-tool
-RUN Tests/build.sh pisw && mkdir -p /out/usr/local/bin \
+ARG PISW_COMMIT
+RUN Build/build.sh pisw && mkdir -p /out/usr/local/bin \
   && strip -R .swift_modhash -R .note.gnu.build-id -o /out/usr/local/bin/pisw .build/static/release/pisw
 
 FROM scratch AS pisw

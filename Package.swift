@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 // Every target says where it touches memory unsafely; ImageReference, JSON, SwapPolicy, Admission, Manifests and HTTP1,
@@ -21,16 +22,16 @@ let package = Package(
     .executableTarget(
       name: "pisw-serve",
       dependencies: [
-        "AcceptLoop", "Admission", "ConfigurationSources", "HTTP1", "JSON", "POSIX", "CPOSIX", "SwapPolicy", "TLS",
-        "Version",
+        "AcceptLoop", "Admission", "ConfigurationSources", "HTTP1", "Help", "JSON", "POSIX", "CPOSIX", "SwapPolicy",
+        "TLS", "Version",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "pisw",
       dependencies: [
-        "Admission", "ConfigurationReview", "ConfigurationSources", "ImageReference", "JSON", "Manifests", "POSIX",
-        "SwapPolicy", "Version", "YAML",
+        "Admission", "ConfigurationReview", "ConfigurationSources", "Help", "ImageReference", "JSON", "Manifests",
+        "POSIX", "SwapPolicy", "Version", "YAML",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -65,7 +66,13 @@ let package = Package(
     .target(name: "TLS", dependencies: ["COpenSSL", "POSIX", "CPOSIX"], swiftSettings: strict),
     .target(name: "POSIX", dependencies: ["CPOSIX"], swiftSettings: strict),
     .target(name: "CPOSIX"),
-    .target(name: "Version", swiftSettings: strict),
+    .target(
+      name: "Help", dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
+    .target(name: "Version", dependencies: ["CVersion"], swiftSettings: strict),
+    // Build/build.sh sets the variable.
+    .target(
+      name: "CVersion", cSettings: [.define("PISW_COMMIT", to: Context.environment["PISW_COMMIT"] ?? "0")]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     unitTests(of: "CPOSIX"),
@@ -82,8 +89,14 @@ let package = Package(
     unitTests(of: "ConfigurationSources"),
     unitTests(of: "TLS"),
     unitTests(of: "AcceptLoop"),
+    unitTests(of: "Version"),
   ]
 )
+
+// Images are built without the tests (.dockerignore).
+if !FileManager.default.fileExists(atPath: Context.packageDirectory + "/Tests") {
+  package.targets.removeAll { $0.path?.hasPrefix("Tests/") ?? false }
+}
 
 // The fuzz targets of Tests/fuzz, instead of programs and tests: libFuzzer brings its own `main`.
 if Context.environment["PISW_FUZZ"] != nil {

@@ -36,13 +36,13 @@ need() {
     /*) [ -e "$thing" ] && return ;;
     *) PATH=$PATH:/usr/sbin command -v "$thing" >/dev/null && return ;;
   esac
-  "$top/Tests/install.sh" "$@" || exit 71
+  "$top/Build/install.sh" "$@" || exit 71
 }
 
 # Builds the static releases, unless this run of the tests did so before.
 build_static() {
   [ -n "${PISW_BUILT:-}" ] && [ -x "$pisw_mutate" ] && return
-  "$top/Tests/build.sh" || exit 70
+  "$top/Build/build.sh" || exit 70
 }
 
 # check NAME COMMAND...: runs a command, whose output is shown only when it fails; a `false` is a failure.

@@ -14,7 +14,7 @@ for group in "${groups[@]}"; do
   fi
 done
 
-Tests/build.sh || exit
+Build/build.sh || exit
 export PISW_BUILT=1
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

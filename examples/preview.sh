@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-Tests/build.sh pisw pisw-mutate
+Build/build.sh pisw pisw-mutate
 PATH=$PWD/.build/static/release:$PATH
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

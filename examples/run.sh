@@ -4,8 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 echo "building .build/static/release/pisw-mutate (a minute or two the first time)"
-Tests/build.sh
-command -v python3 >/dev/null || Tests/install.sh python3-minimal
+Build/build.sh
+command -v python3 >/dev/null || Build/install.sh python3-minimal
 
 review=examples/reviews/bare-pod-without-labels.json
 echo

@@ -5,10 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 echo "building .build/static/release/pisw-serve (a few minutes the first time)"
-Tests/build.sh pisw-serve
-command -v openssl >/dev/null || Tests/install.sh openssl
-command -v curl >/dev/null || Tests/install.sh curl ca-certificates
-command -v python3 >/dev/null || Tests/install.sh python3-minimal
+Build/build.sh pisw-serve
+command -v openssl >/dev/null || Build/install.sh openssl
+command -v curl >/dev/null || Build/install.sh curl ca-certificates
+command -v python3 >/dev/null || Build/install.sh python3-minimal
 
 scratch=$(mktemp -d)
 server=

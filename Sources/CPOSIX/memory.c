@@ -69,33 +69,22 @@ static int is_relocated(const struct dl_phdr_info *program, const ElfW(Phdr) *se
   return 0;
 }
 
-// Moves a range that starts where a segment starts, and ends inside one, into huge pages, if it starts where one can and
-// all segments in it have this protection. What lies between segments becomes zeros.
-static void use_huge_pages(const struct dl_phdr_info *program, uintptr_t start, size_t pages, int protection) {
-  uintptr_t end = start + pages * huge;
-  int is_whole = 0;
-  for (int i = 0; i < program->dlpi_phnum; i++) {
-    const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
-    struct range all = range_of(program, segment);
-    if (segment->p_type != PT_LOAD || all.end <= start || all.start >= end) continue;
-    ElfW(Word) flags = is_relocated(program, segment) ? PF_R : segment->p_flags;
-    if (flags != (protection & PROT_EXEC ? PF_R | PF_X : PF_R)) return;
-    if (all.end >= end) is_whole = 1;
-  }
-  if (start % huge || !is_whole || !has_huge_pages()) return;
-  char *room = mmap(NULL, (pages + 1) * huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+// How many huge pages of code reviews need, and of constants; the linker puts the rest behind them (Build/link).
+enum { code_pages = 4, constant_pages = 1 };
+
+// Moves the beginning of a segment into huge pages, if the linker gave it pages of that size for itself alone. What the
+// segment does not fill becomes zeros.
+static void use_huge_pages(struct range all, size_t alignment, size_t pages, int protection) {
+  if (alignment < huge || all.start % huge || !has_huge_pages()) return;
+  size_t filled = (all.end - all.start + huge - 1) / huge;
+  size_t size = (filled < pages ? filled : pages) * huge;
+  char *room = mmap(NULL, size + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (room == MAP_FAILED) return;
   char *copy = room + (huge - (uintptr_t)room % huge) % huge;
-  madvise(copy, pages * huge, MADV_HUGEPAGE);
-  for (int i = 0; i < program->dlpi_phnum; i++) {
-    const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
-    struct range all = range_of(program, segment);
-    uintptr_t from = all.start > start ? all.start : start, to = all.end < end ? all.end : end;
-    if (segment->p_type == PT_LOAD && from < to) memcpy(copy + (from - start), (void *)from, to - from);
-  }
-  if (!mprotect(copy, end - start, protection))
-    mremap(copy, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED, start);
-  munmap(room, (pages + 1) * huge);
+  madvise(copy, size, MADV_HUGEPAGE);
+  memcpy(copy, (void *)all.start, all.end - all.start < size ? all.end - all.start : size);
+  if (!mprotect(copy, size, protection)) mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, all.start);
+  munmap(room, size + huge);
 }
 
 // Drops the pages of the file in a range; those that were written are not the file's any more.
@@ -119,11 +108,10 @@ static int forget_segments(struct dl_phdr_info *program, size_t size, void *page
     if (segment->p_type != PT_LOAD) continue;
     struct range all = range_of(program, segment);
     uintptr_t start = all.start / page * page, end = (all.end + page - 1) / page * page;
-    // The C library does it for whole pages.
-    if (!done && is_relocated(program, segment)) mprotect((void *)start, end - start, PROT_READ);
-    // The linker puts first what is needed most (Tests/build.sh).
-    if (!done && segment->p_flags == (PF_R | PF_X)) use_huge_pages(program, all.start, 2, PROT_READ | PROT_EXEC);
-    if (!done && segment->p_flags == PF_R) use_huge_pages(program, all.start, 2, PROT_READ);
+    if (!done && segment->p_flags == (PF_R | PF_X))
+      use_huge_pages(all, segment->p_align, code_pages, PROT_READ | PROT_EXEC);
+    if (!done && (segment->p_flags == PF_R || is_relocated(program, segment)))
+      use_huge_pages(all, segment->p_align, constant_pages, PROT_READ);
     drop_file_pages(*(int *)pagemap, start, end);
   }
   done = 1;

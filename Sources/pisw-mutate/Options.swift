@@ -48,7 +48,7 @@ struct Options {
           return misuse("--max-bytes " + asciiEscaped(argument) + ": expected a number of bytes")
         }
         options.maxBytes = number
-      case code("V"): return .end(writeOutput(Array("pisw-mutate \(version)\n".utf8), .standard))
+      case code("V"): return .end(writeOutput(Array((versionLine(of: "pisw-mutate") + "\n").utf8), .standard))
       case code("h"): return .end(writeOutput(Array(help.utf8), .standard))
       case -1:
         let operands = unsafe CommandLine.argc - found.next

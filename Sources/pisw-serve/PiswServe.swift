@@ -5,6 +5,7 @@ import ArgumentParser
 import CPOSIX
 import ConfigurationSources
 import Glibc
+import Help
 import POSIX
 import TLS
 import Version
@@ -14,82 +15,127 @@ struct PiswServe: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pisw-serve",
     abstract: "Serve the admission webhook over TLS: point the images of pods at a pull-through proxy registry.",
+    usage: "pisw-serve [OPTION]... [FILE]",
     discussion: """
+      EXAMPLES:
+        pisw-serve --config config.yaml --tls-cert cert.pem --tls-key key.pem
+        pisw-serve --listen 127.0.0.1:8443 --mirror docker.io=proxy.example.com \\
+          --tls-cert cert.pem --tls-key key.pem
+
       Every connection gets a process of its own, and so does every review. The certificate, the key, the client CA \
       and the configuration are read again when their files change, and on SIGHUP. SIGTERM and SIGINT drain: probes of \
       /readyz fail at once, connections go on until the delay is over; a second signal ends the server now.
 
       The configuration comes from --config, else from the file that PISW_CONFIG names, else from \
-      /etc/pisw/config.yaml if it exists; then from REGISTRY_URL or PROXY_URL; then from --mirror. LOGLEVEL=DEBUG logs \
-      every decision. Exit status: 0 after a signal, 64 wrong options, 71 the system refused something, 78 the \
-      configuration, certificate or key cannot be used.
-      """,
-    version: version)
+      /etc/pisw/config.yaml if it exists; then from REGISTRY_URL or PROXY_URL; then from --mirror.
 
-  @Argument(help: "The configuration file, as --config.")
+      ENVIRONMENT:
+        PISW_CONFIG               the configuration file
+        REGISTRY_URL, PROXY_URL   the target for docker.io; both must agree
+        LOGLEVEL=DEBUG            log every decision
+
+      EXIT STATUS:
+        0   ended by a signal
+        64  wrong options
+        71  the system refused something
+        78  the configuration, the certificate or the key cannot be used
+      """,
+    version: versionLine(of: "pisw-serve"))
+
+  @Argument(help: ArgumentHelp("The configuration file, as --config.", valueName: "FILE"))
   var file: String?
 
-  @Option(help: "The configuration file (YAML).")
+  @Option(help: ArgumentHelp("The configuration file (YAML).", valueName: "FILE"))
   var config: String?
 
-  @Option(help: "Pull what lies under UPSTREAM from under TARGET (repeatable).")
+  @Option(
+    help: ArgumentHelp(
+      "Pull what lies under UPSTREAM from under TARGET (repeatable).",
+      valueName: "UPSTREAM=TARGET"))
   var mirror: [String] = []
 
-  @Option(help: "Address and port of the webhook (repeatable; default: [::]:8443).")
+  @Option(
+    help: ArgumentHelp(
+      "Address and port of the webhook (repeatable; default: [::]:8443).",
+      valueName: "ADDR:PORT"))
   var listen: [Address] = []
 
-  @Option(help: "Address and port of metrics and probes without TLS, or off.")
+  @Option(help: ArgumentHelp("Address and port of metrics and probes without TLS, or off.", valueName: "ADDR:PORT"))
   var adminListen = AdminAddress.any
 
-  @Option(help: "The certificate, and after it those it depends on (PEM; default: /etc/pisw/tls/cert.pem).")
+  @Option(
+    help: ArgumentHelp(
+      "The certificate, and after it those it depends on (PEM; default: /etc/pisw/tls/cert.pem).",
+      valueName: "FILE"))
   var tlsCert: String?
 
-  @Option(help: "The certificate's private key (PEM, not encrypted; default: /etc/pisw/tls/key.pem).")
+  @Option(
+    help: ArgumentHelp(
+      "The certificate's private key (PEM, not encrypted; default: /etc/pisw/tls/key.pem).",
+      valueName: "FILE"))
   var tlsKey: String?
 
-  @Option(help: "Demand of clients a certificate that one of these authorities vouches for (PEM).")
+  @Option(
+    help: ArgumentHelp(
+      "Demand of clients a certificate that one of these authorities vouches for (PEM).",
+      valueName: "FILE"))
   var clientCa: String?
 
   @Option(
-    help: "Run each review in a process of its own (request), or in its connection's (connection): faster, weaker.")
+    help: ArgumentHelp(
+      "Run each review in a process of its own (request), or in its connection's (connection): faster, weaker.",
+      valueName: "KIND"))
   var isolation = Isolation.request
 
   @Option(
-    help: "Confine the process of each review (seccomp): require, or else do not start; prefer, or else warn; off.")
+    help: ArgumentHelp(
+      "Confine the process of each review (seccomp): require, or else do not start; prefer, or else warn; off.",
+      valueName: "WHETHER"))
   var sandbox = Sandbox.prefer
 
-  @Option(help: "Connections at a time; further ones wait.")
+  @Option(help: ArgumentHelp("Connections at a time; further ones wait.", valueName: "N"))
   var maxConnections = 256
 
-  @Option(help: "Seconds for the TLS handshake.")
+  @Option(help: ArgumentHelp("Seconds for the TLS handshake.", valueName: "SECONDS"))
   var handshakeTimeout = Seconds(5_000)
 
-  @Option(help: "Seconds for the head of a request, and again for its body, and for taking the response.")
+  @Option(
+    help: ArgumentHelp(
+      "Seconds for the head of a request, and again for its body, and for taking the response.",
+      valueName: "SECONDS"))
   var headerTimeout = Seconds(5_000)
 
-  @Option(help: "Seconds that a connection may be idle; more than the API server's 90.")
+  @Option(
+    help: ArgumentHelp(
+      "Seconds that a connection may be idle; more than the API server's 90.",
+      valueName: "SECONDS"))
   var idleTimeout = Seconds(120_000)
 
-  @Option(help: "Seconds for a review.")
+  @Option(help: ArgumentHelp("Seconds for a review.", valueName: "SECONDS"))
   var reviewTimeout = Seconds(1_000)
 
-  @Option(help: "Memory for a review, in MiB.")
+  @Option(help: ArgumentHelp("Memory for a review, in MiB.", valueName: "MIB"))
   var reviewMemory = 64
 
-  @Option(help: "Reviews at a time; further ones wait.")
+  @Option(help: ArgumentHelp("Reviews at a time; further ones wait.", valueName: "N"))
   var maxReviews = 4
 
-  @Option(help: "Seconds after SIGTERM in which new connections are still served.")
+  @Option(help: ArgumentHelp("Seconds after SIGTERM in which new connections are still served.", valueName: "SECONDS"))
   var drainDelay = Seconds(5_000)
 
-  @Option(help: "Seconds after SIGTERM until what has not finished is cut off.")
+  @Option(help: ArgumentHelp("Seconds after SIGTERM until what has not finished is cut off.", valueName: "SECONDS"))
   var drainTimeout = Seconds(25_000)
 
-  @Option(help: "Log lines as json, or as text (default: text on a terminal, else json).")
+  @Option(
+    help: ArgumentHelp(
+      "Log lines as json, or as text (default: text on a terminal, else json).",
+      valueName: "FORMAT"))
   var logFormat: LogFormat?
 
+  static func main() { start() }
+
   func validate() throws {
-    if file != nil, config != nil { throw ValidationError("give the configuration file once: CONFIG or --config") }
+    if file != nil, config != nil { throw ValidationError("give the configuration file once: FILE or --config") }
     if !(1...100_000).contains(maxConnections) { throw ValidationError("--max-connections must be from 1 to 100000") }
     if !(1...4096).contains(maxReviews) { throw ValidationError("--max-reviews must be from 1 to 4096") }
     if !(16...1024).contains(reviewMemory) { throw ValidationError("--review-memory must be from 16 to 1024") }

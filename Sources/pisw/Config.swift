@@ -7,26 +7,30 @@ import SwapPolicy
 
 struct Config: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Check the configuration, or show the one in force.", subcommands: [ConfigCheck.self, ConfigShow.self])
+    abstract: "Check the configuration, or show the one in force.", usage: "pisw config COMMAND [OPTION]...",
+    subcommands: [ConfigCheck.self, ConfigShow.self])
 }
 
 struct ConfigCheck: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
     abstract: "Tell every error of the configuration at once, and what in it does nothing.",
+    usage: "pisw config check [OPTION]... [FILE]",
     discussion: """
+      EXAMPLES:
+        pisw config check config.yaml
+        helm template chart -s templates/configmap.yaml |
+          pisw config check /dev/stdin
+
       Errors (file, line, column, remedy) go to standard error, and the status is 78. A configuration without errors is \
       told on standard output: its warnings, such as rules that can never match, and for each mirror why rewriting \
       twice changes nothing: an image under its source becomes one under its target, and images under a target stay, \
       before any other rule is asked.
-
-      EXAMPLES
-        pisw config check config.yaml
-        helm template chart -s templates/configmap.yaml | pisw config check /dev/stdin
       """)
 
   @OptionGroup var configuration: ConfigurationArguments
-  @Argument(help: "The configuration file, as --config.", completion: .file()) var file: String?
+  @Argument(help: ArgumentHelp("The configuration file, as --config.", valueName: "FILE"), completion: .file())
+  var file: String?
 
   func validate() throws {
     if file != nil, configuration.config != nil {
@@ -66,11 +70,12 @@ struct ConfigShow: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show",
     abstract: "Print the configuration in force, as a configuration file.",
+    usage: "pisw config show [OPTION]...",
     discussion: """
-      File, environment and options become one file; comments tell where each value was written.
+      EXAMPLES:
+        pisw config show --config config.yaml --mirror quay.io=proxy.example.com
 
-      EXAMPLES
-        REGISTRY_URL=proxy.example.com pisw config show --config config.yaml > effective.yaml
+      File, environment and options become one file; comments tell where each value was written.
       """)
 
   @OptionGroup var configuration: ConfigurationArguments

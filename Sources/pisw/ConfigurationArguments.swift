@@ -5,13 +5,13 @@ import ConfigurationSources
 
 struct ConfigurationArguments: ParsableArguments {
   @Option(
-    help: ArgumentHelp("The configuration file (YAML), or a ConfigMap that holds it.", valueName: "file"),
+    help: ArgumentHelp("The configuration file (YAML), or a ConfigMap that holds it.", valueName: "FILE"),
     completion: .file())
   var config: String?
 
   @Option(
     help: ArgumentHelp(
-      "Pull what lies under UPSTREAM from under TARGET (repeatable).", valueName: "upstream=target"))
+      "Pull what lies under UPSTREAM from under TARGET (repeatable).", valueName: "UPSTREAM=TARGET"))
   var mirror: [String] = []
 
   func validate() throws {

@@ -11,23 +11,25 @@ import SwapPolicy
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tell why an image goes where it goes.",
+    usage: "pisw explain [OPTION]... NAME|FILE",
     discussion: """
+      EXAMPLES:
+        pisw explain --config config.yaml quay.io/team/app
+        pisw explain --config config.yaml deployment.yaml
+        kubectl get pod web-0 -o yaml | pisw explain --config config.yaml -
+
       Prints the image's whole name, every rule that is asked, in order, with where it stands in the configuration, \
       the one that decides, and the result. Of a file, it does so for each image of each pod; rules about pods \
       (exclude, the skip label) are asked first.
 
       A file is - for standard input, or ends in .yaml, .yml or .json: manifests, or an AdmissionReview. Everything \
       else is an image's name.
-
-      EXAMPLES
-        pisw explain --config config.yaml quay.io/team/app
-        pisw explain --config config.yaml deployment.yaml
-        kubectl get pod web-0 -o yaml | pisw explain --config config.yaml -
       """)
 
   @OptionGroup var configuration: ConfigurationArguments
   @OptionGroup var namespace: NamespaceArgument
-  @Argument(help: "An image's name, or a file.", completion: .file()) var subject: String
+  @Argument(help: ArgumentHelp("An image's name, or a file.", valueName: "NAME|FILE"), completion: .file())
+  var subject: String
 
   func run() throws {
     let policy = try configuration.load().policy

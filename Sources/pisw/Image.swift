@@ -5,21 +5,23 @@ import ArgumentParser
 import ImageReference
 import JSON
 import SwapPolicy
+import Version
 
 struct Image: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tell what becomes of image names.",
+    usage: "pisw image [OPTION]... NAME...",
     discussion: """
+      EXAMPLES:
+        pisw image --mirror docker.io=proxy.example.com nginx quay.io/team/app
+        pisw image --normalize nginx
+        pisw image --json --config config.yaml nginx
+
       Prints a line for each NAME: what a pod with that image gets. A name that stays is printed as it is, and so \
-      is the ID of an image, which a node never pulls. If a NAME is no valid image name, nothing is printed but why, and the status is 65.
+      is an image ID, which no node pulls. If a NAME is no valid image name, nothing is printed but why, and the status is 65.
 
       Called as normalize-docker-image-name or patch-docker-image-name (through a link), pisw is the tool of that \
       name: normalize-docker-image-name NAME... and patch-docker-image-name REGISTRY NAME...
-
-      EXAMPLES
-        pisw image --mirror docker.io=proxy.example.com nginx quay.io/team/app
-        pisw image --normalize nginx
-        pisw image --json --config config.yaml nginx | jq .result
       """)
 
   enum Form: String, EnumerableFlag {
@@ -37,7 +39,7 @@ struct Image: ParsableCommand {
 
   @OptionGroup var configuration: ConfigurationArguments
   @Flag var form = Form.patch
-  @Argument(help: "Image names.") var names: [String]
+  @Argument(help: ArgumentHelp("Image names.", valueName: "NAME")) var names: [String]
 
   func run() throws {
     var out: [UInt8] = []
@@ -74,9 +76,10 @@ struct Image: ParsableCommand {
 /// The original's tool: the whole names of images.
 struct NormalizeDockerImageName: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "normalize-docker-image-name", abstract: "Print the whole names of images, as Docker reads them.")
+    commandName: "normalize-docker-image-name", abstract: "Print the whole names of images, as Docker reads them.",
+    usage: "normalize-docker-image-name NAME...", version: versionLine(of: "normalize-docker-image-name"))
 
-  @Argument(help: "Image names.") var names: [String]
+  @Argument(help: ArgumentHelp("Image names.", valueName: "NAME")) var names: [String]
 
   func run() throws {
     try checkNames(names)
@@ -89,10 +92,12 @@ struct PatchDockerImageName: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "patch-docker-image-name",
     abstract: "Print what images become if REGISTRY is the proxy for docker.io.",
-    discussion: "Images of other registries stay as they are written.")
+    usage: "patch-docker-image-name REGISTRY NAME...",
+    discussion: "Images of other registries stay as they are written.",
+    version: versionLine(of: "patch-docker-image-name"))
 
-  @Argument(help: "The proxy, host[:port][/path].") var registry: String
-  @Argument(help: "Image names.") var names: [String]
+  @Argument(help: ArgumentHelp("The proxy, host[:port][/path].", valueName: "REGISTRY")) var registry: String
+  @Argument(help: ArgumentHelp("Image names.", valueName: "NAME")) var names: [String]
 
   func run() throws {
     try checkNames(names.filter { !isImageID($0) })

@@ -9,17 +9,18 @@ struct KRM: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "krm",
     abstract: "Redirect the images of a ResourceList, as a function of kpt or kustomize.",
+    usage: "pisw krm [OPTION]...",
     discussion: """
+      EXAMPLES:
+        kpt fn eval DIR --exec 'pisw krm' -- docker.io=proxy.example.com
+        kpt fn eval DIR --exec 'pisw krm' --fn-config pisw.yaml
+
       Reads a ResourceList (config.kubernetes.io/v1) on standard input, and writes it with the images of its items \
       redirected and a result for each. Everything else in it stays byte for byte, comments too.
 
       The configuration is functionConfig's: what a configuration file holds in its spec, or as the text config.yaml in \
       its data, or mirrors alone, UPSTREAM: TARGET, in its data. Without any of these it is that of the other \
       subcommands. REGISTRY_URL, PROXY_URL and --mirror go before it.
-
-      EXAMPLES
-        kpt fn eval DIR --exec 'pisw krm' -- docker.io=proxy.example.com
-        kpt fn eval DIR --exec 'pisw krm' --fn-config pisw.yaml
       """)
 
   @OptionGroup var configuration: ConfigurationArguments

@@ -6,7 +6,7 @@ import JSON
 struct NamespaceArgument: ParsableArguments {
   @Option(
     name: .customLong("namespace"),
-    help: ArgumentHelp("The namespace of objects that name none.", valueName: "namespace"))
+    help: ArgumentHelp("The namespace of objects that name none.", valueName: "NAMESPACE"))
   var name = "default"
 
   func validate() throws {

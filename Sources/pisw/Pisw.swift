@@ -1,6 +1,7 @@
 // pisw: the tool for people. It shows, before anything is deployed, what the webhook will do.
 
 import ArgumentParser
+import Help
 import Version
 
 /// The name that the program was started by tells which tool it is: two of the original's have their own.
@@ -8,9 +9,9 @@ import Version
 enum Program {
   static func main() {
     switch programName {
-    case "normalize-docker-image-name": NormalizeDockerImageName.main()
-    case "patch-docker-image-name": PatchDockerImageName.main()
-    default: Pisw.main()
+    case "normalize-docker-image-name": NormalizeDockerImageName.start()
+    case "patch-docker-image-name": PatchDockerImageName.start()
+    default: Pisw.start()
     }
   }
 }
@@ -19,19 +20,24 @@ struct Pisw: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pisw",
     abstract: "See what the admission webhook will do to the images of pods, before anything is deployed.",
+    usage: "pisw COMMAND [OPTION]...",
     discussion: """
-      Every subcommand reads the same configuration as the webhook: the file of --config, else the one that \
-      PISW_CONFIG names, else /etc/pisw/config.yaml if it exists; then REGISTRY_URL or PROXY_URL, the target for \
-      docker.io; then --mirror. Each replaces single sources of images, never the whole map. --config also takes the \
-      ConfigMap of the chart, as `helm template` or `kubectl get configmap -o yaml` prints it.
-
-      EXAMPLES
+      EXAMPLES:
         pisw preview --config config.yaml manifests/
         pisw image --mirror docker.io=proxy.example.com nginx
         pisw explain --config config.yaml quay.io/team/app
         pisw config check config.yaml
 
-      EXIT STATUS
+      Every command reads the same configuration as the webhook: the file that --config names, else the file that \
+      PISW_CONFIG names, else /etc/pisw/config.yaml if it exists; then REGISTRY_URL or PROXY_URL, the target for \
+      docker.io; then --mirror. Each replaces single sources of images, never the whole map. --config also takes the \
+      ConfigMap of the chart, as `helm template` or `kubectl get configmap -o yaml` prints it.
+
+      ENVIRONMENT:
+        PISW_CONFIG               the configuration file
+        REGISTRY_URL, PROXY_URL   the target for docker.io; both must agree
+
+      EXIT STATUS:
         0   done
         1   --check found something to change
         64  wrong options or arguments
@@ -41,14 +47,9 @@ struct Pisw: ParsableCommand {
         71  reading or writing failed
         78  the configuration is wrong or missing
 
-      ENVIRONMENT
-        PISW_CONFIG               the configuration file
-        REGISTRY_URL, PROXY_URL   the target for docker.io; both must agree
-
-      COMPLETION
-        pisw --generate-completion-script bash > /etc/bash_completion.d/pisw
-        (or zsh, or fish)
+      COMPLETION:
+        source <(pisw --generate-completion-script bash)    # or zsh, or fish
       """,
-    version: version,
+    version: versionLine(of: "pisw"),
     subcommands: [PreviewCommand.self, Image.self, Explain.self, Config.self, Review.self, KRM.self])
 }

@@ -10,7 +10,15 @@ struct PreviewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "preview",
     abstract: "Show what the webhook will do to the images in manifests, or write it into them.",
+    usage: "pisw preview [OPTION]... [PATH]...",
     discussion: """
+      EXAMPLES:
+        pisw preview --config config.yaml manifests/
+        helm template chart | pisw preview --config config.yaml --output table
+        pisw preview --config config.yaml --check --output github manifests/
+        kubectl get pods -A -o json |
+          pisw preview --config config.yaml --output images
+
       Reads YAML and JSON from files, from folders (*.yaml, *.yml and *.json at any depth; hidden files, hidden folders \
       and links to folders are left out), and from standard input (-, or no path). For each pod, and each template of \
       pods, it builds the review that the API server would send and asks the webhook's own code. Pods are known by the \
@@ -20,28 +28,25 @@ struct PreviewCommand: ParsableCommand {
       name that anchors or merge keys share is edited where it is written, if every use agrees. Namespaces labelled \
       k8s-proxy-image-swapper/skip=true in the input are left alone, as the chart's webhook leaves them.
 
-      OUTPUTS
+      OUTPUTS:
         diff     a unified diff, for people, patch -p1 and git apply (the default)
         table    file, line, object, container, image, what becomes of it and why
-        yaml     the whole text with images swapped: a Helm post-renderer, or a pipe after kustomize
+        yaml     the whole text with images swapped: for a Helm post-renderer,
+                 or a pipe after kustomize
         json     every finding and problem (schema: examples/preview.schema.json)
         patch    a JSON patch (RFC 6902) for each object
-        images   the names that will be pulled through a proxy, each once: to fill its cache
+        images   the names that will be pulled through a proxy, each once: to
+                 fill its cache
         github   annotations for a GitHub workflow
         gitlab   a code quality report for GitLab
         sarif    SARIF 2.1.0, for code scanning
 
-      EXAMPLES
-        pisw preview --config config.yaml manifests/
-        helm template chart | pisw preview --mirror docker.io=proxy.example.com --output table
-        pisw preview --check --output github k8s/
-        kubectl get pods -A -o json | pisw preview --output images
-
-      EXIT STATUS
+      EXIT STATUS:
         0   done
         1   --check: an image would change
         64  wrong options
-        65  some document is bad: NAME:LINE:COLUMN: what, and the remedy; the others are done. Goes before 1
+        65  some document is bad: NAME:LINE:COLUMN: what, and the remedy; the
+            others are done. Takes precedence over 1
         66  a path does not exist or cannot be read; the others are done
         71  writing failed
         78  the configuration is wrong or missing
@@ -49,7 +54,7 @@ struct PreviewCommand: ParsableCommand {
 
   @OptionGroup var arguments: ConfigurationArguments
 
-  @Option(help: ArgumentHelp("What to print.", valueName: "output"))
+  @Option(help: ArgumentHelp("What to print.", valueName: "OUTPUT"))
   var output = PreviewOutput.diff
 
   @OptionGroup var namespace: NamespaceArgument
@@ -63,7 +68,7 @@ struct PreviewCommand: ParsableCommand {
   @Flag(help: "Tell the deciding rule of every image, changed or not, on standard error.")
   var explain = false
 
-  @Argument(help: "Files, folders, or - for standard input.", completion: .file())
+  @Argument(help: ArgumentHelp("Files, folders, or - for standard input.", valueName: "PATH"), completion: .file())
   var paths: [String] = []
 
   func validate() throws {

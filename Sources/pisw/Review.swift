@@ -8,20 +8,22 @@ import YAML
 struct Review: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Print the AdmissionReview that the API server sends for a pod.",
+    usage: "pisw review [OPTION]... FILE",
     discussion: """
+      EXAMPLES:
+        pisw review pod.yaml | pisw-mutate --config config.yaml
+        pisw review --old before.yaml after.yaml |
+          pisw-mutate --config config.yaml
+        pisw review all.yaml | while read -r review; do
+          pisw-mutate --config config.yaml <<<"$review"
+        done
+
       FILE holds manifests, - is standard input. Each pod in it, also one that a Deployment, Job or the like makes of \
       its template, gives one review, a line each, as JSON. The review has the fields of a real one; every uid is the \
       same, and the API server's defaults are left out.
 
       With --old, the reviews are those of an update of the Pods in FILE, which were before as in that file. Pods of \
       templates are never updated: a change of a Deployment makes new pods.
-
-      EXAMPLES
-        pisw review pod.yaml | pisw-mutate --config config.yaml
-        pisw review --old before.yaml after.yaml | pisw-mutate --config config.yaml
-        pisw review all.yaml | while read -r review; do
-          pisw-mutate --config config.yaml <<<"$review"
-        done
       """)
 
   enum Operation: String, ExpressibleByArgument, CaseIterable {
@@ -29,10 +31,11 @@ struct Review: ParsableCommand {
     case update = "UPDATE"
   }
 
-  @Option(help: "The operation (default: UPDATE with --old, else CREATE).") var operation: Operation?
-  @Option(help: ArgumentHelp("The pods before an update.", valueName: "file"), completion: .file()) var old: String?
+  @Option(help: ArgumentHelp("The operation (default: UPDATE with --old, else CREATE).", valueName: "OPERATION"))
+  var operation: Operation?
+  @Option(help: ArgumentHelp("The pods before an update.", valueName: "FILE"), completion: .file()) var old: String?
   @OptionGroup var namespace: NamespaceArgument
-  @Argument(help: "A file with manifests.", completion: .file()) var file: String
+  @Argument(help: ArgumentHelp("A file with manifests.", valueName: "FILE"), completion: .file()) var file: String
 
   func validate() throws {
     if operation == .update, old == nil { throw ValidationError("--operation UPDATE needs --old, the pod before it") }

@@ -2,7 +2,7 @@
 """What memory pisw-serve takes, for the chart's requests and limits: PSS of all its processes, idle and under the
 largest reviews there can be, as it is by default and as the chart sets it for the limit of the original's values.
 
-footprint.py: after Tests/build.sh
+footprint.py: after Build/build.sh
 """
 
 import glob

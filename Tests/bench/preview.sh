@@ -5,9 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 rounds=${1:-7}
-Tests/build.sh pisw
-command -v gcc >/dev/null || Tests/install.sh gcc libc6-dev
-/usr/bin/python3 -c 'import yaml' 2>/dev/null || Tests/install.sh python3-yaml
+Build/build.sh pisw
+command -v gcc >/dev/null || Build/install.sh gcc libc6-dev
+/usr/bin/python3 -c 'import yaml' 2>/dev/null || Build/install.sh python3-yaml
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

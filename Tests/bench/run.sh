@@ -6,9 +6,9 @@ cd "$(dirname "$0")/../.."
 
 rounds=${1:-15}
 review=examples/reviews/deployment-pod.json
-Tests/build.sh bench-review
-Tests/build.sh
-command -v gcc >/dev/null || Tests/install.sh gcc libc6-dev
+Build/build.sh bench-review
+Build/build.sh
+command -v gcc >/dev/null || Build/install.sh gcc libc6-dev
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

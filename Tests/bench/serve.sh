@@ -9,10 +9,10 @@ cd "$(dirname "$0")/../.."
 
 rounds=${1:-7}
 seconds=${2:-3}
-Tests/build.sh pisw-serve
-command -v gcc >/dev/null || Tests/install.sh gcc libc6-dev
-command -v wrk >/dev/null || Tests/install.sh wrk
-command -v openssl >/dev/null || Tests/install.sh openssl
+Build/build.sh pisw-serve
+command -v gcc >/dev/null || Build/install.sh gcc libc6-dev
+command -v wrk >/dev/null || Build/install.sh wrk
+command -v openssl >/dev/null || Build/install.sh openssl
 
 scratch=$(mktemp -d)
 servers=()

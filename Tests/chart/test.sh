@@ -24,6 +24,6 @@ mkdir "$work/manifests"
 table manifests "$python" "$here/manifests.py" "$work/manifests"
 table documents "$python" "$here/documents.py"
 check "the README's table of values is that of values.yaml" "$python" "$here/readme.py"
-version=$("$PISW_MUTATE" --version)
-check "the chart has the version of the program" grep -qx "appVersion: ${version##* }" "$top/chart/Chart.yaml"
+read -r _ version _ < <("$PISW_MUTATE" --version)
+check "the chart has the version of the program" grep -qx "appVersion: $version" "$top/chart/Chart.yaml"
 summary

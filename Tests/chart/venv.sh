@@ -7,7 +7,7 @@ helm="helm-sdkpy==0.1.32"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/pisw
 venv=$cache/chart-$(cat "$here/requirements.txt" "$0" | sha256sum | cut -c 1-12)
 if [ ! -x "$venv/bin/python" ]; then
-  /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || "$here/../install.sh" python3-venv
+  /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || "$here/../../Build/install.sh" python3-venv
   echo "installing Helm and checkov in $venv: about a minute, once" >&2
   mkdir -p "$cache"
   scratch=$(mktemp -d "$cache/building-XXXXXX")

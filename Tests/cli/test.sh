@@ -116,8 +116,6 @@ for change in 's/"pods"/"deployments"/' 's/"pods"/"pods"},"subResource":"status"
 done
 
 # --- options and configuration
-check "--help" bash -c '"$0" --help | grep -- --mirror' "$pisw_mutate"
-check "--version" bash -c '"$0" --version | grep -E "^pisw-mutate [0-9.]+$"' "$pisw_mutate"
 check "an unknown option: 64" fails 64 "frob" "$pisw_mutate" --frob
 check "two files: 64" fails 64 'expected one FILE' "$pisw_mutate" "${mirror[@]}" a b
 check "--mirror without =: 64" fails 64 'UPSTREAM=TARGET' "$pisw_mutate" --mirror docker.io

@@ -42,7 +42,7 @@ trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-[ -e $keyring ] || "$here/../install.sh" debian-archive-keyring
+[ -e $keyring ] || "$here/../../Build/install.sh" debian-archive-keyring
 
 # Debian 12's packages and sources, without a trace in the system's lists. The system's other settings, such as a proxy,
 # hold; what it does after updates of its own lists does not.

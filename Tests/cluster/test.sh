@@ -8,8 +8,8 @@ server=$top/.build/static/release/pisw-serve
 
 need openssl openssl
 need /usr/bin/python3 python3
-/usr/bin/python3 -c "import yaml" 2>/dev/null || "$top/Tests/install.sh" python3-yaml || exit 71
-{ [ -n "${PISW_BUILT:-}" ] && [ -x "$server" ]; } || "$top/Tests/build.sh" pisw-serve pisw || exit 70
+/usr/bin/python3 -c "import yaml" 2>/dev/null || "$top/Build/install.sh" python3-yaml || exit 71
+{ [ -n "${PISW_BUILT:-}" ] && [ -x "$server" ]; } || "$top/Build/build.sh" pisw-serve pisw || exit 70
 # A copy, so that nobody's build changes it under the tests.
 cp "$server" "$work/pisw-serve" || exit 70
 server=$work/pisw-serve

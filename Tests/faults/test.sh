@@ -10,7 +10,7 @@ need /usr/bin/python3 python3
 need haproxy haproxy
 need wrk wrk
 need setpriv util-linux
-[ -n "${PISW_BUILT:-}" ] || "$top/Tests/build.sh" || exit 70
+[ -n "${PISW_BUILT:-}" ] || "$top/Build/build.sh" || exit 70
 # Copies, so that nobody's build changes them under the tests; another user runs them too.
 chmod 711 "$work"
 cp "$pisw_mutate" "$top/.build/static/release/pisw-serve" "$work/"

@@ -36,15 +36,22 @@ with open(sys.argv[1], "w") as file:
     print("held", flush=True)
     time.sleep(4)' "$work/apt/lists/lock" >"$work/held" &
   until grep -q held "$work/held"; do sleep 0.1; done
-  APT_CONFIG=$work/apt.conf Tests/install.sh no-such-package 2>&1 | tee "$work/installed"
+  APT_CONFIG=$work/apt.conf Build/install.sh no-such-package 2>&1 | tee "$work/installed"
   [ $((SECONDS - start)) -ge 3 ] && grep -q "Unable to locate package no-such-package" "$work/installed"
 }
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   need /usr/bin/python3 python3
-  check "Tests/install.sh waits while another holds a lock of apt's" waits_for_lock
+  check "Build/install.sh waits while another holds a lock of apt's" waits_for_lock
 else
-  echo "        not root on Debian: not tried, whether Tests/install.sh waits for a lock of apt's"
+  echo "        not root on Debian: not tried, whether Build/install.sh waits for a lock of apt's"
 fi
+# image_context FOLDER: what .dockerignore lets through is a package.
+image_context() {
+  local name
+  mkdir "$1" && while read -r name; do cp -r "$name" "$1" || return; done < <(sed -n 's/^!//p' .dockerignore)
+  swift package --package-path "$1" describe
+}
+check "the image's context has all that the build needs" image_context "$work/context-${work##*.}"
 git ls-files >"$work/files"
 check "neither .build nor Package.resolved is committed" \
   finds_nothing -E "(^|/)(\.build/|Package\.resolved$)" "$work/files"

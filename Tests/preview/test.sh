@@ -7,7 +7,7 @@ need /usr/bin/python3 python3
 need patch patch
 need git git
 for module in yaml:python3-yaml jsonpatch:python3-jsonpatch jsonschema:python3-jsonschema; do
-  /usr/bin/python3 -c "import ${module%:*}" 2>/dev/null || "$top/Tests/install.sh" "${module#*:}" || exit 71
+  /usr/bin/python3 -c "import ${module%:*}" 2>/dev/null || "$top/Build/install.sh" "${module#*:}" || exit 71
 done
 build_static
 unset REGISTRY_URL PROXY_URL PISW_CONFIG LOGLEVEL NO_COLOR

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 need /usr/bin/python3 python3
-/usr/bin/python3 -c 'import jsonpatch' 2>/dev/null || "$top/Tests/install.sh" python3-jsonpatch || exit 71
+/usr/bin/python3 -c 'import jsonpatch' 2>/dev/null || "$top/Build/install.sh" python3-jsonpatch || exit 71
 build_static
 
 check "every review of examples/reviews is in the table" \

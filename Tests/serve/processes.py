@@ -8,13 +8,14 @@ import re
 import resource
 import shutil
 import signal
+import struct
 import sys
 import threading
 import time
 from pathlib import Path
 
 from memory import filters, status, stop_review
-from server import Server, check, eventually, expect, finish, pod, post, review, run, work
+from server import Server, check, eventually, expect, finish, pod, post, program, review, run, work
 
 large = post(review + b" " * ((8 << 20) - len(review)))
 
@@ -137,18 +138,34 @@ def stays_below_limit():
     expect("it is below its limit", size < int(limits(caught.review)["Max address space"]), True)
 
 
+def segments():
+    """Of the program's file, by kind: the first byte and the one after the last."""
+    data = Path(program).read_bytes()
+    (table,), (count,) = struct.unpack_from("<Q", data, 32), struct.unpack_from("<H", data, 56)
+    kinds = {(1, 5): "code", (1, 4): "constants", (0x6474E552, 4): "relocated constants"}
+    found = {}
+    for number in range(count):
+        kind, flags, _, start, _, _, size, _ = struct.unpack_from("<IIQQQQQQ", data, table + 56 * number)
+        if (kind, flags) in kinds:
+            found[kinds[kind, flags]] = (start, start + size)
+    return found
+
+
 def in_huge_pages():
-    """Code and constants begin where a huge page can, neither can be written, and where the kernel has huge pages, the
+    """Code and constants begin where a huge page can, none of it can be written, and where the kernel has huge pages, the
     first of them are no pages of the file any more."""
     has = "[never]" not in Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text()
+    huge, parts = 2 << 20, segments()
+    expect("parts", sorted(parts), ["code", "constants", "relocated constants"])
     for name, pid in caught.processes.items():
         maps = Path(f"/proc/{pid}/maps").read_text()
-        for part, start, end, mode in [("code", "00600000", "00a00000", "r-xp"),
-                                       ("constants", "01800000", "01c00000", "r--p")]:
-            wanted = f"^{start}-{end} {mode} 00000000 00:00 0 *$" if has else f"^{start}-[0-9a-f]+ {mode} "
+        for part, (start, end) in parts.items():
+            pages, mode = (4, "r-xp") if part == "code" else (1, "r--p")
+            wanted = f"^{start:08x}-{start + pages * huge:08x} {mode} 00000000 00:00 0 *$" if has \
+                else f"^{start:08x}-[0-9a-f]+ {mode} "
             written = [line for line in re.findall(r"^([0-9a-f]+)-[0-9a-f]+ .w", maps, re.MULTILINE)
-                       if int(start, 16) <= int(line, 16) < int(end, 16)]
-            if written or not re.search(wanted, maps, re.MULTILINE):
+                       if start <= int(line, 16) < end]
+            if start % huge or written or not re.search(wanted, maps, re.MULTILINE):
                 raise AssertionError(f"{part} of the {name}: {maps}")
 
 

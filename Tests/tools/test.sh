@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# pisw's tools beside the preview: image names, explanations, configurations, completions, help.
+# pisw's tools beside the preview: image names, explanations, configurations, completions; and of every program what it says of
+# itself, and where the linker put it.
 . "$(dirname "$0")/../lib.sh"
 
 need /usr/bin/python3 python3
 need git git
 need pre-commit pre-commit
+need nm binutils
+need openssl openssl
 build_static
 unset REGISTRY_URL PROXY_URL PISW_CONFIG LOGLEVEL
 cd "$work" || exit 71
@@ -260,7 +263,7 @@ fi
 # --- examples
 check "the commands of the CI jobs do what their comments say" "$top/Tests/tools/ci.sh" "$pisw" "$top/examples"
 
-# --- completions, help, versions
+# --- completions
 for shell in bash zsh fish; do
   check "a completion script for $shell" says 'pisw' "$pisw" --generate-completion-script "$shell"
 done
@@ -268,14 +271,13 @@ done
 check "bash loads it, and completes subcommands" bash -c '
   "$0" --generate-completion-script bash >pisw.bash && source ./pisw.bash && complete -p pisw | grep -q "complete.*pisw" &&
   COMP_WORDS=(pisw conf) COMP_CWORD=1 COMP_LINE="pisw conf" COMP_POINT=9 && _pisw pisw conf pisw && [ "${COMPREPLY[*]}" = config ]' "$pisw"
-for command in '' preview image explain config 'config check' 'config show' review krm; do
-  # shellcheck disable=SC2086 # the words of a command
-  check "pisw $command --help fits 80 columns" bash -c '"$@" --help >out && ! sed "/^USAGE/d" out | grep -E "^.{81}"' - "$pisw" $command
-done
 check "--help tells every exit status" bash -c '"$0" --help | grep -cE "^  (0|1|64|65|66|70|71|78)  " | grep -qx 8' "$pisw"
-check "--version" says '^[0-9]+\.[0-9]' "$pisw" --version
 check "an unknown subcommand: 64" fails 64 frob "$pisw" frob
 for target in '>/dev/full' '>&-'; do
   check "standard output $target: 71" bash -c '"$0" image --normalize x '"$target"' 2>err; [ $? = 71 ] && grep "standard output" err' "$pisw"
 done
+# shellcheck source=Tests/tools/help.sh
+source "$top/Tests/tools/help.sh"
+# shellcheck source=Tests/tools/layout.sh
+source "$top/Tests/tools/layout.sh"
 summary

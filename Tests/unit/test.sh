@@ -18,6 +18,7 @@ declare -A covers=(
   [TLS]="certificates and keys of every form, and what is said of those that cannot be used"
   [POSIX]="files replaced at once or not at all, the entries of folders"
   [CPOSIX]="the heap for secrets: sizes, alignment, wiping, reuse, its end, kept from children"
+  [Version]="what --version prints"
   [AcceptLoop]="reports and frames of children, counters, addresses, lines of the log, dates, files that change, tokens"
 )
 
@@ -65,7 +66,7 @@ if ! swift build --build-tests >"$work/build.log" 2>&1; then
   failed=1
   summary
 fi
-for module in ImageReference JSON YAML SwapPolicy Admission Manifests HTTP1 Endpoints ConfigurationSources ConfigurationReview TLS POSIX CPOSIX AcceptLoop; do
+for module in ImageReference JSON YAML SwapPolicy Admission Manifests HTTP1 Endpoints ConfigurationSources ConfigurationReview TLS POSIX CPOSIX Version AcceptLoop; do
   count_tests "$module"
 done
 summary

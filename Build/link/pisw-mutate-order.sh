@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Writes startup.order: the functions of a whole run in the order of their first call, for the linker to put side by
-# side. A run then touches a megabyte less of the file. Run it when the way of a review has changed much; entries that
-# no longer exist do no harm.
+# Writes pisw-mutate.order: the functions of a whole run in the order of their first call, for the linker to put side by
+# side. Names that no longer exist do no harm.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-command -v valgrind >/dev/null || Tests/install.sh valgrind
-Tests/build.sh
+command -v valgrind >/dev/null || Build/install.sh valgrind
+Build/build.sh pisw-mutate
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 # valgrind cannot read the debug information of Swift's own objects.
@@ -15,5 +14,5 @@ valgrind --tool=callgrind --demangle=no --callgrind-out-file="$scratch/calls" \
   "$scratch/pisw-mutate" --config Tests/bench/config.yaml examples/reviews/deployment-pod.json >/dev/null 2>&1
 grep -oE '^c?fn=\([0-9]+\) .*' "$scratch/calls" \
   | sed -E "s/^c?fn=\([0-9]+\) //; s/'[0-9]+$//" \
-  | grep -v '^0x' | awk '!seen[$0]++' >Tests/bench/startup.order
-wc -l Tests/bench/startup.order
+  | grep -v '^0x' | awk '!seen[$0]++' >Build/link/pisw-mutate.order
+wc -l Build/link/pisw-mutate.order

@@ -1,0 +1,12 @@
+import Testing
+import Version
+
+@Suite("what --version prints")
+struct VersionTests {
+  @Test(
+    "the commit has seven digits, and is left out where the build does not know it",
+    arguments: [
+      (0, "pisw 0.1.0"), (0xABC_1234, "pisw 0.1.0 (abc1234)"), (0x12, "pisw 0.1.0 (0000012)"),
+    ] as [(UInt32, String)])
+  func line(commit: UInt32, expected: String) { #expect(versionLine(of: "pisw", commit: commit) == expected) }
+}
