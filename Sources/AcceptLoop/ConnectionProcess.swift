@@ -1,4 +1,4 @@
-// The process of one connection: the handshake, requests one after the other, and the end.
+// The connection process: the child process that serves one webhook connection, from the TLS handshake to its close.
 
 import CPOSIX
 import Endpoints
@@ -7,17 +7,17 @@ import HTTP1
 import POSIX
 import TLS
 
-/// What a connection's process has from the listener.
+/// What a connection process inherits from the listener.
 final class ConnectionContext {
   let settings: ServerSettings
   let state: SharedState
   let reviewTokens: TokenPipe
   let bodyTokens: TokenPipe
   let reports: Int32
-  /// /dev/null.
+  /// A file descriptor of /dev/null, open for reading and writing.
   let nowhere: Int32
   let reviewLimits: ReviewLimits
-  /// The configuration in force at the fork.
+  /// The number of the configuration that was in force at the fork.
   let generation: UInt64
   let loadHandler: () throws(LoadFailure) -> ReviewHandler
 
@@ -42,7 +42,7 @@ final class ConnectionContext {
   }
 }
 
-/// Serves requests over one connection, in the process of its own.
+/// Serves HTTP requests over one connection, in the connection's own process.
 struct ConnectionProcess<Connection: Stream> {
   let context: ConnectionContext
   let stream: Connection
@@ -50,10 +50,11 @@ struct ConnectionProcess<Connection: Stream> {
   let peer: Address
   private var handler: ReviewHandler
   private var labels: UInt32
-  /// The configuration that `handler` stands for; older than the listener's after a reload.
+  /// The number of the configuration behind `handler`. After a reload it is older than the listener's.
   private var generation: UInt64
   private var parser: RequestParser
-  /// Made for the first review that gets a process, and kept while no review can leave its pipes to others.
+  /// Created for the first review that runs in its own process. Reused only while reviews are confined: an unconfined
+  /// review could leave its pipes open in processes that it started.
   private var runner: ReviewRunner?
 
   private var settings: ServerSettings { context.settings }
@@ -73,10 +74,10 @@ struct ConnectionProcess<Connection: Stream> {
     parser = RequestParser(limits: RequestLimits(body: context.settings.maxBody))
   }
 
-  /// Serves until the connection ends.
+  /// Serves requests until the connection closes.
   mutating func run() {
     while true {
-      // Only now is nothing left of a large body that was served.
+      // Only here are all buffers of a large body freed, so the heap can be trimmed and the token returned.
       if slot.holds(.largeBody) {
         posix_trim_heap()
         context.bodyTokens.putBack(slot)
@@ -104,7 +105,8 @@ struct ConnectionProcess<Connection: Stream> {
     }
   }
 
-  /// Takes over a configuration that was loaded since; `false` when that fails: the next connection has it.
+  /// Switches to the configuration in force if it was reloaded; `false` if loading it fails. The connection then closes
+  /// after this response, and the client's next connection gets the new configuration.
   private mutating func refresh() -> Bool {
     let current = context.state.generation
     if current == generation { return true }
@@ -116,12 +118,12 @@ struct ConnectionProcess<Connection: Stream> {
   }
 }
 
-// Receiving.
+// Receiving requests.
 extension ConnectionProcess {
   private enum Arrival {
     case request(Request)
     case failed(RequestError)
-    /// The connection ends, without a request under way.
+    /// The connection closed between two requests.
     case ended
   }
 
@@ -137,7 +139,7 @@ extension ConnectionProcess {
     var deadline = Deadline.after(milliseconds: settings.idleTimeout)
     var hasHead = false
     var hasTurn = false
-    // What arrived with the last request may be a whole one, or the beginning of one.
+    // Bytes that arrived with the previous request may be the start of this one, or all of it.
     var bytes: [UInt8] = []
     var isFed = parser.hasMore
     var isPending = stream.hasPending
@@ -147,7 +149,7 @@ extension ConnectionProcess {
           slot.enter(.busy)
           deadline = .after(milliseconds: settings.headerTimeout)
         }
-        // Given away, so that the parser can keep the bytes where they are.
+        // Moved out of `bytes`, so that the parser takes over the buffer without a copy.
         let arrived = bytes
         bytes = []
         if try parser.feed(arrived) { return .request(parser.request) }
@@ -172,7 +174,7 @@ extension ConnectionProcess {
           if parser.isUntouched { return end() }
           throw RequestError(.requestTimeout, "no whole \(hasHead ? "body" : "head") in time")
         case .interrupted:
-          // A request that is already here is still served.
+          // If a request has already arrived, serve it before closing.
           guard slot.givesWay || context.state.isClosing,
             wait(for: stream.socket, POLLIN, before: .after(milliseconds: 0)) != .ready
           else { continue }
@@ -186,7 +188,7 @@ extension ConnectionProcess {
         isFed = !bytes.isEmpty
         isPending = stream.hasPending
       case .wantsRead:
-        // What is pending is no whole record.
+        // OpenSSL holds only a part of a TLS record.
         isPending = false
         continue
       case .wantsWrite:
@@ -206,7 +208,9 @@ extension ConnectionProcess {
     return .ended
   }
 
-  /// Waits for a token, if the slot holds none of that kind.
+  /// Takes a token, unless the slot already holds one of that kind.
+  ///
+  /// - Throws: `RequestError` 503 if no token is free within `tokenTimeout`.
   private func takeTurn(_ tokens: TokenPipe) throws(RequestError) {
     guard tokens.take(slot, before: .after(milliseconds: settings.turnTimeout)) else {
       throw RequestError(.serviceUnavailable, "too many requests at once")
@@ -214,7 +218,7 @@ extension ConnectionProcess {
   }
 }
 
-// Answering.
+// Answering requests.
 extension ConnectionProcess {
   private mutating func answer(_ request: Request, isLast: Bool) -> Response {
     do throws(RequestError) {
@@ -283,14 +287,16 @@ extension ConnectionProcess {
     }
   }
 
-  /// Answers the last request of a connection, and ends: the process has nothing left to do, so it is the review's.
-  /// Confined, it can read, write and end: everything else that is to be asked of the system comes before.
+  /// Answers the last review of a connection in the connection process itself, and exits: no other request can follow,
+  /// so no fork is needed to isolate this one.
+  ///
+  /// The seccomp filter then allows only read, write and exit. Everything that needs other system calls is done first.
   private func finish(_ body: [UInt8]) -> Never {
     let time = LogTime.now
     let stopwatch = posix_start_stopwatch()
     posix_make_blocking(stream.socket)
     posix_cork(stream.socket)
-    // What the runtime says of a crash is no line of the log.
+    // The Swift runtime prints crash reports to standard error; they must not appear between the lines of the log.
     if log.leavesStandardError { dup2(context.nowhere, 2) }
     guard context.reviewLimits.enter(used: posix_cpu_seconds()), log.limitFiles(), posix_confine_review() == 0 else {
       _exit(1)
@@ -314,7 +320,9 @@ extension ConnectionProcess {
     _exit(0)
   }
 
-  /// - Parameter request: `nil` when it could not be read.
+  /// Sends a response; returns whether the client took all of it.
+  ///
+  /// - Parameter request: the request that is answered; `nil` if it could not be parsed.
   @discardableResult
   private func respond(_ response: Response, to request: Request?, isClosing: Bool) -> Bool {
     if response.status != .ok { refuse(response, request) }
@@ -327,7 +335,7 @@ extension ConnectionProcess {
 
   private func refuse(_ response: Response, _ request: Request?) {
     context.report(.refused(status: response.status.rawValue))
-    // A review that could not be answered has a line of its own, and probes while draining are no news.
+    // A failed review has its own log line, and 503 to probes is expected while draining.
     if request?.path == "/mutate" && request?.method == "POST" || response.status == .serviceUnavailable { return }
     var fields = log.fields
     fields.add("status", response.status.rawValue)
@@ -349,7 +357,7 @@ extension ReviewFault {
   }
 }
 
-/// Serves one connection with TLS, in the process forked for it.
+/// Serves one TLS connection. Runs in the child process that was forked for it.
 func serveWebhook(
   _ context: ConnectionContext, _ socket: Int32, _ slot: SharedState.Slot, _ peer: Address, _ identity: TLSIdentity,
   _ handler: ReviewHandler

@@ -1,15 +1,15 @@
-// What the listener counts, and how Prometheus reads it (text format 0.0.4, names and units as OpenMetrics wants them).
+// The listener's metrics in Prometheus' text format 0.0.4, with names and units as OpenMetrics prescribes.
 
 import POSIX
 import TLS
 
-/// The counters and gauges of one server.
+/// All counters and gauges of one server.
 struct Counters {
   private let version: String
   private let startTime: Int
   private var reviews = [Int](repeating: 0, count: ReviewResult.allCases.count)
   private var images: [ImageKey: Int] = [:]
-  /// Reviews that took at most as long as each bound, and in the end all.
+  /// Reviews per histogram bucket, not cumulative; the last bucket has no upper bound.
   private var durations = [Int](repeating: 0, count: Counters.bounds.count + 1)
   private var totalMicroseconds = 0
   private var handshakeFailures = [Int](repeating: 0, count: TLSFailure.allCases.count)
@@ -17,7 +17,8 @@ struct Counters {
   private var ended: [EndKey: Int] = [:]
   private var reloads: [ReloadKey: Int] = [:]
   private var malformedReports = 0
-  /// The names of the last configurations: a connection may be older than the one in force.
+  /// The label values of the 16 latest configurations: a connection may still use an older one than the configuration
+  /// in force.
   private var labels: [(fingerprint: UInt32, labels: ImageLabels)] = []
 
   var connections = 0
@@ -27,7 +28,7 @@ struct Counters {
   var restoredTokens = 0
   var confinesReviews = false
   var certificateExpiry = -1
-  /// Bytes.
+  /// In bytes.
   var residentMemory = 0
 
   private struct ImageKey: Hashable {
@@ -43,7 +44,7 @@ struct Counters {
     let result: String
   }
 
-  /// Upper bounds of the histogram, in microseconds.
+  /// Upper bounds of the histogram's buckets, in microseconds.
   private static let bounds = [
     100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
   ]
@@ -56,13 +57,14 @@ struct Counters {
     }
   }
 
-  /// Takes the names of a configuration that is now in force.
+  /// Registers the label values of a configuration that is now in force.
   mutating func use(_ new: ImageLabels) {
     let fingerprint = new.fingerprint
     if labels.contains(where: { $0.fingerprint == fingerprint }) { return }
     labels.append((fingerprint, new))
     if labels.count > 16 { labels.removeFirst() }
-    // Each kind that a counter can have is there from the start, at zero.
+    // Prometheus computes rates wrongly if a series appears with its first increment, so every known series starts at
+    // zero.
     for upstream in new.upstreams {
       for decision in new.decisions.prefix(1) {
         images[ImageKey(decision: decision, upstream: upstream), default: 0] += 0
@@ -70,7 +72,8 @@ struct Counters {
     }
   }
 
-  /// Counts what a child reported. Names that no configuration has are `other`.
+  /// Counts one report from a child process; `nil` is a malformed one. Images with an unknown label are counted as
+  /// `other`.
   mutating func count(_ report: Report?) {
     switch report {
     case .review(let result, let microseconds, let counts, let fingerprint):
@@ -107,7 +110,7 @@ struct Counters {
 }
 
 extension Counters {
-  /// The exposition.
+  /// All metrics in Prometheus' text format.
   var text: [UInt8] {
     var out = Exposition()
     out.family("pisw_build_info", "gauge", "The version that runs; always 1.")
@@ -179,7 +182,7 @@ extension Counters {
     return out.bytes
   }
 
-  /// A bound in seconds, without needless zeros.
+  /// Microseconds as seconds, without trailing zeros: `0.25`.
   private func shortest(_ microseconds: Int) -> String {
     var text = decimal(microseconds, digits: 6)
     while text.utf8.last == UInt8(ascii: "0") { text.removeLast() }
@@ -188,7 +191,7 @@ extension Counters {
   }
 }
 
-/// Lines of Prometheus' text format.
+/// Builds lines of Prometheus' text format.
 private struct Exposition {
   private(set) var bytes: [UInt8] = []
 
@@ -210,7 +213,7 @@ private struct Exposition {
   }
 }
 
-/// A label's value: backslash, quote and line feed are escaped.
+/// Escapes a label value: backslash, quote and line feed.
 private func escapedLabel(_ value: String) -> String {
   var bytes: [UInt8] = []
   for byte in value.utf8 {

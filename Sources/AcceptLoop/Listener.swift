@@ -1,4 +1,5 @@
-// The listener: it accepts, forks, reaps and counts, and never reads a byte of a client.
+// The listener: the parent process that accepts connections, forks a child for each, reaps children and counts. It
+// never reads a byte that a client sent.
 
 import CPOSIX
 import Glibc
@@ -17,42 +18,43 @@ struct Listener {
   let bodyTokens: TokenPipe
   let signals: Int32
   let reports: Pipe
-  /// Whether the pipe holds the reports of a tenth of a second: waking up for each would cost more than a review.
+  /// Whether the report pipe has room for the reports of 0.1 s. The listener then polls it instead of waking for each
+  /// report, because a wakeup costs more than a review.
   let hasRoomForReports: Bool
-  /// Whether so many came that it could be full before long.
+  /// Whether so many reports arrived that the pipe could soon be full.
   var hasManyReports = false
-  /// Whether the processes of reviews are confined.
+  /// Whether a seccomp filter confines the review processes.
   var confinesReviews = false
-  /// /dev/null.
+  /// A file descriptor of /dev/null, open for reading and writing.
   let nowhere: Int32
   var webhookSockets: [Int32] = []
   var adminSockets: [Int32] = []
-  /// The processes that were forked, with their slots; those without one serve the admin port.
+  /// All live children and their slots. Those that serve the admin port have no slot.
   var children: [pid_t: Int?] = [:]
   var freeSlots: [Int]
-  /// The processes that serve the admin port, the oldest first.
+  /// The children that serve the admin port, the oldest first.
   var adminChildren: [(child: pid_t, since: Int)] = []
   var counters: Counters
-  /// What is mapped before any work, a review's memory included, in bytes.
+  /// Bytes that are mapped before any request, a review's memory reserve included.
   let addressSpace: Int
-  /// The monotonic clock when this round began, in milliseconds, as all times here.
+  /// The monotonic clock at the start of this round of the loop. Like all times here, in milliseconds.
   var now = monotonicNow() / 1_000_000
-  /// Accepting waits until then.
+  /// When accepting on the webhook port may resume.
   var pausedUntil = 0
   var adminPausedUntil = 0
-  /// A connection that was accepted, and there was no process for it yet.
+  /// A connection that was accepted, but for which fork(2) failed. It is retried first.
   var held: (socket: Int32, peer: Address)?
-  /// Which configuration is in force; each that was loaded has the next number.
+  /// The number of the configuration in force. Each load increments it.
   var generation: UInt64 = 0
-  /// Whether a connection waits in the backlog for a slot.
+  /// Whether a connection waits in the backlog because no slot is free.
   var isCrowded = false
-  /// When a connection was last told to give way.
+  /// When a connection was last asked to close so that another gets its slot.
   var lastVictim = 0
-  /// When reviews crashed of late.
+  /// When reviews or connections crashed, within the last 10 seconds.
   var crashes: [Int] = []
   /// When the tokens were last counted.
   var lastTokenCount = 0
-  /// Whether a connection ended since: it may have taken tokens with it.
+  /// Whether a connection process ended since then. It may have died with a token.
   var tokensMayBeLost = false
   /// When draining began; `nil` before.
   var drainStart: Int?
@@ -64,7 +66,7 @@ struct Listener {
     self.sources = sources
     let hasReserve = posix_keep_heap(UInt(settings.reviewMemory)) == 0
     posix_forget_startup()
-    // Looked at before they are read: what changes in between is noticed.
+    // Recorded before the files are read, so that a change during loading is noticed.
     watches = (
       FileWatch([sources.tls.certificate, sources.tls.key, sources.tls.clientCA ?? ""]),
       FileWatch([sources.configuration ?? ""])
@@ -101,12 +103,13 @@ struct Listener {
     useIdentity()
     useHandler()
     posix_forget_startup()
-    // Last: who is not dumpable may not look at his own pages either, unless he is root.
+    // Hardening comes last: after PR_SET_DUMPABLE=0 only root can read /proc/self/pagemap, which posix_forget_startup
+    // needs.
     if posix_harden() != 0 { throw .system(SystemError.last.description) }
     try confineReviews(hasReserve: hasReserve)
   }
 
-  /// Serves until it is told to end, and has ended.
+  /// Serves until draining is complete.
   mutating func run() {
     while true {
       var entries = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
@@ -118,7 +121,7 @@ struct Listener {
       now = monotonicNow() / 1_000_000
 
       let ready = entries.filter { $0.revents != 0 }.map(\.fd)
-      // Nothing but new connections is the common case, and each call of the system counts.
+      // New connections only are the common case. Skipping the rest then saves system calls.
       if !ready.allSatisfy(accepting.contains) || ready.isEmpty {
         readReports()
         if ready.contains(signals), readSignals() { return }
@@ -134,7 +137,7 @@ struct Listener {
 
   private var isAccepting: Bool { !webhookSockets.isEmpty && now >= pausedUntil }
 
-  /// How long nothing needs to be looked at, in milliseconds.
+  /// The timeout of the next poll, in milliseconds; -1 if nothing is due.
   private func nextWake() -> Int32 {
     if hasManyReports { return 10 }
     let paused = max(pausedUntil, adminPausedUntil) - now
@@ -147,7 +150,8 @@ struct Listener {
 // Starting.
 extension Listener {
   private func bound(_ address: Address, _ name: String) throws(StartError) -> Int32 {
-    // Silent connections stay in the kernel for as long as they may be silent here.
+    // With TCP_DEFER_ACCEPT, a client that sends nothing stays in the kernel for as long as it could take for its
+    // handshake here.
     let deferred = Int32(settings.handshakeTimeout / 1000)
     var socket = unsafe address.withSocketAddress { unsafe posix_listen($0, $1, deferred) }
     if socket < 0, errno == EAFNOSUPPORT, address.host == "::" {
@@ -167,9 +171,11 @@ extension Listener {
     return socket
   }
 
-  /// Finds out whether reviews can be confined. After posix_harden: a filter needs no new privileges.
+  /// Determines whether reviews can be confined, by running one. Call after `posix_harden`: a process without
+  /// CAP_SYS_ADMIN may install a filter only with PR_SET_NO_NEW_PRIVS.
   ///
-  /// - Parameter hasReserve: whether a review finds all of its memory mapped: once confined, it cannot ask for any.
+  /// - Parameter hasReserve: whether the memory of a review is already mapped. A confined process cannot ask for more.
+  /// - Throws: `StartError.system` if confinement fails and the settings require it.
   private mutating func confineReviews(hasReserve: Bool) throws(StartError) {
     guard settings.sandbox != .off, settings.isolation == .request else { return }
     let fault =
@@ -188,7 +194,7 @@ extension Listener {
     posix_share_descriptors()
   }
 
-  /// Puts a certificate into force.
+  /// Puts the current certificate into force.
   private mutating func useIdentity() {
     identity.warmUp()
     counters.certificateExpiry = identity.expiry
@@ -197,7 +203,7 @@ extension Listener {
     }
   }
 
-  /// Puts a configuration into force.
+  /// Puts the current configuration into force.
   private mutating func useHandler() {
     counters.use(handler.labels)
     generation += 1
@@ -212,8 +218,8 @@ extension Listener {
 // Signals and reports.
 extension Listener {
   private mutating func readReports() {
-    // Nothing is written in parts: a pipe keeps what is smaller than PIPE_BUF together.
-    // More than a full pipe at once would be a child that does nothing else.
+    // A write of at most PIPE_BUF bytes to a pipe is atomic, so records are never split.
+    // The bound of 64 rounds keeps a child that floods the pipe from blocking the listener.
     hasManyReports = false
     for round in 0..<64 {
       guard let bytes = try? reports.reading.tryRead(atMost: Report.size * 256), !bytes.isEmpty else { return }
@@ -226,7 +232,8 @@ extension Listener {
     }
   }
 
-  /// Processes forked from one share their addresses: who crashes reviews again and again may be searching for some.
+  /// Child processes share the address layout of their parent. Repeated crashes may be an attacker who guesses
+  /// addresses, so they slow down accepting.
   private mutating func noteCrash() {
     let now = now
     crashes.removeAll { $0 < now - 10_000 }
@@ -238,7 +245,7 @@ extension Listener {
     log.write(.warning, "ten reviews crashed within ten seconds: new connections wait for a second")
   }
 
-  /// Whether a signal ended it all.
+  /// Handles all pending signals; returns whether to exit at once.
   private mutating func readSignals() -> Bool {
     while true {
       switch posix_next_signal(signals) {
@@ -253,7 +260,7 @@ extension Listener {
         log.write(.info, "draining")
       case SIGCHLD: reap()
       case SIGHUP:
-        // What is read now need not be read again.
+        // SIGHUP reloads everything, so discard changes that were seen until now.
         _ = watches.tls.changed()
         _ = watches.configuration.changed()
         reload(isTLSChanged: true, isConfigurationChanged: true)
@@ -266,14 +273,14 @@ extension Listener {
   private mutating func reap() {
     var exit: Int32 = 0
     while case let child = unsafe posix_reap(-1, 0, &exit), child > 0 {
-      // Others are the orphans of a connection that ended before its review.
+      // Children without an entry are orphaned reviews: their connection process ended before them.
       guard let slot = children.removeValue(forKey: child) else { continue }
       if let slot {
         tokensMayBeLost = true
         state[slot: slot].clear()
         freeSlots.append(slot)
       } else {
-        // One that gave way is in the list no more, and is no news.
+        // An evicted admin child is no longer in the list; its end was counted when it was killed.
         guard let served = adminChildren.firstIndex(where: { $0.child == child }) else { continue }
         adminChildren.remove(at: served)
       }
@@ -289,7 +296,8 @@ extension Listener {
     }
   }
 
-  /// Counts the tokens when a connection has ended, and every second: whoever can read a pipe can take them unseen.
+  /// Counts the tokens after a connection process ended, and every second: any process that can read the pipe could
+  /// take tokens without recording it.
   private mutating func restoreTokens() {
     guard tokensMayBeLost || now >= lastTokenCount + 1000 else { return }
     let slots = children.values.compactMap(\.self)
@@ -313,7 +321,7 @@ extension Listener {
     }
   }
 
-  /// Reads files again; what cannot be used leaves the old in force.
+  /// Reads the changed files again. If they are not valid, the previous certificate or configuration stays in force.
   private mutating func reload(isTLSChanged: Bool, isConfigurationChanged: Bool) {
     if isTLSChanged {
       do throws(TLSFileError) {
@@ -352,7 +360,7 @@ extension Listener {
     isCrowded = false
     while now >= pausedUntil {
       guard !freeSlots.isEmpty else {
-        // Whether anybody waits for one at all.
+        // Without a waiting client, there is nothing to evict for.
         guard held != nil || wait(for: socket, POLLIN, before: .after(milliseconds: 0)) == .ready else { return }
         isCrowded = true
         makeWay()
@@ -376,11 +384,12 @@ extension Listener {
 
   private func isShortage(_ error: Int32) -> Bool { [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(error) }
 
-  /// At the limit, the connection that has been idle for longest gives way; without one, those that have not come
-  /// through their handshake, or not got their turn, for a second. The new one waits in the backlog meanwhile.
+  /// Evicts one connection when all slots are taken: the one that has been idle longest. If none is idle, one that has
+  /// spent more than a second in its handshake or waiting for a token. The new connection waits in the backlog
+  /// meanwhile.
   private mutating func makeWay() {
     pausedUntil = max(pausedUntil, now + 10)
-    // One at a time: who was told a moment ago is about to go.
+    // Evict one connection at a time, and give it 50 ms to close.
     if now < lastVictim + 50 { return }
     var victim: (child: pid_t, since: Int, isIdle: Bool)?
     for (child, slot) in children {
@@ -402,7 +411,7 @@ extension Listener {
     }
   }
 
-  /// Says what is short, and for how many milliseconds to wait.
+  /// Logs which call failed; returns the pause before the next attempt, in milliseconds.
   private func pause(_ call: String, _ error: SystemError) -> Int {
     log.write(.error, call + ": " + error.description + "; new connections wait")
     return 100
@@ -449,7 +458,7 @@ extension Listener {
       counters.residentMemory = memoryPages(1)
       let child = forkChild(connection, slot: nil) { listener in
         let isDraining = listener.state.isDraining
-        // It reads what anybody sends, and needs none of this.
+        // The admin child parses input from anyone, so it must not have keys, tokens or the shared table.
         dropTLS()
         listener.state.drop()
         listener.reviewTokens.close()
@@ -466,8 +475,9 @@ extension Listener {
     }
   }
 
-  /// Whether there is room for a connection to the admin port. At the limit the oldest gives way: whoever asks for more than
-  /// a response takes is not to keep a probe from its own.
+  /// Makes room for a connection to the admin port; returns whether there is any. At the limit, the oldest admin child
+  /// is killed once its grace period is over: a client that holds its connection longer than a response takes must not
+  /// block a probe.
   private mutating func makeWayForAdmin() -> Bool {
     guard let oldest = adminChildren.first, adminChildren.count >= settings.maxAdminConnections else { return true }
     let end = oldest.since + settings.adminGrace
@@ -475,14 +485,14 @@ extension Listener {
       adminPausedUntil = max(adminPausedUntil, end)
       return false
     }
-    // Not reaped yet, so this is its own number.
+    // Not reaped yet, so the process ID cannot belong to another process.
     kill(oldest.child, SIGKILL)
     adminChildren.removeFirst()
     counters.countEnd(of: "admin", reason: "evicted")
     return true
   }
 
-  /// Forks a process for a connection; `nil` where that fails, and the connection stays open.
+  /// Forks a child for a connection; `nil` if fork(2) fails. The socket then stays open.
   private mutating func forkChild(_ socket: Int32, slot: Int?, _ body: (Listener) -> Void) -> pid_t? {
     let parent = getpid()
     let child = fork()
@@ -500,9 +510,9 @@ extension Listener {
   }
 }
 
-// Watching and ending.
+// Watching connections and draining.
 extension Listener {
-  /// Ends connections that have been busy with one request for longer than any can take.
+  /// Kills connection processes that have been busy with one request for longer than all timeouts together allow.
   private func watchOverConnections() {
     for (child, slot) in children {
       guard let slot, case let entry = state[slot: slot], entry.phase == .busy || entry.phase == .handshake else {
@@ -512,11 +522,11 @@ extension Listener {
     }
   }
 
-  /// Goes on with draining; whether it has ended.
+  /// Continues draining, if it has begun; returns whether it is complete.
   private mutating func drain() -> Bool {
     guard let drainStart else { return false }
     if !webhookSockets.isEmpty, now >= drainStart + settings.drainDelay {
-      // Those that have come until now are served.
+      // Serve the connections that are already in the backlog.
       for socket in webhookSockets { accept(from: socket) }
       for socket in webhookSockets + adminSockets { close(socket) }
       webhookSockets = []
@@ -549,7 +559,8 @@ extension Listener {
   }
 }
 
-/// The size of this process's memory, in bytes: all that is mapped (0), or what is resident (1).
+/// Reads one field of /proc/self/statm, in bytes: 0 is all mapped memory, 1 is resident memory. Returns 0 if it cannot
+/// be read.
 private func memoryPages(_ field: Int) -> Int {
   guard
     let text = try? Descriptor.reading("/proc/self/statm", { file throws(SystemError) in try file.read(atMost: 256) })

@@ -1,42 +1,42 @@
-// What children tell the listener: records of one size, each small enough that a pipe keeps it whole.
+// What child processes report to the listener: records of one fixed size, small enough for atomic writes to a pipe.
 
 import HTTP1
 import TLS
 
-/// One thing that a child counted.
+/// One event for the counters.
 enum Report: Equatable {
   /// A review was answered, or failed.
   case review(ReviewResult, microseconds: Int, images: [ImageCount], labels: UInt32)
-  /// A process that ran a review was ended: by a signal, or for its `Fault`.
+  /// A review process ended abnormally.
   case reviewEnded(ReviewFault)
   case handshakeFailed(TLSFailure)
-  /// A request was answered with another status than 200.
+  /// A request was answered with a status other than 200.
   case refused(status: Int)
 }
 
 /// Why a review has no answer.
 enum ReviewFault: Equatable {
-  /// The process was ended by this signal.
+  /// A signal ended the process.
   case signal(Int32)
-  /// It took longer than a review may.
+  /// The review exceeded its timeout.
   case deadline
-  /// It ended by itself, without an answer or with one that is none.
+  /// The process exited without an answer, or with a malformed one.
   case noAnswer
 }
 
 extension Report {
-  /// The size of a record.
+  /// The size of a record, in bytes.
   static let size = 128
   private static let maximumImages = 22
 
-  /// The record.
+  /// The report as a record.
   var bytes: [UInt8] {
     var record = [UInt8](repeating: 0, count: Report.size)
     write(into: &record, at: 0)
     return record
   }
 
-  /// Writes the record where there are zeros.
+  /// Writes the record into bytes that are zero.
   func write(into bytes: inout [UInt8], at start: Int) {
     switch self {
     case .review(let result, let microseconds, let images, let labels):
@@ -69,7 +69,7 @@ extension Report {
     }
   }
 
-  /// Reads a record; `nil` for one that no child of ours can have written.
+  /// Parses a record; `nil` if it is malformed, that is, not written by our own code.
   init?(_ record: ArraySlice<UInt8>) {
     let record = record.span
     guard record.count == Report.size else { return nil }
@@ -105,7 +105,8 @@ extension Report {
     }
   }
 
-  /// The counts that fit a record: of more, all of a decision are counted together, under `other`.
+  /// The image counts that fit into a record. If there are too many, all counts of one decision are merged under
+  /// `other`.
   private static func folded(_ images: [ImageCount]) -> [ImageCount] {
     if images.count <= maximumImages { return images }
     var kept: [ImageCount] = []
@@ -121,12 +122,12 @@ extension Report {
   }
 }
 
-/// Writes a number, little end first.
+/// Writes an unsigned integer in little-endian order.
 func put(_ number: some FixedWidthInteger & UnsignedInteger, into bytes: inout [UInt8], at offset: Int) {
   for i in 0..<(number.bitWidth / 8) { bytes[offset + i] = UInt8(truncatingIfNeeded: number >> (8 * i)) }
 }
 
-/// Reads a number, little end first.
+/// Reads an unsigned integer in little-endian order.
 func number(_ bytes: Span<UInt8>, at offset: Int, bytes count: Int) -> UInt64 {
   var number: UInt64 = 0
   for i in (offset..<(offset + count)).reversed() { number = number << 8 | UInt64(bytes[i]) }

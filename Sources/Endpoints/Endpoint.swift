@@ -1,24 +1,25 @@
-// What each path serves and what it answers with when it cannot, however a request came in: one-shot, CGI and server
-// share it.
+// The endpoints of the webhook port and the admin port, and the error responses of both. One-shot HTTP, CGI and the
+// server share them.
 
 import HTTP1
 import JSON
 
-/// What a request asks for.
+/// An endpoint that a request may ask for.
 public enum Endpoint: Sendable {
-  /// `POST /mutate`: the answer to the review in the body.
+  /// `POST /mutate`: answers the review in the body.
   case mutate
-  /// `GET /healthz` or `/livez`: whether the process works.
+  /// `GET /healthz` or `/livez`: reports that the process works.
   case health
-  /// `GET /readyz`: whether new requests are welcome.
+  /// `GET /readyz`: reports whether the process accepts new requests.
   case readiness
-  /// `GET /metrics`: the counters.
+  /// `GET /metrics`: returns the metrics.
   case metrics
 }
 
-/// What a request to the webhook asks for.
+/// The endpoint of a request to the webhook port.
 ///
-/// - Throws: `RequestError` for other paths and methods, and for a body that says to be something else than JSON.
+/// - Throws: `RequestError` 404 for an unknown path, 405 for another method, 415 for a body that is declared as
+///   anything other than JSON.
 public func webhookEndpoint(of request: Request) throws(RequestError) -> Endpoint {
   if request.path == "/mutate" {
     guard request.method == "POST" else { throw notAllowed("POST") }
@@ -29,9 +30,9 @@ public func webhookEndpoint(of request: Request) throws(RequestError) -> Endpoin
   throw RequestError(.notFound, "no such path; there are /mutate, /healthz, /readyz, /livez")
 }
 
-/// What a request to the admin port asks for.
+/// The endpoint of a request to the admin port.
 ///
-/// - Throws: `RequestError` for other paths and methods.
+/// - Throws: `RequestError` 404 for an unknown path, 405 for another method.
 public func adminEndpoint(of request: Request) throws(RequestError) -> Endpoint {
   if request.path == "/metrics" {
     try checkIsReading(request)
@@ -42,10 +43,10 @@ public func adminEndpoint(of request: Request) throws(RequestError) -> Endpoint 
 }
 
 extension Response {
-  /// The answer of a probe that all is well.
+  /// The response of a successful probe.
   public static let well = Response(.ok, contentType: "text/plain", body: Array("ok\n".utf8))
 
-  /// The answer to a request that cannot be served: `{"error": "..."}`.
+  /// The response to a request that cannot be served: `{"error": "..."}`.
   public init(_ error: RequestError) {
     var body = Array("{\"error\":".utf8)
     body.appendJSONString(error.reason)
@@ -73,7 +74,7 @@ private func notAllowed(_ methods: String) -> RequestError {
   RequestError(.methodNotAllowed, "another method; expected " + methods, allow: methods)
 }
 
-/// A body that says it is something else than JSON is not tried.
+/// Rejects a body that is declared as anything other than JSON. A body without a declaration is accepted.
 private func checkMediaType(_ request: Request) throws(RequestError) {
   if let coding = request.contentEncoding, !equalsIgnoringCase(coding.utf8.span, "identity") {
     throw RequestError(.unsupportedMediaType, "a Content-Encoding; expected none")

@@ -1,5 +1,5 @@
-// The way in through inetd, socat, systemd sockets or stunnel: one HTTP/1.1 request on standard input, its response
-// on standard output, and the end.
+// One review over HTTP/1.1, as inetd, socat, systemd sockets and stunnel hand it over: the request is on standard
+// input, and the response goes to standard output.
 
 import Glibc
 import HTTP1
@@ -8,8 +8,9 @@ import SwapPolicy
 
 /// Serves one HTTP request.
 ///
-/// - Parameter limit: the most bytes a body may have.
-/// - Returns: `done` for every answer written, whatever its status, but `configuration` without a policy.
+/// - Parameter limit: the largest body, in bytes.
+/// - Returns: `done` if a response was written, whatever its HTTP status, or if there was no request; `configuration`
+///   if there is no valid configuration; `operatingSystem` if the response could not be written.
 public func serveInetd(policy: LoadedPolicy, limit: Int, explains: Bool) -> ExitStatus {
   let messages = Messages.besideExchange
   let service = Service(policy: policy, explains: explains, messages: messages)
@@ -33,7 +34,7 @@ public func serveInetd(policy: LoadedPolicy, limit: Int, explains: Bool) -> Exit
   }
 }
 
-/// Reads a request; `nil` when the client closes without one.
+/// Reads a request; `nil` if the client closes before it sends a byte.
 private func read(_ parser: inout RequestParser) throws(RequestError) -> Request? {
   var deadline = Deadline.after(seconds: patience)
   var isInHead = true
@@ -47,17 +48,17 @@ private func read(_ parser: inout RequestParser) throws(RequestError) -> Request
     if isInHead, parser.hasHead {
       isInHead = false
       deadline = Deadline.after(seconds: patience)
-      // A client that is gone shows when the response is written.
+      // An error here is ignored: if the client is gone, writing the response fails, too.
       if parser.awaitsContinue { try? Descriptor.output.write(Response.continueLine, before: deadline) }
     }
   }
 }
 
-/// Reads what the client still sends, so that closing does not cut off the response: a TCP connection that is closed
-/// with bytes unread is reset, and socat and stunnel stop at a broken pipe.
+/// Reads and discards what the client still sends, so that closing does not cut off the response. The kernel resets a
+/// TCP connection that is closed with unread bytes, and socat and stunnel stop at a broken pipe.
 ///
-/// - Parameter wholeRequestRead: then only what has already arrived; otherwise until the client closes, is silent for
-///   a second, or used up its time.
+/// - Parameter wholeRequestRead: whether the request was read completely. If so, only bytes that have already arrived
+///   are read. If not, reading goes on until the client closes, is silent for a second, or uses up its time.
 private func drain(wholeRequestRead: Bool) {
   if !wholeRequestRead, shutdown(1, Int32(SHUT_WR)) != 0 { close(1) }
   let end = Deadline.after(seconds: patience)
