@@ -17,10 +17,10 @@ func serveAdmin(_ settings: ServerSettings, _ socket: Int32, isDraining: Bool, _
     switch try adminEndpoint(of: request) {
     case .metrics:
       response = Response(.ok, contentType: "text/plain; version=0.0.4; charset=utf-8", body: counters.text)
-    case .health, .mutate: response = .well
+    case .health, .mutate: response = .probeSucceeded
     case .readiness:
       if isDraining { throw RequestError(.serviceUnavailable, "shutting down") }
-      response = .well
+      response = .probeSucceeded
     }
   } catch {
     response = Response(error)
@@ -28,8 +28,8 @@ func serveAdmin(_ settings: ServerSettings, _ socket: Int32, isDraining: Bool, _
   // One request per connection: this process has the counters of its fork, and the next request must see newer ones.
   let bytes = response.http1(closing: true, withBody: parser.request.method != "HEAD")
   // A request that used up its deadline still gets a little time for its error response.
-  let end = deadline.milliseconds > 0 ? deadline : .after(milliseconds: 100)
-  if stream.writeAll(bytes, before: end) { _ = stream.read() }
+  let responseDeadline = deadline.milliseconds > 0 ? deadline : .after(milliseconds: 100)
+  if stream.writeAll(bytes, before: responseDeadline) { _ = stream.read() }
 }
 
 /// Reads one request; `nil` if the client closes or times out before it sends a byte.
@@ -41,14 +41,14 @@ private func receive(
   while true {
     guard wait(for: stream.socket, POLLIN, before: deadline) == .ready else {
       if parser.isUntouched { return nil }
-      throw RequestError(.requestTimeout, "no whole request in time")
+      throw RequestError(.requestTimeout, "the request did not arrive in time")
     }
     let (step, bytes) = stream.read()
     if case .wantsRead = step { continue }
     guard case .done = step else { return nil }
     if bytes.isEmpty {
       if parser.isUntouched { return nil }
-      throw RequestError(.badRequest, "the request ends before it is whole")
+      throw RequestError(.badRequest, "the connection closed before the request was complete")
     }
     if try parser.feed(bytes) { return parser.request }
   }

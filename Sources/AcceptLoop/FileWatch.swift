@@ -6,23 +6,23 @@ import Glibc
 /// The state of some files at the last look.
 struct FileWatch {
   private let files: [String]
-  private var seen: [[Int]]
+  private var lastStates: [[Int]]
 
   init(_ files: [String]) {
     self.files = files
-    seen = files.map(FileWatch.look)
+    lastStates = files.map(FileWatch.fileState)
   }
 
   /// Whether any file differs from the last call, or from the initialiser for the first one.
-  mutating func changed() -> Bool {
-    let now = files.map(FileWatch.look)
-    defer { seen = now }
-    return now != seen
+  mutating func checkForChanges() -> Bool {
+    let now = files.map(FileWatch.fileState)
+    defer { lastStates = now }
+    return now != lastStates
   }
 
   /// What identifies a file's contents: device, inode, size, modification time and change time. Empty for a file that
   /// does not exist.
-  private static func look(_ file: String) -> [Int] {
+  private static func fileState(_ file: String) -> [Int] {
     var status = stat()
     guard unsafe stat(file, &status) == 0 else { return [] }
     return [

@@ -26,7 +26,7 @@ struct Listener {
   /// Whether a seccomp filter confines the review processes.
   var confinesReviews = false
   /// A file descriptor of /dev/null, open for reading and writing.
-  let nowhere: Int32
+  let devNull: Int32
   var webhookSockets: [Int32] = []
   var adminSockets: [Int32] = []
   /// All live children and their slots. Those that serve the admin port have no slot.
@@ -43,15 +43,15 @@ struct Listener {
   var pausedUntil = 0
   var adminPausedUntil = 0
   /// A connection that was accepted, but for which fork(2) failed. It is retried first.
-  var held: (socket: Int32, peer: Address)?
+  var pendingConnection: (socket: Int32, peer: Address)?
   /// The number of the configuration in force. Each load increments it.
   var generation: UInt64 = 0
   /// Whether a connection waits in the backlog because no slot is free.
-  var isCrowded = false
+  var isOutOfSlots = false
   /// When a connection was last asked to close so that another gets its slot.
-  var lastVictim = 0
+  var lastEviction = 0
   /// When reviews or connections crashed, within the last 10 seconds.
-  var crashes: [Int] = []
+  var recentCrashes: [Int] = []
   /// When the tokens were last counted.
   var lastTokenCount = 0
   /// Whether a connection process ended since then. It may have died with a token.
@@ -76,20 +76,20 @@ struct Listener {
     } catch {
       throw .configuration(error.problems)
     }
-    guard startTLS() else { throw .system("no room for OpenSSL's memory: more than 64 MB of addresses are needed") }
+    guard startTLS() else { throw .system("cannot map OpenSSL's heap: it needs more than 64 MB of address space") }
     do throws(TLSFileError) {
       identity = try TLSIdentity(sources.tls)
     } catch {
       throw .configuration([error.description])
     }
     do throws(SystemError) {
-      nowhere = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
-      if nowhere < 0 { throw .last }
+      devNull = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
+      if devNull < 0 { throw .last }
       signals = posix_take_signals()
       if signals < 0 { throw .last }
       state = try SharedState(slots: settings.maxConnections)
       reviewTokens = try TokenPipe(.review, count: settings.maxReviews)
-      bodyTokens = try TokenPipe(.largeBody, count: settings.largeBodies)
+      bodyTokens = try TokenPipe(.largeBody, count: settings.maxLargeBodies)
       reports = try Pipe(capacity: 1 << 20)
       hasRoomForReports = posix_pipe_capacity(reports.writing.number) >= 1 << 20
     } catch {
@@ -97,11 +97,11 @@ struct Listener {
     }
     freeSlots = Array((0..<settings.maxConnections).reversed())
     counters = Counters(version: settings.version, startTime: time(nil))
-    addressSpace = memoryPages(0)
-    webhookSockets = try settings.listen.map { address throws(StartError) in try bound(address, "webhook") }
-    if let admin = settings.admin { adminSockets = [try bound(admin, "admin")] }
-    useIdentity()
-    useHandler()
+    addressSpace = statmBytes(0)
+    webhookSockets = try settings.listen.map { address throws(StartError) in try listeningSocket(address, "webhook") }
+    if let admin = settings.admin { adminSockets = [try listeningSocket(admin, "admin")] }
+    applyIdentity()
+    applyHandler()
     posix_forget_startup()
     // Hardening comes last: after PR_SET_DUMPABLE=0 only root can read /proc/self/pagemap, which posix_forget_startup
     // needs.
@@ -117,7 +117,7 @@ struct Listener {
       let accepting = isAccepting ? webhookSockets : []
       let admin = now >= adminPausedUntil ? adminSockets : []
       for socket in accepting + admin { entries.append(pollfd(fd: socket, events: Int16(POLLIN), revents: 0)) }
-      _ = unsafe posix_wait(&entries, UInt(entries.count), nextWake(), 0)
+      _ = unsafe posix_wait(&entries, UInt(entries.count), pollTimeout(), 0)
       now = monotonicNow() / 1_000_000
 
       let ready = entries.filter { $0.revents != 0 }.map(\.fd)
@@ -125,12 +125,14 @@ struct Listener {
       if !ready.allSatisfy(accepting.contains) || ready.isEmpty {
         readReports()
         if ready.contains(signals), readSignals() { return }
-        restoreTokens()
-        watchOverConnections()
-        if drain() { return }
+        restoreLostTokens()
+        killStuckConnections()
+        if continueDraining() { return }
       }
       reloadIfChanged()
-      for socket in accepting where ready.contains(socket) || isCrowded || held != nil { accept(from: socket) }
+      for socket in accepting where ready.contains(socket) || isOutOfSlots || pendingConnection != nil {
+        accept(from: socket)
+      }
       for socket in admin where ready.contains(socket) { acceptAdmin(from: socket) }
     }
   }
@@ -138,7 +140,7 @@ struct Listener {
   private var isAccepting: Bool { !webhookSockets.isEmpty && now >= pausedUntil }
 
   /// The timeout of the next poll, in milliseconds; -1 if nothing is due.
-  private func nextWake() -> Int32 {
+  private func pollTimeout() -> Int32 {
     if hasManyReports { return 10 }
     let paused = max(pausedUntil, adminPausedUntil) - now
     if paused > 0 { return Int32(min(paused, 100)) }
@@ -149,7 +151,7 @@ struct Listener {
 
 // Starting.
 extension Listener {
-  private func bound(_ address: Address, _ name: String) throws(StartError) -> Int32 {
+  private func listeningSocket(_ address: Address, _ name: String) throws(StartError) -> Int32 {
     // With TCP_DEFER_ACCEPT, a client that sends nothing stays in the kernel for as long as it could take for its
     // handshake here.
     let deferred = Int32(settings.handshakeTimeout / 1000)
@@ -181,12 +183,13 @@ extension Listener {
     let fault =
       hasReserve
       ? rehearseConfined(handler, addressSpace: addressSpace, format: log.format)
-      : "no room for the memory of a review: the limit of addresses is too low"
+      : "cannot reserve a review's memory: the address space limit (RLIMIT_AS) is too low"
     if let fault {
       if settings.sandbox == .require { throw .system("reviews cannot be confined (seccomp): " + fault) }
       var fields = log.fields
       fields.add("reason", fault)
-      log.write(.warning, "reviews are not confined (seccomp): they are bounded, but may make system calls", fields)
+      log.write(
+        .warning, "reviews are not confined (seccomp): their limits apply, but they may make any system call", fields)
       return
     }
     confinesReviews = true
@@ -195,7 +198,7 @@ extension Listener {
   }
 
   /// Puts the current certificate into force.
-  private mutating func useIdentity() {
+  private mutating func applyIdentity() {
     identity.warmUp()
     counters.certificateExpiry = identity.expiry
     if identity.expiry < time(nil) {
@@ -204,8 +207,8 @@ extension Listener {
   }
 
   /// Puts the current configuration into force.
-  private mutating func useHandler() {
-    counters.use(handler.labels)
+  private mutating func applyHandler() {
+    counters.register(handler.labels)
     generation += 1
     state.generation = generation
     if let slot = freeSlots.last {
@@ -227,22 +230,22 @@ extension Listener {
       for start in stride(from: 0, to: bytes.count, by: Report.size) {
         let report = Report(bytes[start..<min(start + Report.size, bytes.count)])
         counters.count(report)
-        if case .reviewEnded(.signal(let signal)) = report, isCrash(signal) { noteCrash() }
+        if case .reviewEnded(.signal(let signal)) = report, isCrash(signal) { recordCrash() }
       }
     }
   }
 
   /// Child processes share the address layout of their parent. Repeated crashes may be an attacker who guesses
   /// addresses, so they slow down accepting.
-  private mutating func noteCrash() {
+  private mutating func recordCrash() {
     let now = now
-    crashes.removeAll { $0 < now - 10_000 }
-    crashes.append(now)
-    guard crashes.count >= 10, now >= pausedUntil else { return }
-    crashes = []
+    recentCrashes.removeAll { $0 < now - 10_000 }
+    recentCrashes.append(now)
+    guard recentCrashes.count >= 10, now >= pausedUntil else { return }
+    recentCrashes = []
     pausedUntil = max(pausedUntil, now + 1000)
-    counters.pauses += 1
-    log.write(.warning, "ten reviews crashed within ten seconds: new connections wait for a second")
+    counters.acceptPauses += 1
+    log.write(.warning, "ten reviews crashed within ten seconds: no connection is accepted for one second")
   }
 
   /// Handles all pending signals; returns whether to exit at once.
@@ -252,7 +255,7 @@ extension Listener {
       case SIGTERM, SIGINT:
         if drainStart != nil {
           log.write(.warning, "ended by a second signal")
-          cutOff()
+          killAllChildren()
           return true
         }
         drainStart = now
@@ -261,8 +264,8 @@ extension Listener {
       case SIGCHLD: reap()
       case SIGHUP:
         // SIGHUP reloads everything, so discard changes that were seen until now.
-        _ = watches.tls.changed()
-        _ = watches.configuration.changed()
+        _ = watches.tls.checkForChanges()
+        _ = watches.configuration.checkForChanges()
         reload(isTLSChanged: true, isConfigurationChanged: true)
       case -1: return false
       default: break
@@ -286,19 +289,19 @@ extension Listener {
       }
       if exit < 0 {
         let process = slot == nil ? "admin" : "connection"
-        counters.countEnd(of: process, reason: signalName(-exit))
+        counters.countProcessEnd(of: process, reason: signalName(-exit))
         var fields = log.fields
         fields.add("process", process)
         fields.add("signal", signalName(-exit))
         log.write(.warning, "process ended by a signal", fields)
-        if slot != nil, isCrash(-exit) { noteCrash() }
+        if slot != nil, isCrash(-exit) { recordCrash() }
       }
     }
   }
 
   /// Counts the tokens after a connection process ended, and every second: any process that can read the pipe could
   /// take tokens without recording it.
-  private mutating func restoreTokens() {
+  private mutating func restoreLostTokens() {
     guard tokensMayBeLost || now >= lastTokenCount + 1000 else { return }
     let slots = children.values.compactMap(\.self)
     let isOverdue = now >= lastTokenCount + 2000
@@ -314,8 +317,8 @@ extension Listener {
   private mutating func reloadIfChanged() {
     guard now >= lastReloadCheck + 1000 else { return }
     lastReloadCheck = now
-    let isTLSChanged = watches.tls.changed()
-    let isConfigurationChanged = watches.configuration.changed()
+    let isTLSChanged = watches.tls.checkForChanges()
+    let isConfigurationChanged = watches.configuration.checkForChanges()
     if isTLSChanged || isConfigurationChanged {
       reload(isTLSChanged: isTLSChanged, isConfigurationChanged: isConfigurationChanged)
     }
@@ -326,7 +329,7 @@ extension Listener {
     if isTLSChanged {
       do throws(TLSFileError) {
         identity = try TLSIdentity(sources.tls)
-        useIdentity()
+        applyIdentity()
         counters.countReload(of: "certificate", isSuccess: true)
         log.write(.info, "certificate reloaded")
       } catch {
@@ -339,7 +342,7 @@ extension Listener {
     if isConfigurationChanged {
       do throws(LoadFailure) {
         handler = try sources.loadHandler()
-        useHandler()
+        applyHandler()
         counters.countReload(of: "configuration", isSuccess: true)
         log.write(.info, "configuration reloaded")
       } catch {
@@ -357,28 +360,30 @@ extension Listener {
 // Accepting.
 extension Listener {
   private mutating func accept(from socket: Int32) {
-    isCrowded = false
+    isOutOfSlots = false
     while now >= pausedUntil {
       guard !freeSlots.isEmpty else {
         // Without a waiting client, there is nothing to evict for.
-        guard held != nil || wait(for: socket, POLLIN, before: .after(milliseconds: 0)) == .ready else { return }
-        isCrowded = true
-        makeWay()
+        guard pendingConnection != nil || wait(for: socket, POLLIN, before: .after(milliseconds: 0)) == .ready else {
+          return
+        }
+        isOutOfSlots = true
+        evictIdleConnection()
         return
       }
-      if let waiting = held {
-        held = nil
-        start(waiting.socket, waiting.peer)
+      if let pending = pendingConnection {
+        pendingConnection = nil
+        forkConnection(pending.socket, pending.peer)
         continue
       }
       var peer = sockaddr_storage()
       let connection = unsafe posix_accept(socket, &peer)
       if connection < 0 {
-        if isShortage(errno) { pausedUntil = max(pausedUntil, now + pause("accept", .last)) }
+        if isShortage(errno) { pausedUntil = max(pausedUntil, now + logShortage("accept", .last)) }
         return
       }
       counters.connections += 1
-      start(connection, Address(peer))
+      forkConnection(connection, Address(peer))
     }
   }
 
@@ -387,87 +392,87 @@ extension Listener {
   /// Evicts one connection when all slots are taken: the one that has been idle longest. If none is idle, one that has
   /// spent more than a second in its handshake or waiting for a token. The new connection waits in the backlog
   /// meanwhile.
-  private mutating func makeWay() {
+  private mutating func evictIdleConnection() {
     pausedUntil = max(pausedUntil, now + 10)
     // Evict one connection at a time, and give it 50 ms to close.
-    if now < lastVictim + 50 { return }
+    if now < lastEviction + 50 { return }
     var victim: (child: pid_t, since: Int, isIdle: Bool)?
     for (child, slot) in children {
       guard let slot else { continue }
       let entry = state[slot: slot]
       // A client that has just connected is about to send its first request.
-      let isIdle = entry.phase == .idle && entry.since < now - 250
-      let isStuck = (entry.phase == .handshake || entry.phase == .waiting) && entry.since < now - 1000
-      guard isIdle || isStuck, !entry.givesWay else { continue }
-      if let other = victim, (other.isIdle && !isIdle) || (other.isIdle == isIdle && other.since <= entry.since) {
+      let isIdle = entry.phase == .idle && entry.phaseStart < now - 250
+      let isStuck = (entry.phase == .handshake || entry.phase == .waiting) && entry.phaseStart < now - 1000
+      guard isIdle || isStuck, !entry.isAskedToClose else { continue }
+      if let other = victim, (other.isIdle && !isIdle) || (other.isIdle == isIdle && other.since <= entry.phaseStart) {
         continue
       }
-      victim = (child, entry.since, isIdle)
+      victim = (child, entry.phaseStart, isIdle)
     }
     if let victim, let slot = children[victim.child], let slot {
-      state[slot: slot].giveWay()
+      state[slot: slot].askToClose()
       kill(victim.child, SIGUSR1)
-      lastVictim = now
+      lastEviction = now
     }
   }
 
   /// Logs which call failed; returns the pause before the next attempt, in milliseconds.
-  private func pause(_ call: String, _ error: SystemError) -> Int {
-    log.write(.error, call + ": " + error.description + "; new connections wait")
+  private func logShortage(_ call: String, _ error: SystemError) -> Int {
+    log.write(.error, call + ": " + error.description + "; no connection is accepted for 100 ms")
     return 100
   }
 
   private var context: ConnectionContext {
     ConnectionContext(
       settings: settings, state: state, reviewTokens: reviewTokens, bodyTokens: bodyTokens,
-      reports: reports.writing.number, nowhere: nowhere,
+      reports: reports.writing.number, devNull: devNull,
       reviewLimits: ReviewLimits(
         addressSpace: addressSpace, timeout: settings.reviewTimeout, isConfined: confinesReviews),
       generation: generation,
       loadHandler: sources.loadHandler)
   }
 
-  private mutating func start(_ socket: Int32, _ peer: Address) {
+  private mutating func forkConnection(_ socket: Int32, _ peer: Address) {
     let slot = freeSlots.removeLast()
     let entry = state[slot: slot]
     entry.clear()
     entry.enter(.handshake)
     let context = context
     let child = forkChild(socket, slot: slot) { listener in
-      listener.state.keepFromChildren()
+      listener.state.excludeFromForks()
       serveWebhook(context, socket, entry, peer, listener.identity, listener.handler)
     }
     if child == nil {
-      pausedUntil = max(pausedUntil, now + pause("fork", .last))
+      pausedUntil = max(pausedUntil, now + logShortage("fork", .last))
       entry.clear()
       freeSlots.append(slot)
-      held = (socket, peer)
+      pendingConnection = (socket, peer)
     }
   }
 
   private mutating func acceptAdmin(from socket: Int32) {
-    while makeWayForAdmin() {
+    while makeRoomForAdminConnection() {
       var peer = sockaddr_storage()
       let connection = unsafe posix_accept(socket, &peer)
       if connection < 0 {
-        if isShortage(errno) { adminPausedUntil = now + pause("accept", .last) }
+        if isShortage(errno) { adminPausedUntil = now + logShortage("accept", .last) }
         return
       }
       counters.adminConnections += 1
       counters.activeConnections = children.values.count { $0 != nil }
-      counters.residentMemory = memoryPages(1)
+      counters.residentMemory = statmBytes(1)
       let child = forkChild(connection, slot: nil) { listener in
         let isDraining = listener.state.isDraining
         // The admin child parses input from anyone, so it must not have keys, tokens or the shared table.
-        dropTLS()
-        listener.state.drop()
+        unmapTLS()
+        listener.state.unmap()
         listener.reviewTokens.close()
         listener.bodyTokens.close()
         listener.reports.writing.close()
         serveAdmin(listener.settings, connection, isDraining: isDraining, listener.counters)
       }
       guard let child else {
-        adminPausedUntil = now + pause("fork", .last)
+        adminPausedUntil = now + logShortage("fork", .last)
         close(connection)
         return
       }
@@ -478,17 +483,17 @@ extension Listener {
   /// Makes room for a connection to the admin port; returns whether there is any. At the limit, the oldest admin child
   /// is killed once its grace period is over: a client that holds its connection longer than a response takes must not
   /// block a probe.
-  private mutating func makeWayForAdmin() -> Bool {
+  private mutating func makeRoomForAdminConnection() -> Bool {
     guard let oldest = adminChildren.first, adminChildren.count >= settings.maxAdminConnections else { return true }
-    let end = oldest.since + settings.adminGrace
-    guard now >= end else {
-      adminPausedUntil = max(adminPausedUntil, end)
+    let graceEnd = oldest.since + settings.adminGrace
+    guard now >= graceEnd else {
+      adminPausedUntil = max(adminPausedUntil, graceEnd)
       return false
     }
     // Not reaped yet, so the process ID cannot belong to another process.
     kill(oldest.child, SIGKILL)
     adminChildren.removeFirst()
-    counters.countEnd(of: "admin", reason: "evicted")
+    counters.countProcessEnd(of: "admin", reason: "evicted")
     return true
   }
 
@@ -513,17 +518,17 @@ extension Listener {
 // Watching connections and draining.
 extension Listener {
   /// Kills connection processes that have been busy with one request for longer than all timeouts together allow.
-  private func watchOverConnections() {
+  private func killStuckConnections() {
     for (child, slot) in children {
       guard let slot, case let entry = state[slot: slot], entry.phase == .busy || entry.phase == .handshake else {
         continue
       }
-      if entry.since < now - settings.longestRequest { kill(child, SIGKILL) }
+      if entry.phaseStart < now - settings.maxRequestDuration { kill(child, SIGKILL) }
     }
   }
 
   /// Continues draining, if it has begun; returns whether it is complete.
-  private mutating func drain() -> Bool {
+  private mutating func continueDraining() -> Bool {
     guard let drainStart else { return false }
     if !webhookSockets.isEmpty, now >= drainStart + settings.drainDelay {
       // Serve the connections that are already in the backlog.
@@ -534,11 +539,11 @@ extension Listener {
       state.isClosing = true
     }
     if webhookSockets.isEmpty {
-      if let waiting = held, !freeSlots.isEmpty {
-        held = nil
-        start(waiting.socket, waiting.peer)
+      if let pending = pendingConnection, !freeSlots.isEmpty {
+        pendingConnection = nil
+        forkConnection(pending.socket, pending.peer)
       }
-      if children.isEmpty, held == nil {
+      if children.isEmpty, pendingConnection == nil {
         log.write(.info, "drained")
         return true
       }
@@ -548,20 +553,20 @@ extension Listener {
       var fields = log.fields
       fields.add("connections", children.count)
       log.write(.warning, "not drained in time, connections are cut off", fields)
-      cutOff()
+      killAllChildren()
       return true
     }
     return false
   }
 
-  private func cutOff() {
+  private func killAllChildren() {
     for child in children.keys { kill(child, SIGKILL) }
   }
 }
 
 /// Reads one field of /proc/self/statm, in bytes: 0 is all mapped memory, 1 is resident memory. Returns 0 if it cannot
 /// be read.
-private func memoryPages(_ field: Int) -> Int {
+private func statmBytes(_ field: Int) -> Int {
   guard
     let text = try? Descriptor.reading("/proc/self/statm", { file throws(SystemError) in try file.read(atMost: 256) })
   else { return 0 }

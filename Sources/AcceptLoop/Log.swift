@@ -25,12 +25,12 @@ public struct Log: Sendable {
     self.isDebug = isDebug
     // Reopened as a new open file description: O_NONBLOCK then does not affect other programs that share standard
     // error.
-    let own = posix_reopen(2)
-    descriptor = own < 0 ? 2 : own
+    let reopened = posix_reopen(2)
+    descriptor = reopened < 0 ? 2 : reopened
   }
 
   /// A copy that writes to another file descriptor.
-  func to(_ descriptor: Int32) -> Log {
+  func writing(to descriptor: Int32) -> Log {
     var log = self
     log.descriptor = descriptor
     return log
@@ -51,10 +51,10 @@ public struct Log: Sendable {
 
   /// Limits, permanently, the size of files that this process may write: to the log's size plus 64 MiB if the log is a
   /// regular file, otherwise to 0.
-  func limitFiles() -> Bool { posix_limit_files(descriptor, 64 << 20) == 0 }
+  func limitFileSizes() -> Bool { posix_limit_files(descriptor, 64 << 20) == 0 }
 
-  /// Whether the log has a file descriptor of its own, so that standard error can be redirected.
-  var leavesStandardError: Bool { descriptor != 2 }
+  /// Whether the log has a file descriptor of its reopened, so that standard error can be redirected.
+  var hasOwnDescriptor: Bool { descriptor != 2 }
 
   /// Formats a whole line: time, level and message, then the fields.
   func line(_ level: LogLevel, _ message: String, _ fields: LogFields?, at time: LogTime = .now) -> [UInt8] {
@@ -114,7 +114,7 @@ public struct LogFields: Sendable {
   /// Adds a string, cut to 253 bytes: the longest name in Kubernetes.
   public mutating func add(_ name: String, _ value: String) {
     let value = value.utf8.count <= 253 ? value : String(decoding: value.utf8.prefix(250), as: UTF8.self) + "..."
-    begin(name)
+    appendName(name)
     if format == .json { bytes.appendJSONString(value) } else { bytes.append(quoted(value)) }
   }
 
@@ -124,22 +124,22 @@ public struct LogFields: Sendable {
   }
 
   public mutating func add(_ name: String, _ value: Int) {
-    begin(name)
+    appendName(name)
     bytes.append(String(value))
   }
 
   public mutating func add(_ name: String, _ value: Bool) {
-    begin(name)
+    appendName(name)
     bytes.append(value ? "true" : "false")
   }
 
   /// Adds a duration, written in seconds with six decimals.
   mutating func add(_ name: String, microseconds: Int) {
-    begin(name)
+    appendName(name)
     bytes.append(microseconds, decimals: 6)
   }
 
-  private mutating func begin(_ name: String) {
+  private mutating func appendName(_ name: String) {
     if format == .json {
       bytes.append(UInt8(ascii: ","))
       bytes.append(UInt8(ascii: "\""))

@@ -42,15 +42,15 @@ extension Report {
     case .review(let result, let microseconds, let images, let labels):
       bytes[start] = 1
       bytes[start + 1] = result.rawValue
-      let images = Report.folded(images)
+      let images = Report.mergedToFit(images)
       bytes[start + 2] = UInt8(images.count)
-      put(labels, into: &bytes, at: start + 4)
-      put(UInt64(max(0, microseconds)), into: &bytes, at: start + 8)
+      putLittleEndian(labels, into: &bytes, at: start + 4)
+      putLittleEndian(UInt64(max(0, microseconds)), into: &bytes, at: start + 8)
       var place = start + 16
       for image in images {
         bytes[place] = UInt8(truncatingIfNeeded: image.decision)
-        put(UInt16(truncatingIfNeeded: image.upstream ?? 0xFFFF), into: &bytes, at: place + 1)
-        put(UInt16(min(image.count, 0xFFFF)), into: &bytes, at: place + 3)
+        putLittleEndian(UInt16(truncatingIfNeeded: image.upstream ?? 0xFFFF), into: &bytes, at: place + 1)
+        putLittleEndian(UInt16(min(image.count, 0xFFFF)), into: &bytes, at: place + 3)
         place += 5
       }
     case .reviewEnded(let fault):
@@ -65,11 +65,11 @@ extension Report {
       bytes[start + 1] = UInt8(TLSFailure.allCases.firstIndex(of: failure) ?? 0)
     case .refused(let status):
       bytes[start] = 4
-      put(UInt16(truncatingIfNeeded: status), into: &bytes, at: start + 2)
+      putLittleEndian(UInt16(truncatingIfNeeded: status), into: &bytes, at: start + 2)
     }
   }
 
-  /// Parses a record; `nil` if it is malformed, that is, not written by our own code.
+  /// Parses a record; `nil` if it is malformed. A compromised child may write anything.
   init?(_ record: ArraySlice<UInt8>) {
     let record = record.span
     guard record.count == Report.size else { return nil }
@@ -78,15 +78,16 @@ extension Report {
       guard let result = ReviewResult(rawValue: record[1]), record[2] <= Report.maximumImages else { return nil }
       let images = (0..<Int(record[2])).map { i in
         let start = 16 + 5 * i
-        let upstream = Int(number(record, at: start + 1, bytes: 2))
+        let upstream = Int(littleEndianNumber(record, at: start + 1, bytes: 2))
         return ImageCount(
           decision: Int(record[start]), upstream: upstream == 0xFFFF ? nil : upstream,
-          count: Int(number(record, at: start + 3, bytes: 2)))
+          count: Int(littleEndianNumber(record, at: start + 3, bytes: 2)))
       }
-      let microseconds = number(record, at: 8, bytes: 8)
+      let microseconds = littleEndianNumber(record, at: 8, bytes: 8)
       guard microseconds < 1 << 40 else { return nil }
       self = .review(
-        result, microseconds: Int(microseconds), images: images, labels: UInt32(number(record, at: 4, bytes: 4)))
+        result, microseconds: Int(microseconds), images: images,
+        labels: UInt32(littleEndianNumber(record, at: 4, bytes: 4)))
     case 2:
       switch record[2] {
       case 0 where (1...64).contains(record[1]): self = .reviewEnded(.signal(Int32(record[1])))
@@ -98,7 +99,7 @@ extension Report {
       guard Int(record[1]) < TLSFailure.allCases.count else { return nil }
       self = .handshakeFailed(TLSFailure.allCases[Int(record[1])])
     case 4:
-      let status = Int(number(record, at: 2, bytes: 2))
+      let status = Int(littleEndianNumber(record, at: 2, bytes: 2))
       guard Status(rawValue: status) != nil else { return nil }
       self = .refused(status: status)
     default: return nil
@@ -107,7 +108,7 @@ extension Report {
 
   /// The image counts that fit into a record. If there are too many, all counts of one decision are merged under
   /// `other`.
-  private static func folded(_ images: [ImageCount]) -> [ImageCount] {
+  private static func mergedToFit(_ images: [ImageCount]) -> [ImageCount] {
     if images.count <= maximumImages { return images }
     var kept: [ImageCount] = []
     for image in images {
@@ -123,12 +124,12 @@ extension Report {
 }
 
 /// Writes an unsigned integer in little-endian order.
-func put(_ number: some FixedWidthInteger & UnsignedInteger, into bytes: inout [UInt8], at offset: Int) {
+func putLittleEndian(_ number: some FixedWidthInteger & UnsignedInteger, into bytes: inout [UInt8], at offset: Int) {
   for i in 0..<(number.bitWidth / 8) { bytes[offset + i] = UInt8(truncatingIfNeeded: number >> (8 * i)) }
 }
 
 /// Reads an unsigned integer in little-endian order.
-func number(_ bytes: Span<UInt8>, at offset: Int, bytes count: Int) -> UInt64 {
+func littleEndianNumber(_ bytes: Span<UInt8>, at offset: Int, bytes count: Int) -> UInt64 {
   var number: UInt64 = 0
   for i in (offset..<(offset + count)).reversed() { number = number << 8 | UInt64(bytes[i]) }
   return number

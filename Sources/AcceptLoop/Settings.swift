@@ -51,16 +51,16 @@ public struct ServerSettings: Sendable {
   /// clients that reconnect at once cannot keep the listener busy with forking.
   let adminGrace = 50
   /// The longest `timeoutSeconds` of a webhook: after that, no client waits for the answer any more.
-  let turnTimeout = 30_000
+  let tokenTimeout = 30_000
   /// Bodies up to this size need no token; all connections together then hold at most 16 MiB. Larger bodies need one of
   /// `maxLargeBodies` tokens, which adds another 16 MiB.
-  var smallBody: Int { (16 << 20) / maxConnections }
-  let largeBodies = 2
+  var smallBodyLimit: Int { (16 << 20) / maxConnections }
+  let maxLargeBodies = 2
   /// The largest body that a connection process reviews itself as its last one. The response must fit into the socket's
   /// send buffer, because a confined process cannot wait for the client.
-  let largestLastBody = 16 << 10
+  let maxLastBody = 16 << 10
   /// The longest time that a connection can be busy with one request. After that, its process must be stuck.
-  var longestRequest: Int { handshakeTimeout + 3 * headerTimeout + 2 * turnTimeout + 2 * reviewTimeout + 5_000 }
+  var maxRequestDuration: Int { handshakeTimeout + 3 * headerTimeout + 2 * tokenTimeout + 2 * reviewTimeout + 5_000 }
 
   public init() {}
 }

@@ -60,13 +60,13 @@ enum Phase: UInt64 {
   subscript(slot slot: Int) -> Slot { Slot(state: self, start: SharedState.headerWords + slot * SharedState.slotWords) }
 
   /// Excludes the table from all processes that this one forks from now on (MADV_DONTFORK).
-  func keepFromChildren() {
-    _ = unsafe posix_unshare_words(words, UInt(SharedState.headerWords + slots * SharedState.slotWords))
+  func excludeFromForks() {
+    _ = unsafe posix_exclude_words_from_forks(words, UInt(SharedState.headerWords + slots * SharedState.slotWords))
   }
 
   /// Unmaps the table in a process that does not need it.
-  func drop() {
-    unsafe posix_drop_words(words, UInt(SharedState.headerWords + slots * SharedState.slotWords))
+  func unmap() {
+    unsafe posix_unmap_words(words, UInt(SharedState.headerWords + slots * SharedState.slotWords))
   }
 
   fileprivate subscript(word: Int) -> UInt64 {
@@ -83,7 +83,7 @@ enum Phase: UInt64 {
 
     var phase: Phase { Phase(rawValue: state[start]) ?? .none }
     /// When the phase began, in milliseconds of the monotonic clock.
-    var since: Int { Int(truncatingIfNeeded: state[start + 1]) }
+    var phaseStart: Int { Int(truncatingIfNeeded: state[start + 1]) }
 
     func enter(_ phase: Phase) {
       state[start + 1] = UInt64(monotonicNow() / 1_000_000)
@@ -91,17 +91,19 @@ enum Phase: UInt64 {
     }
 
     /// Whether the listener has asked this connection to close as soon as it can.
-    var givesWay: Bool { state[start + 2] != 0 }
-    func giveWay() { state[start + 2] = 1 }
+    var isAskedToClose: Bool { state[start + 2] != 0 }
+    func askToClose() { state[start + 2] = 1 }
 
     /// Odd while the connection takes or returns a token, so that a reader can detect that it looked in between (a
     /// seqlock).
     fileprivate var sequence: UInt64 { state[start + 3] }
-    func step() { state[start + 3] &+= 1 }
+    func advanceSequence() { state[start + 3] &+= 1 }
 
     func holds(_ kind: TokenPipe.Kind) -> Bool { state[start + 4 + kind.rawValue] != 0 }
     /// Whether the connection holds a token and has a request that justifies it.
-    fileprivate func has(_ kind: TokenPipe.Kind) -> Bool { holds(kind) && (phase == .busy || phase == .waiting) }
+    fileprivate func holdsForRequest(_ kind: TokenPipe.Kind) -> Bool {
+      holds(kind) && (phase == .busy || phase == .waiting)
+    }
     fileprivate func setHolds(_ kind: TokenPipe.Kind, _ holds: Bool) {
       state[start + 4 + kind.rawValue] = holds ? 1 : 0
     }
@@ -124,13 +126,13 @@ struct TokenPipe {
     self.kind = kind
     self.count = count
     pipe = try Pipe()
-    put(count)
+    addTokens(count)
   }
 
   /// Takes a token if one is available.
   func tryTake(_ slot: SharedState.Slot) -> Bool {
-    slot.step()
-    defer { slot.step() }
+    slot.advanceSequence()
+    defer { slot.advanceSequence() }
     var byte: UInt8 = 0
     guard unsafe read(pipe.reading.number, &byte, 1) == 1 else { return false }
     slot.setHolds(kind, true)
@@ -147,7 +149,7 @@ struct TokenPipe {
       switch wait(for: pipe.reading.number, POLLIN, before: deadline, interruptible: true) {
       case .ready: break
       case .timeout: return false
-      case .interrupted: if slot.givesWay { return false }
+      case .interrupted: if slot.isAskedToClose { return false }
       }
     } while !tryTake(slot)
     return true
@@ -160,10 +162,10 @@ struct TokenPipe {
   @discardableResult
   func putBack(_ slot: SharedState.Slot) -> Bool {
     guard slot.holds(kind) else { return false }
-    slot.step()
-    put(1)
+    slot.advanceSequence()
+    addTokens(1)
     slot.setHolds(kind, false)
-    slot.step()
+    slot.advanceSequence()
     return true
   }
 
@@ -177,19 +179,19 @@ struct TokenPipe {
       let before = slots.map { state[slot: $0].sequence }
       let mustSettle = !isOverdue || attempt < 100
       if mustSettle, before.contains(where: { $0 % 2 == 1 }) { continue }
-      let held = slots.count { state[slot: $0].has(kind) }
-      let waiting = Int(posix_bytes_waiting(pipe.reading.number))
+      let heldCount = slots.count { state[slot: $0].holdsForRequest(kind) }
+      let availableCount = Int(posix_bytes_waiting(pipe.reading.number))
       guard !mustSettle || slots.map({ state[slot: $0].sequence }) == before else { continue }
-      put(count - held - waiting)
+      addTokens(count - heldCount - availableCount)
       // A surplus token: its process died after returning it, before recording that.
       var byte: UInt8 = 0
-      for _ in 0..<max(0, held + waiting - count) { _ = unsafe read(pipe.reading.number, &byte, 1) }
-      return abs(count - held - waiting)
+      for _ in 0..<max(0, heldCount + availableCount - count) { _ = unsafe read(pipe.reading.number, &byte, 1) }
+      return abs(count - heldCount - availableCount)
     }
     return nil
   }
 
-  private func put(_ count: Int) {
+  private func addTokens(_ count: Int) {
     for _ in 0..<max(0, count) {
       var byte = UInt8(ascii: "+")
       _ = unsafe write(pipe.writing.number, &byte, 1)

@@ -47,7 +47,7 @@ struct PlainConnection: Stream {
   func sendClose() {}
 }
 
-enum Waited {
+enum WaitResult {
   case ready, timeout
   /// The listener sent SIGUSR1. The shared state says why.
   case interrupted
@@ -56,7 +56,7 @@ enum Waited {
 /// Waits until a file descriptor can be read or written.
 ///
 /// - Parameter interruptible: whether SIGUSR1 ends the wait.
-func wait(for socket: Int32, _ events: Int32, before deadline: Deadline, interruptible: Bool = false) -> Waited {
+func wait(for socket: Int32, _ events: Int32, before deadline: Deadline, interruptible: Bool = false) -> WaitResult {
   var entry = pollfd(fd: socket, events: Int16(events), revents: 0)
   while true {
     let ready = unsafe posix_wait(&entry, 1, deadline.milliseconds, interruptible ? 1 : 0)

@@ -30,10 +30,10 @@ struct posix_option posix_next_option(int count, char *const arguments[], const 
   return found;
 }
 
-static void nothing(int signal) { (void)signal; }
+static void ignore_signal(int signal) { (void)signal; }
 
 int posix_take_signals(void) {
-  struct sigaction quiet = {.sa_handler = nothing};
+  struct sigaction interrupt_only = {.sa_handler = ignore_signal};
   sigset_t read, blocked;
   sigemptyset(&read);
   sigaddset(&read, SIGCHLD);
@@ -47,7 +47,7 @@ int posix_take_signals(void) {
   // Ignored SIGCHLD would leave no children to reap, and ignored SIGALRM would leave reviews without a timeout.
   signal(SIGCHLD, SIG_DFL);
   signal(SIGALRM, SIG_DFL);
-  if (sigaction(SIGUSR1, &quiet, NULL) || sigprocmask(SIG_SETMASK, &blocked, NULL)) return -1;
+  if (sigaction(SIGUSR1, &interrupt_only, NULL) || sigprocmask(SIG_SETMASK, &blocked, NULL)) return -1;
   return signalfd(-1, &read, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
@@ -85,7 +85,7 @@ int posix_listen(const struct sockaddr *address, socklen_t length, int deferred)
   // Even if the system's default is IPv6 only, [::] must accept IPv4, too.
   if (address->sa_family == AF_INET6) setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
   setsockopt(s, IPPROTO_TCP, TCP_DEFER_ACCEPT, &deferred, sizeof deferred);
-  setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // inherited by the sockets it accepts
+  setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // accepted sockets inherit it
   if (bind(s, address, length) || listen(s, 4096)) {
     int error = errno;
     close(s);
@@ -151,7 +151,7 @@ void posix_share_descriptors(void) {
   if (!close_range(~0U, ~0U, CLOSE_RANGE_UNSHARE)) shared_table = CLONE_FILES;
 }
 
-int posix_keep_standard(void) {
+int posix_close_all_but_standard(void) {
   if (!close_range(3, ~0U, CLOSE_RANGE_UNSHARE)) return 0;
   if (shared_table) return -1;
   // Linux before 5.9 has no close_range(2).
@@ -161,7 +161,8 @@ int posix_keep_standard(void) {
 
 uint64_t posix_cpu_seconds(void) {
   struct timespec used = {0, 0};
-  syscall(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, &used);  // not by the vDSO: a page less to map
+  // A real system call, so that the vDSO page need not be mapped.
+  syscall(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, &used);
   return (uint64_t)used.tv_sec;
 }
 
@@ -221,8 +222,8 @@ pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit) {
   sigaddset(&ended, SIGCHLD);
   // The first SIGCHLD may be about a child that was reaped before. Others may come from outside, so do not wait for
   // more than two.
-  for (int told = 1, i = 0; told && i < 2; i++) {
-    told = sigtimedwait(&ended, NULL, &time) > 0;
+  for (int is_notified = 1, i = 0; is_notified && i < 2; i++) {
+    is_notified = sigtimedwait(&ended, NULL, &time) > 0;
     pid_t reaped = posix_reap(child, 0, exit);
     if (reaped) return reaped;
   }
@@ -236,8 +237,8 @@ uint64_t *posix_shared_words(uintptr_t count) {
   return words == MAP_FAILED ? NULL : words;
 }
 
-void posix_drop_words(uint64_t *words, uintptr_t count) { munmap(words, count * sizeof(uint64_t)); }
+void posix_unmap_words(uint64_t *words, uintptr_t count) { munmap(words, count * sizeof(uint64_t)); }
 
-int posix_unshare_words(uint64_t *words, uintptr_t count) {
+int posix_exclude_words_from_forks(uint64_t *words, uintptr_t count) {
   return madvise(words, count * sizeof(uint64_t), MADV_DONTFORK);
 }

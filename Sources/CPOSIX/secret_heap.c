@@ -82,12 +82,12 @@ void secret_free(void *memory, const char *file, int line) {
   heap->free_blocks[block->size_index] = block;
 }
 
-void secret_start_afresh(void) {
+void secret_abandon_free_blocks(void) {
   if (heap) memset(heap->free_blocks, 0, sizeof heap->free_blocks);
 }
 
-int secret_keep_from_children(void) { return heap ? madvise(heap, room, MADV_DONTFORK) : 0; }
+int secret_exclude_from_forks(void) { return heap ? madvise(heap, room, MADV_DONTFORK) : 0; }
 
-void secret_drop_all(void) {
+void secret_unmap(void) {
   if (heap) munmap(heap, room);
 }

@@ -27,7 +27,7 @@ public func webhookEndpoint(of request: Request) throws(RequestError) -> Endpoin
     return .mutate
   }
   if let probe = try probe(request) { return probe }
-  throw RequestError(.notFound, "no such path; there are /mutate, /healthz, /readyz, /livez")
+  throw RequestError(.notFound, "no such path; expected /mutate, /healthz, /readyz or /livez")
 }
 
 /// The endpoint of a request to the admin port.
@@ -35,16 +35,16 @@ public func webhookEndpoint(of request: Request) throws(RequestError) -> Endpoin
 /// - Throws: `RequestError` 404 for an unknown path, 405 for another method.
 public func adminEndpoint(of request: Request) throws(RequestError) -> Endpoint {
   if request.path == "/metrics" {
-    try checkIsReading(request)
+    try requireReadMethod(request)
     return .metrics
   }
   if let probe = try probe(request) { return probe }
-  throw RequestError(.notFound, "no such path; there are /metrics, /healthz, /readyz, /livez")
+  throw RequestError(.notFound, "no such path; expected /metrics, /healthz, /readyz or /livez")
 }
 
 extension Response {
   /// The response of a successful probe.
-  public static let well = Response(.ok, contentType: "text/plain", body: Array("ok\n".utf8))
+  public static let probeSucceeded = Response(.ok, contentType: "text/plain", body: Array("ok\n".utf8))
 
   /// The response to a request that cannot be served: `{"error": "..."}`.
   public init(_ error: RequestError) {
@@ -62,22 +62,22 @@ private func probe(_ request: Request) throws(RequestError) -> Endpoint? {
   case "/readyz": endpoint = .readiness
   default: return nil
   }
-  try checkIsReading(request)
+  try requireReadMethod(request)
   return endpoint
 }
 
-private func checkIsReading(_ request: Request) throws(RequestError) {
+private func requireReadMethod(_ request: Request) throws(RequestError) {
   guard request.method == "GET" || request.method == "HEAD" else { throw notAllowed("GET, HEAD") }
 }
 
 private func notAllowed(_ methods: String) -> RequestError {
-  RequestError(.methodNotAllowed, "another method; expected " + methods, allow: methods)
+  RequestError(.methodNotAllowed, "method not allowed; expected " + methods, allow: methods)
 }
 
 /// Rejects a body that is declared as anything other than JSON. A body without a declaration is accepted.
 private func checkMediaType(_ request: Request) throws(RequestError) {
   if let coding = request.contentEncoding, !equalsIgnoringCase(coding.utf8.span, "identity") {
-    throw RequestError(.unsupportedMediaType, "a Content-Encoding; expected none")
+    throw RequestError(.unsupportedMediaType, "Content-Encoding is not supported")
   }
   guard let type = request.contentType, !type.isEmpty else { return }
   let bytes = type.utf8.span
@@ -88,5 +88,5 @@ private func checkMediaType(_ request: Request) throws(RequestError) {
   guard
     equalsIgnoringCase(essence, "application/json") || equalsIgnoringCase(essence, "text/json")
       || equalsIgnoringCase(suffix, "+json")
-  else { throw RequestError(.unsupportedMediaType, "a Content-Type other than application/json") }
+  else { throw RequestError(.unsupportedMediaType, "Content-Type is not JSON; expected application/json") }
 }

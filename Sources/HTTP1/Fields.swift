@@ -21,19 +21,19 @@ struct Fields: Sendable {
   /// - Throws: `RequestError` if the line is malformed or one too many.
   mutating func parse(_ line: Range<Int>, of buffer: [UInt8], limit: Int) throws(RequestError) {
     count += 1
-    if count > limit { throw RequestError(.fieldsTooLarge, "more than \(limit) fields") }
+    if count > limit { throw RequestError(.fieldsTooLarge, "more than \(limit) header fields") }
     let bytes = buffer.span
-    if isBlank(bytes[line.lowerBound]) { throw RequestError(.badRequest, "a folded field") }
+    if isBlank(bytes[line.lowerBound]) { throw RequestError(.badRequest, "a header field continues on a second line") }
     let colon = endOfToken(bytes, line)
     guard colon > line.lowerBound, colon < line.upperBound, bytes[colon] == UInt8(ascii: ":") else {
-      throw RequestError(.badRequest, "a field without a name and a colon right after it")
+      throw RequestError(.badRequest, "a header field does not begin with a name and a colon")
     }
     let name = bytes.extracting(line.lowerBound..<colon)
     let valueRange = trimmed(bytes, (colon + 1)..<line.upperBound)
     let value = bytes.extracting(valueRange)
     if equalsIgnoringCase(name, "host") {
       guard value.indices.allSatisfy({ isHostByte(value[$0]) }) else {
-        throw RequestError(.badRequest, "a Host that is none")
+        throw RequestError(.badRequest, "the Host field is not a valid host")
       }
       hostCount += 1
     } else if equalsIgnoringCase(name, "content-length") {
@@ -59,13 +59,13 @@ struct Fields: Sendable {
   private mutating func parseContentLength(_ value: Span<UInt8>) throws(RequestError) {
     try forEachElement(of: value) { digits throws(RequestError) in
       guard !digits.isEmpty, digits.indices.allSatisfy({ isDigit(digits[$0]) }) else {
-        throw RequestError(.badRequest, "a Content-Length that is no number")
+        throw RequestError(.badRequest, "Content-Length is not a number")
       }
       // Saturates instead of overflowing: every such length exceeds the limit anyway.
       var length = 0
       for i in digits.indices { length = min(length * 10 + Int(digits[i] - UInt8(ascii: "0")), Int.max / 16) }
       if let other = contentLength, other != length {
-        throw RequestError(.badRequest, "several Content-Lengths that differ")
+        throw RequestError(.badRequest, "Content-Length has several different values")
       }
       contentLength = length
     }

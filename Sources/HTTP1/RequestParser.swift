@@ -99,7 +99,7 @@ public struct RequestParser: Sendable {
         if rest > 0 { return false }
       case .chunkEnd:
         guard let line = try line(limit: 0, or: .badRequest) else { return false }
-        guard line.isEmpty else { throw RequestError(.badRequest, "a chunk longer than its size") }
+        guard line.isEmpty else { throw RequestError(.badRequest, "a chunk is longer than its size") }
         state = .chunkSize
       case .trailers:
         guard let line = try headLine() else { return false }
@@ -160,12 +160,12 @@ extension RequestParser {
     if searched - position > limit { throw tooLong(status) }
     guard searched < buffer.count else { return nil }
     switch buffer[searched] {
-    case 0x0A: throw RequestError(.badRequest, "a line that ends without CR LF")
+    case 0x0A: throw RequestError(.badRequest, "a line ends with LF instead of CR LF")
     case 0x0D: break
-    default: throw RequestError(.badRequest, "a control byte in a line")
+    default: throw RequestError(.badRequest, "a line contains a control character")
     }
     guard searched + 1 < buffer.count else { return nil }
-    guard buffer[searched + 1] == 0x0A else { throw RequestError(.badRequest, "a CR without LF") }
+    guard buffer[searched + 1] == 0x0A else { throw RequestError(.badRequest, "a CR is not followed by LF") }
     let line = position..<searched
     position = searched + 2
     searched = position
@@ -201,7 +201,7 @@ private func endOfPlainBytes(_ bytes: Span<UInt8>, _ start: Int) -> Int {
 
 extension RequestParser {
   private func tooLong(_ status: Status) -> RequestError {
-    RequestError(status, "a line, or all of them, longer than allowed")
+    RequestError(status, "a line is too long, or all lines together are")
   }
 }
 
@@ -216,9 +216,11 @@ extension RequestParser {
       blanks.last = i
       blanks.count += 1
     }
-    guard blanks.count == 2 else { throw RequestError(.badRequest, "no request line: method, target, version") }
+    guard blanks.count == 2 else {
+      throw RequestError(.badRequest, "expected a request line: method, target and version")
+    }
     guard blanks.first > line.lowerBound, endOfToken(bytes, line) == blanks.first else {
-      throw RequestError(.badRequest, "a method that is no token")
+      throw RequestError(.badRequest, "the method is not a token")
     }
     request.method = text(buffer[line.lowerBound..<blanks.first])
     try parseVersion(bytes.extracting((blanks.last + 1)..<line.upperBound))
@@ -228,8 +230,10 @@ extension RequestParser {
   private mutating func parseVersion(_ version: Span<UInt8>) throws(RequestError) {
     guard version.count == 8, version.starts(with: "HTTP/"), isDigit(version[5]), version[6] == UInt8(ascii: "."),
       isDigit(version[7])
-    else { throw RequestError(.badRequest, "no HTTP version at the end of the request line") }
-    guard version[5] == UInt8(ascii: "1") else { throw RequestError(.versionNotSupported, "HTTP/1.1 and 1.0 only") }
+    else { throw RequestError(.badRequest, "the request line does not end with an HTTP version") }
+    guard version[5] == UInt8(ascii: "1") else {
+      throw RequestError(.versionNotSupported, "only HTTP/1.1 and HTTP/1.0 are supported")
+    }
     request.isHTTP11 = version[7] != UInt8(ascii: "0")
   }
 
@@ -238,7 +242,9 @@ extension RequestParser {
     let bytes = buffer.span
     guard !range.isEmpty,
       range.allSatisfy({ bytes[$0] > 0x20 && bytes[$0] < 0x7F && bytes[$0] != UInt8(ascii: "#") })
-    else { throw RequestError(.badRequest, "a target with bytes that no URI has") }
+    else {
+      throw RequestError(.badRequest, "the request target is empty, or contains a byte that is not valid in a URI")
+    }
     var start = range.lowerBound
     if bytes[start] != UInt8(ascii: "/") {
       let target = buffer[range]
@@ -249,11 +255,11 @@ extension RequestParser {
       }
       let lowered = target.map { $0 | 0x20 }
       guard let scheme = ["http://", "https://"].first(where: { lowered.starts(with: $0.utf8) }) else {
-        throw RequestError(.badRequest, "a target that is neither a path nor a URL")
+        throw RequestError(.badRequest, "the request target is neither a path nor an HTTP URL")
       }
       let authority = target.dropFirst(scheme.utf8.count).prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
       guard let first = authority.first, first != UInt8(ascii: ":") else {
-        throw RequestError(.badRequest, "a target without a host")
+        throw RequestError(.badRequest, "the request target has no host")
       }
       start = authority.endIndex
     }
@@ -265,7 +271,7 @@ extension RequestParser {
   /// Determines how the body is framed (RFC 9112 section 6.3), once all header fields are known.
   private mutating func endHead() throws(RequestError) {
     if fields.hostCount > 1 || (request.isHTTP11 && fields.hostCount == 0) {
-      throw RequestError(.badRequest, "expected one Host field")
+      throw RequestError(.badRequest, "expected exactly one Host field")
     }
     request.contentType = fields.contentType
     request.contentEncoding = fields.contentEncoding
@@ -273,9 +279,9 @@ extension RequestParser {
       request.isHTTP11 ? !fields.connectionClose : fields.connectionKeepAlive && !fields.connectionClose
     if let coding = fields.transferEncoding {
       if fields.contentLength != nil {
-        throw RequestError(.badRequest, "both Content-Length and Transfer-Encoding")
+        throw RequestError(.badRequest, "the request has both Content-Length and Transfer-Encoding")
       }
-      if !request.isHTTP11 { throw RequestError(.badRequest, "Transfer-Encoding in HTTP/1.0") }
+      if !request.isHTTP11 { throw RequestError(.badRequest, "Transfer-Encoding is not allowed in HTTP/1.0") }
       var (codings, known, endsInChunked) = (0, 0, false)
       try forEachElement(of: coding.utf8.span) { coding throws(RequestError) in
         endsInChunked = equalsIgnoringCase(coding, "chunked")
@@ -283,23 +289,23 @@ extension RequestParser {
         if endsInChunked || coding.isEmpty { known += 1 }
       }
       guard endsInChunked else {
-        throw RequestError(.badRequest, "a Transfer-Encoding that does not end in chunked")
+        throw RequestError(.badRequest, "Transfer-Encoding does not end with chunked")
       }
       guard codings == 1 else {
         // `chunked` twice, or an empty element, is not a valid list of codings.
-        throw RequestError(known > 1 ? .badRequest : .notImplemented, "a Transfer-Encoding other than chunked")
+        throw RequestError(known > 1 ? .badRequest : .notImplemented, "the only supported Transfer-Encoding is chunked")
       }
       state = .chunkSize
     } else if let length = fields.contentLength {
       if length > limits.body { throw tooLarge() }
       state = length == 0 ? .done : .body(remaining: length)
     } else {
-      if request.method == "POST" { throw RequestError(.lengthRequired, "expected Content-Length, or chunks") }
+      if request.method == "POST" { throw RequestError(.lengthRequired, "expected Content-Length or a chunked body") }
       state = .done
     }
     if let expectation = fields.expectation, request.isHTTP11 {
       guard equalsIgnoringCase(expectation.utf8.span, "100-continue") else {
-        throw RequestError(.expectationFailed, "an expectation other than 100-continue")
+        throw RequestError(.expectationFailed, "the only supported Expect is 100-continue")
       }
       if case .done = state {} else { awaitsContinue = true }
     }
@@ -313,10 +319,10 @@ extension RequestParser {
     let digits = line.prefix { hexadecimalValue($0) != nil }
     let rest = line[digits.endIndex...].drop(while: isBlank)
     guard !digits.isEmpty, rest.isEmpty || rest.first == UInt8(ascii: ";") else {
-      throw RequestError(.badRequest, "a chunk without a size")
+      throw RequestError(.badRequest, "expected a chunk size in hexadecimal digits")
     }
     guard rest.isEmpty == (digits.endIndex == line.endIndex) else {
-      throw RequestError(.badRequest, "blanks after a chunk's size")
+      throw RequestError(.badRequest, "blanks after the chunk size")
     }
     var size = 0
     for digit in digits {

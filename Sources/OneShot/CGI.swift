@@ -29,13 +29,13 @@ public func serveCGI(policy: LoadedPolicy, limit: Int, explains: Bool) -> ExitSt
   let head = Array("Status: \(response.status.rawValue) \(response.status.reason)\r\n".utf8)
   let isHead = environment("REQUEST_METHOD") == "HEAD"
   let written = writeOutput(
-    head + response.fieldsAndBody(closing: false, withBody: !isHead), messages, before: .after(seconds: patience))
+    head + response.fieldsAndBody(closing: false, withBody: !isHead), messages, before: .after(seconds: clientTimeout))
   return written == .done ? service.status : written
 }
 
 private func readRequest(limit: Int) throws(RequestError) -> Request {
   guard let method = environment("REQUEST_METHOD") else {
-    throw RequestError(.badRequest, "no REQUEST_METHOD in the environment")
+    throw RequestError(.badRequest, "REQUEST_METHOD is not set")
   }
   // Web servers that map /mutate to this program leave PATH_INFO empty or unset.
   let path = environment("PATH_INFO").flatMap { $0.isEmpty ? nil : $0 } ?? "/mutate"
@@ -51,10 +51,10 @@ private func readBody(_ method: String, limit: Int) throws(RequestError) -> [UIn
     return []
   }
   guard text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
-    throw RequestError(.badRequest, "a CONTENT_LENGTH that is no number")
+    throw RequestError(.badRequest, "CONTENT_LENGTH is not a number")
   }
   let length = Int(text) ?? Int.max
-  let deadline = Deadline.after(seconds: patience)
+  let deadline = Deadline.after(seconds: clientTimeout)
   var body: [UInt8] = []
   var received = 0
   while received < length {

@@ -18,14 +18,14 @@ public func serveInetd(policy: LoadedPolicy, limit: Int, explains: Bool) -> Exit
   do throws(SystemError) {
     let request: Result<Request, RequestError>
     do throws(RequestError) {
-      guard let whole = try read(&parser) else { return service.end() }
+      guard let whole = try read(&parser) else { return service.finishWithoutRequest() }
       request = .success(whole)
     } catch {
       request = .failure(error)
     }
     let response = service.respond(to: request)
     try Descriptor.output.write(
-      response.http1(closing: true, withBody: parser.request.method != "HEAD"), before: .after(seconds: patience))
+      response.http1(closing: true, withBody: parser.request.method != "HEAD"), before: .after(seconds: clientTimeout))
     drain(wholeRequestRead: (try? request.get()) != nil)
     return service.status
   } catch {
@@ -36,18 +36,18 @@ public func serveInetd(policy: LoadedPolicy, limit: Int, explains: Bool) -> Exit
 
 /// Reads a request; `nil` if the client closes before it sends a byte.
 private func read(_ parser: inout RequestParser) throws(RequestError) -> Request? {
-  var deadline = Deadline.after(seconds: patience)
+  var deadline = Deadline.after(seconds: clientTimeout)
   var isInHead = true
   while true {
     let bytes = try receive(atMost: 64 * 1024, before: deadline, reading: isInHead ? "head" : "body")
     if bytes.isEmpty {
       if parser.isUntouched { return nil }
-      throw RequestError(.badRequest, "the request ends before it is whole")
+      throw RequestError(.badRequest, "the connection closed before the request was complete")
     }
     if try parser.feed(bytes) { return parser.request }
     if isInHead, parser.hasHead {
       isInHead = false
-      deadline = Deadline.after(seconds: patience)
+      deadline = Deadline.after(seconds: clientTimeout)
       // An error here is ignored: if the client is gone, writing the response fails, too.
       if parser.awaitsContinue { try? Descriptor.output.write(Response.continueLine, before: deadline) }
     }
@@ -61,7 +61,7 @@ private func read(_ parser: inout RequestParser) throws(RequestError) -> Request
 ///   are read. If not, reading goes on until the client closes, is silent for a second, or uses up its time.
 private func drain(wholeRequestRead: Bool) {
   if !wholeRequestRead, shutdown(1, Int32(SHUT_WR)) != 0 { close(1) }
-  let end = Deadline.after(seconds: patience)
+  let end = Deadline.after(seconds: clientTimeout)
   while end.milliseconds > 0 {
     let silence = Deadline.after(seconds: wholeRequestRead ? 0 : 1)
     guard (try? Descriptor.input.isReadable(before: silence)) == true,

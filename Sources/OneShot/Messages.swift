@@ -11,14 +11,14 @@ public struct Messages: Sendable {
 
   /// Messages on standard error, unless it is the same socket as standard input or output. inetd and stunnel pass one
   /// socket as all three descriptors, and a message would reach the client.
-  public static var standard: Messages { Messages(isSilent: sharesExchange([S_IFSOCK])) }
+  public static var standard: Messages { Messages(isSilent: isSharedWithClient([S_IFSOCK])) }
 
   /// Messages beside an HTTP or CGI exchange: also suppressed if standard error is the same pipe as standard input or
   /// output.
-  static var besideExchange: Messages { Messages(isSilent: sharesExchange([S_IFSOCK, S_IFIFO])) }
+  static var besideExchange: Messages { Messages(isSilent: isSharedWithClient([S_IFSOCK, S_IFIFO])) }
 
   /// Whether standard error is of one of these file types, and the same file as standard input or output.
-  private static func sharesExchange(_ kinds: [mode_t]) -> Bool {
+  private static func isSharedWithClient(_ kinds: [mode_t]) -> Bool {
     guard let errors = Descriptor.errors.status else { return true }
     guard kinds.contains(errors.st_mode & S_IFMT) else { return false }
     return [Descriptor.input, .output].contains { other in

@@ -74,7 +74,7 @@ private func readFile(_ path: String, limit: Int) throws(Failure) -> (name: Stri
 
 private func checkSize(_ name: String, _ text: [UInt8], limit: Int) throws(Failure) -> (name: String, text: [UInt8]) {
   guard text.count > limit else { return (name, text) }
-  let error = JSONError("more than \(limit) bytes; expected no more (--max-bytes)", at: 0)
+  let error = JSONError("more than \(limit) bytes; raise the limit with --max-bytes", at: 0)
   throw Failure(status: .badInput, message: error.message(name: name, in: text))
 }
 

@@ -5,7 +5,7 @@ import HTTP1
 import POSIX
 
 /// How many seconds a client has for the head, and again for the body.
-let patience = 10
+let clientTimeout = 10
 
 /// Reads the next bytes on standard input; empty at its end.
 ///
@@ -17,5 +17,5 @@ func receive(atMost limit: Int, before deadline: Deadline, reading part: String)
   } catch {
     throw RequestError(.badRequest, "the connection failed: " + error.description)
   }
-  throw RequestError(.requestTimeout, "no whole \(part) within \(patience) seconds")
+  throw RequestError(.requestTimeout, "the request \(part) did not arrive within \(clientTimeout) seconds")
 }

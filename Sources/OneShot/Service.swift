@@ -33,7 +33,7 @@ struct Service {
   }
 
   /// Ends a run without a request. A configuration that is not valid is still reported.
-  func end() -> ExitStatus {
+  func finishWithoutRequest() -> ExitStatus {
     if case .failed(let failure) = policy { messages.write(failure.problems) }
     return status
   }
@@ -58,14 +58,16 @@ struct Service {
   private func route(_ request: Request, _ policy: SwapPolicy) throws(RequestError) -> Response {
     switch try webhookEndpoint(of: request) {
     case .mutate: try mutate(request.body, policy)
-    case .health, .readiness, .metrics: .well
+    case .health, .readiness, .metrics: .probeSucceeded
     }
   }
 
   private func mutate(_ body: [UInt8], _ policy: SwapPolicy) throws(RequestError) -> Response {
     do throws(JSONError) {
       let answer = try answer(body, under: policy, explains: explains, messages)
-      if let fault = answer.podFault { messages.write([fault.message(name: "body", in: body) + "; left alone"]) }
+      if let fault = answer.podFault {
+        messages.write([fault.message(name: "body", in: body) + "; the pod is left unchanged"])
+      }
       return Response(.ok, contentType: "application/json", body: answer.body)
     } catch {
       throw RequestError(.badRequest, error.message(name: "body", in: body))

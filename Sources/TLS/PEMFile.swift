@@ -43,9 +43,9 @@ func withPEM<Result>(
     if count == 0 { break }
     length += count
   }
-  if length == room { throw TLSFileError(file: file, problem: "larger than 1 MiB, no PEM file") }
+  if length == room { throw TLSFileError(file: file, problem: "larger than 1 MiB; expected a PEM file") }
   guard let text = unsafe BIO_new_mem_buf(memory, Int32(length)) else {
-    throw TLSFileError(file: file, problem: "no memory to read it")
+    throw TLSFileError(file: file, problem: "not enough memory to read it")
   }
   defer { unsafe BIO_free(text) }
   return unsafe try body(text)

@@ -58,7 +58,7 @@ public enum TLSFailure: String, CaseIterable, Sendable {
     unsafe self.ssl = ssl
     self.identity = identity
     self.socket = socket
-    guard unsafe SSL_set_fd(ssl, socket) == 1, unsafe identity.giveKey(to: ssl) else { return nil }
+    guard unsafe SSL_set_fd(ssl, socket) == 1, unsafe identity.installKey(in: ssl) else { return nil }
   }
 
   deinit {
@@ -73,15 +73,15 @@ public enum TLSFailure: String, CaseIterable, Sendable {
   }
 
   /// Wipes the private key from this process, the identity's copy included. No step after the handshake needs it.
-  public func forgetKey() {
+  public func wipeKey() {
     unsafe SSL_certs_clear(ssl)
-    identity.forgetKey()
+    identity.wipeKey()
     ERR_clear_error()
   }
 
   /// Excludes all TLS memory, session keys included, from the processes that this one forks from now on.
-  public func keepFromChildren() {
-    _ = secret_keep_from_children()
+  public func excludeFromForks() {
+    _ = secret_exclude_from_forks()
   }
 
   /// Whether OpenSSL holds bytes that were read from the socket but not yet returned.

@@ -34,7 +34,7 @@ public func startTLS() -> Bool {
 }
 
 /// Unmaps all TLS memory in a process that does not need it. No code of this module may run afterwards.
-public func dropTLS() { secret_drop_all() }
+public func unmapTLS() { secret_unmap() }
 
 /// A server's identity, loaded and verified.
 ///
@@ -75,7 +75,7 @@ public func dropTLS() { secret_drop_all() }
         ERR_clear_error()
         throw TLSFileError(file: files.key, problem: "not the key of the certificate in " + files.certificate)
       }
-      if let file = files.clientCA { unsafe try demandCertificates(of: file, context) }
+      if let file = files.clientCA { unsafe try requireClientCertificates(from: file, context) }
     } catch {
       unsafe SSL_CTX_free(context)
       unsafe EVP_PKEY_free(key)
@@ -90,12 +90,12 @@ public func dropTLS() { secret_drop_all() }
   }
 
   /// Installs the key in a connection.
-  func giveKey(to ssl: OpaquePointer) -> Bool {
+  func installKey(in ssl: OpaquePointer) -> Bool {
     unsafe SSL_use_PrivateKey(ssl, key) == 1
   }
 
   /// Wipes this process's copy of the key. Call it after the connection has released its own reference.
-  func forgetKey() {
+  func wipeKey() {
     unsafe EVP_PKEY_free(key)
     unsafe key = nil
   }
@@ -115,7 +115,7 @@ private func readKey(_ file: String) throws(TLSFileError) -> OpaquePointer {
   }
 }
 
-private func demandCertificates(of file: String, _ context: OpaquePointer) throws(TLSFileError) {
+private func requireClientCertificates(from file: String, _ context: OpaquePointer) throws(TLSFileError) {
   unsafe try withPEM(file) { text throws(TLSFileError) in
     unsafe try forEachCertificate(in: text, file) { certificate throws(TLSFileError) in
       guard unsafe X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1,

@@ -19,7 +19,7 @@ extension TLSIdentity {
     }
     unsafe SSL_set_bio(server, serverEnd, serverEnd)
     unsafe SSL_set_bio(client, clientEnd, clientEnd)
-    guard unsafe giveKey(to: server) else { return }
+    guard unsafe installKey(in: server) else { return }
     // Four rounds are enough for TLS 1.2 and TLS 1.3.
     for _ in 0..<4 {
       _ = unsafe SSL_connect(client)

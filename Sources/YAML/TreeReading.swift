@@ -32,18 +32,18 @@ extension YAMLParser {
     let end = unsafe self.offset(of: event.end_mark) + offset
     switch unsafe event.type {
     case YAML_SCALAR_EVENT:
-      unsafe note(event.data.scalar.anchor, tree, &anchors)
+      unsafe recordAnchor(event.data.scalar.anchor, tree, &anchors)
       unsafe addScalar(&event.data.scalar, to: &tree, start, end)
     case YAML_SEQUENCE_START_EVENT:
-      unsafe note(event.data.sequence_start.anchor, tree, &anchors)
+      unsafe recordAnchor(event.data.sequence_start.anchor, tree, &anchors)
       tree.open(.sequence, tag: unsafe YAMLNode.Tag(event.data.sequence_start.tag), from: start)
     case YAML_MAPPING_START_EVENT:
-      unsafe note(event.data.mapping_start.anchor, tree, &anchors)
+      unsafe recordAnchor(event.data.mapping_start.anchor, tree, &anchors)
       tree.open(.mapping, tag: unsafe YAMLNode.Tag(event.data.mapping_start.tag), from: start)
     case YAML_ALIAS_EVENT:
       let name = unsafe String(cString: event.data.alias.anchor)
       guard let target = anchors[name] else {
-        throw unsafe fault("an alias without its anchor", event.start_mark)
+        throw unsafe fault("an alias without an anchor", event.start_mark)
       }
       tree.addAlias(of: target, from: start, to: end)
     default: tree.close(at: end)
@@ -53,7 +53,7 @@ extension YAMLParser {
 
   /// Records that an anchor names the next node.
   @inline(__always)
-  private func note(_ anchor: UnsafePointer<UInt8>?, _ tree: YAMLTree, _ anchors: inout [String: Int]) {
+  private func recordAnchor(_ anchor: UnsafePointer<UInt8>?, _ tree: YAMLTree, _ anchors: inout [String: Int]) {
     guard let anchor = unsafe anchor else { return }
     let name = unsafe String(cString: anchor)
     anchors[name] = tree.nodes.count
@@ -109,7 +109,7 @@ extension YAMLNode.Tag {
 
 /// Converts libyaml's marks, which count lines and code points, to byte offsets. The offsets that libyaml reports are
 /// wrong after CR LF within a scalar.
-struct Places {
+struct LineOffsets {
   private var lines: [UInt32] = [0]
   private var isASCII = true
   /// The latest lookup, where counting continues. Without it, a text of one long line would take quadratic time.
@@ -130,14 +130,14 @@ struct Places {
       i += 1
       if byte >= 0x20 && byte < 0x80 { continue }
       if byte >= 0x80 { isASCII = false }
-      if unsafe isBreak(byte, text, i) { lines.append(UInt32(i + breakRest(byte))) }
+      if unsafe isLineBreak(byte, text, i) { lines.append(UInt32(i + lineBreakRest(byte))) }
     }
   }
 
   /// Whether a line break ends at the character whose first byte is just before `i`. The line breaks of YAML 1.1
   /// (section 5.4) are CR LF, CR, LF, NEL, LS and PS.
   @inline(__always)
-  private func isBreak(_ byte: UInt8, _ text: UnsafeMutableBufferPointer<UInt8>, _ i: Int) -> Bool {
+  private func isLineBreak(_ byte: UInt8, _ text: UnsafeMutableBufferPointer<UInt8>, _ i: Int) -> Bool {
     switch byte {
     case 0x0A: true
     case 0x0D: unsafe i == text.count || text[i] != 0x0A
@@ -147,7 +147,7 @@ struct Places {
     }
   }
 
-  private func breakRest(_ byte: UInt8) -> Int { byte == 0xC2 ? 1 : byte == 0xE2 ? 2 : 0 }
+  private func lineBreakRest(_ byte: UInt8) -> Int { byte == 0xC2 ? 1 : byte == 0xE2 ? 2 : 0 }
 
   /// The byte offset of a mark.
   mutating func offset(_ mark: yaml_mark_t, in text: UnsafeMutableBufferPointer<UInt8>) -> Int {

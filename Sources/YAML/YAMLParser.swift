@@ -9,7 +9,7 @@ public struct YAMLParser: ~Copyable {
   let input: UnsafeMutableBufferPointer<UInt8>
   private var depth = 0
   /// Byte offsets of the text's lines; created at first use.
-  var places: Places?
+  var lineOffsets: LineOffsets?
 
   /// The deepest nesting that is accepted. libyaml's time per token grows with the depth.
   static let maximumDepth = 200
@@ -69,7 +69,7 @@ public struct YAMLParser: ~Copyable {
   }
 
   mutating func tooDeep(_ mark: yaml_mark_t) -> YAMLError {
-    fault("more than \(YAMLParser.maximumDepth) levels", mark)
+    fault("nested deeper than \(YAMLParser.maximumDepth) levels", mark)
   }
 
   mutating func fault(_ problem: String, _ mark: yaml_mark_t) -> YAMLError {
@@ -79,8 +79,8 @@ public struct YAMLParser: ~Copyable {
   /// The byte offset of a mark from the start of the text.
   @inline(__always)
   mutating func offset(of mark: yaml_mark_t) -> Int {
-    if places == nil { places = unsafe Places(input) }
-    return unsafe places!.offset(mark, in: input)
+    if lineOffsets == nil { lineOffsets = unsafe LineOffsets(input) }
+    return unsafe lineOffsets!.offset(mark, in: input)
   }
 }
 

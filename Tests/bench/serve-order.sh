@@ -34,7 +34,7 @@ done
 # Symbols by which the C library calls itself have other names outside.
 nm --defined-only .build/static/release/pisw-serve | awk '$2 ~ /[tTwW]/ { print $3 }' | sort -u >"$scratch/symbols"
 # A review may not write a file, so valgrind tells nothing of the calls that only its own process makes.
-own=(prctl dup2 close_range getrlimit64 setrlimit64 clock_gettime setitimer syscall write posix_die_with posix_keep_standard
+own=(prctl dup2 close_range getrlimit64 setrlimit64 clock_gettime setitimer syscall write posix_die_with posix_close_all_but_standard
   posix_limit posix_limit_files posix_set_timer posix_enter_sandbox posix_leave_sandbox)
 while read -r symbol; do own+=("$symbol"); done < <(grep -E 'ReviewOutcomeV5frame|5POSIX10DescriptorV5write' "$scratch/symbols")
 # valgrind has no AVX-512: what the C library chooses where a processor has it lies beside what it chose here.

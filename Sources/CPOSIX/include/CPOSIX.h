@@ -12,7 +12,7 @@
 
 // The result of getopt_long for one option, with the globals that it sets.
 struct posix_option {
-  int code;        // as getopt_long returns it; -1 at the end
+  int code;        // the return value of getopt_long; -1 at the end
   char *argument;  // optarg
   int next;        // optind
 };
@@ -61,7 +61,7 @@ int posix_harden(void);
 // Makes the kernel kill this process when its parent ends. Returns 0 if `parent` has already ended.
 int posix_die_with(pid_t parent);
 // Closes all descriptors but 0, 1 and 2 in a child of posix_fork_alone, in a descriptor table of its own.
-int posix_keep_standard(void);
+int posix_close_all_but_standard(void);
 // Returns the CPU time that this process has used, in seconds.
 uint64_t posix_cpu_seconds(void);
 // Limits the memory that this process may map, in bytes, and the CPU time that it may use, in seconds.
@@ -112,8 +112,8 @@ void posix_keep_clock_from_children(void);
 // Maps zeroed memory that this process shares with those forked from now on; NULL if that fails.
 uint64_t *posix_shared_words(uintptr_t count);
 // Excludes the shared memory from processes forked from now on.
-int posix_unshare_words(uint64_t *words, uintptr_t count);
+int posix_exclude_words_from_forks(uint64_t *words, uintptr_t count);
 // Unmaps the shared memory in this process.
-void posix_drop_words(uint64_t *words, uintptr_t count);
+void posix_unmap_words(uint64_t *words, uintptr_t count);
 static inline uint64_t posix_load(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 static inline void posix_store(uint64_t *word, uint64_t value) { __atomic_store_n(word, value, __ATOMIC_SEQ_CST); }

@@ -10,10 +10,10 @@ void secret_free(void *memory, const char *file, int line);
 
 // For a child process: abandons the blocks that its parent has freed. They are scattered over many pages, each of which
 // would have to be copied; new blocks are cut side by side.
-void secret_start_afresh(void);
+void secret_abandon_free_blocks(void);
 
 // Excludes the heap from processes forked from now on (MADV_DONTFORK). They get no copy, so this process need not copy
 // pages when it writes to them.
-int secret_keep_from_children(void);
+int secret_exclude_from_forks(void);
 // Unmaps the heap in a process that does not need it. Pointers into it become invalid.
-void secret_drop_all(void);
+void secret_unmap(void);

@@ -109,7 +109,7 @@ struct CountersTests {
   @Test("A new server exposes its version, and every known counter at zero")
   func fresh() throws {
     var counters = counters()
-    counters.use(labels)
+    counters.register(labels)
     let shown = try Exposition(counters)
     #expect(shown("pisw_build_info", ["version": "1.2.3"]) == 1)
     #expect(shown("pisw_start_time_seconds") == 1_700_000_000)
@@ -143,7 +143,7 @@ struct CountersTests {
     counters.connections = 11
     counters.activeConnections = 12
     counters.adminConnections = 13
-    counters.pauses = 14
+    counters.acceptPauses = 14
     counters.restoredTokens = 15
     counters.certificateExpiry = 2_000_000_000
     counters.residentMemory = 9_000_000
@@ -198,7 +198,7 @@ struct CountersTests {
   @Test("Images are counted by decision and upstream; unknown ones are counted as other")
   func images() throws {
     var counters = counters()
-    counters.use(labels)
+    counters.register(labels)
     let images = [
       ImageCount(decision: 0, upstream: 1, count: 3), ImageCount(decision: 0, upstream: 1, count: 4),
       ImageCount(decision: 1, upstream: nil, count: 5), ImageCount(decision: 2, upstream: 0, count: 6),
@@ -218,7 +218,7 @@ struct CountersTests {
   @Test("Images under an unknown configuration are counted as other")
   func unknownFingerprint() throws {
     var counters = counters()
-    counters.use(labels)
+    counters.register(labels)
     let unknown = Report.review(
       .patched, microseconds: 1, images: [ImageCount(decision: 0, upstream: 0, count: 2)],
       labels: labels.fingerprint &+ 1)
@@ -234,9 +234,9 @@ struct CountersTests {
     var counters = counters()
     let all = (0..<17).map { ImageLabels(decisions: ["d"], upstreams: ["u\($0)"]) }
     for labels in all {
-      counters.use(labels)
+      counters.register(labels)
       // Registering the same names again changes nothing.
-      counters.use(labels)
+      counters.register(labels)
     }
     for labels in all { counters.count(review(.patched, 1, [ImageCount(decision: 0, upstream: 0, count: 1)], labels)) }
     let shown = try Exposition(counters)
@@ -251,7 +251,7 @@ struct CountersTests {
     for fault in [.signal(11), .signal(11), .signal(24), .signal(40), .deadline, .noAnswer] as [ReviewFault] {
       counters.count(.reviewEnded(fault))
     }
-    counters.countEnd(of: "connection", reason: "SIGKILL")
+    counters.countProcessEnd(of: "connection", reason: "SIGKILL")
     let shown = try Exposition(counters)
     for (process, reason, count) in [
       ("review", "SIGSEGV", 2.0), ("review", "SIGXCPU", 1), ("review", "40", 1), ("review", "deadline", 1),
@@ -290,13 +290,13 @@ struct CountersTests {
   func sorted() throws {
     var counters = counters()
     let labels = ImageLabels(decisions: ["b", "a"], upstreams: ["z", "y", "x"])
-    counters.use(labels)
+    counters.register(labels)
     counters.count(
       review(
         .patched, 1, (0..<6).map { ImageCount(decision: $0 % 2, upstream: 2 - $0 % 3, count: 1) }, labels))
     for status in [503, 404, 413, 405] { counters.count(.refused(status: status)) }
     for signal in [11, 6, 9] as [Int32] { counters.count(.reviewEnded(.signal(signal))) }
-    counters.countEnd(of: "admin", reason: "SIGSEGV")
+    counters.countProcessEnd(of: "admin", reason: "SIGSEGV")
     let shown = try Exposition(counters)
     for name in [
       "pisw_images_total", "pisw_requests_refused_total", "pisw_processes_ended_total", "pisw_reloads_total",
@@ -317,7 +317,7 @@ struct CountersTests {
   func escapes(_ value: String, _ escaped: String) throws {
     let fresh = try Exposition(counters())
     var counted = counters(value)
-    counted.use(ImageLabels(decisions: ["d" + value], upstreams: [value]))
+    counted.register(ImageLabels(decisions: ["d" + value], upstreams: [value]))
     let lines = counted.text.split(separator: 0x0A).map { Array($0) }
     // Compares bytes, not characters: a combining mark must not hide a quote.
     #expect(lines.contains(Array("pisw_build_info{version=\"\(escaped)\"} 1".utf8)))

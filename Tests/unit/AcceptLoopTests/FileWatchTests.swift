@@ -45,14 +45,14 @@ struct FileWatchTests {
     try prepare(folder)
     try folder.write("x", to: "b")
     var watch = FileWatch([folder.path + "b", folder.path + "a"])
-    let isEarly = watch.changed()
+    let isEarly = watch.checkForChanges()
     #expect(!isEarly, "nothing happened yet")
     // The time stamps of a file system advance only every few milliseconds.
     usleep(20_000)
     try happening(folder)
-    let isSeen = watch.changed()
-    let isSeenTwice = watch.changed()
-    #expect(!isSeenTwice, "it is told once")
+    let isSeen = watch.checkForChanges()
+    let isReportedTwice = watch.checkForChanges()
+    #expect(!isReportedTwice, "a change is reported only once")
     return isSeen
   }
 
@@ -62,7 +62,7 @@ struct FileWatchTests {
     #expect(try !isSeen { try $0.write("other", to: "c") })
     for files in [[], ["", "/nonexistent/file"]] {
       var watch = FileWatch(files)
-      let isSeen = watch.changed()
+      let isSeen = watch.checkForChanges()
       #expect(!isSeen)
     }
   }

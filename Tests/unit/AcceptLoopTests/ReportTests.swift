@@ -102,7 +102,7 @@ struct ReportTests {
       ("no kind", [0: 0]), ("an unknown kind", [0: 5]), ("another unknown kind", [0: 255]),
       ("an unknown result", [1: 4]), ("more images than fit", [2: 23]), ("many more images than fit", [2: 255]),
       ("a time of twelve days", [13: 1]), ("a time beyond an Int", [15: 0xFF]),
-      ("no signal", [0: 2, 1: 0]), ("a signal that is none", [0: 2, 1: 65]), ("another one", [0: 2, 1: 255]),
+      ("no signal", [0: 2, 1: 0]), ("an unknown signal", [0: 2, 1: 65]), ("another unknown signal", [0: 2, 1: 255]),
       ("an unknown fault", [0: 2, 1: 11, 2: 3]), ("an unknown failure", [0: 3, 1: 9]),
       ("another unknown failure", [0: 3, 1: 255]), ("no status", [0: 4]),
       ("a status that we never answer with", [0: 4, 2: 0x2B, 3: 0x02]), ("a status of 65535", [0: 4, 2: 255, 3: 255]),

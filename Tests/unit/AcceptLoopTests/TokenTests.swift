@@ -142,7 +142,7 @@ struct TokenTests {
   @Test("A connection that stays in the middle of taking a token does not block restoring for ever")
   func stuck() {
     #expect(take(1))
-    slot(0).step()
+    slot(0).advanceSequence()
     #expect(tokens.restore(state, slots: [0, 1], isOverdue: false) == nil)
     #expect(tokens.restore(state, slots: [0, 1], isOverdue: true) == 0)
     var byte: UInt8 = 0
@@ -175,7 +175,7 @@ struct SharedStateTests {
     #expect(!state.isDraining && state.isClosing)
     state.generation += 5
     #expect(state.generation == 5)
-    for i in 0..<4 { #expect(state[slot: i].phase == .none && !state[slot: i].givesWay) }
+    for i in 0..<4 { #expect(state[slot: i].phase == .none && !state[slot: i].isAskedToClose) }
   }
 
   @Test("A slot stores its phase and when it began, and other slots do not change")
@@ -185,17 +185,19 @@ struct SharedStateTests {
       let before = monotonicNow() / 1_000_000
       state[slot: 1].enter(phase)
       #expect(state[slot: 1].phase == phase)
-      #expect((before...(monotonicNow() / 1_000_000)).contains(state[slot: 1].since))
+      #expect((before...(monotonicNow() / 1_000_000)).contains(state[slot: 1].phaseStart))
     }
     state[slot: 1].enter(.busy)
-    state[slot: 1].giveWay()
-    #expect(state[slot: 1].givesWay && state[slot: 1].phase == .busy)
-    for i in [0, 2] { #expect(state[slot: i].phase == .none && state[slot: i].since == 0 && !state[slot: i].givesWay) }
+    state[slot: 1].askToClose()
+    #expect(state[slot: 1].isAskedToClose && state[slot: 1].phase == .busy)
+    for i in [0, 2] {
+      #expect(state[slot: i].phase == .none && state[slot: i].phaseStart == 0 && !state[slot: i].isAskedToClose)
+    }
     #expect(!state.isDraining && !state.isClosing && state.generation == 0)
     state[slot: 0].enter(.idle)
     state[slot: 2].enter(.handshake)
     state[slot: 1].clear()
-    #expect(state[slot: 1].phase == .none && state[slot: 1].since == 0 && !state[slot: 1].givesWay)
+    #expect(state[slot: 1].phase == .none && state[slot: 1].phaseStart == 0 && !state[slot: 1].isAskedToClose)
     #expect(state[slot: 0].phase == .idle && state[slot: 2].phase == .handshake)
   }
 
@@ -211,11 +213,13 @@ struct SharedStateTests {
 
 @Suite("Settings")
 struct SettingsTests {
-  @Test("Bodies that need no token take at most 16 MiB together, however many connections there are", arguments: [1, 256, 100_000])
+  @Test(
+    "Bodies that need no token take at most 16 MiB together, however many connections there are",
+    arguments: [1, 256, 100_000])
   func smallBodies(_ connections: Int) {
     var settings = ServerSettings()
     settings.maxConnections = connections
-    #expect(settings.smallBody * connections <= 16 << 20)
-    #expect(settings.largeBodies * settings.maxBody <= 16 << 20)
+    #expect(settings.smallBodyLimit * connections <= 16 << 20)
+    #expect(settings.maxLargeBodies * settings.maxBody <= 16 << 20)
   }
 }

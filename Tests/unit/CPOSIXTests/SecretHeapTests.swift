@@ -218,7 +218,7 @@ struct SecretHeapTests {
     // `dc` means that fork(2) does not copy the mapping.
     let before = try flags(block)
     #expect(before.contains("rd") && !before.contains("dc"))
-    #expect(secret_keep_from_children() == 0)
+    #expect(secret_exclude_from_forks() == 0)
     #expect(try flags(block).contains("dc") && block.holds(pattern(300, 11)))
     let later = try #require(Block(3 << 20))
     #expect(try flags(later).contains("dc"), "nor of what is allocated later")

@@ -115,7 +115,8 @@ struct GoodRequestTests {
   }
 
   @Test(
-    "A method may be any token, and case matters", arguments: ["GET", "HEAD", "PUT", "get", "M-SEARCH", "!#$%&'*+.^_`|~9"])
+    "A method may be any token, and case matters",
+    arguments: ["GET", "HEAD", "PUT", "get", "M-SEARCH", "!#$%&'*+.^_`|~9"])
   func methods(_ method: String) {
     expect("\(method) / HTTP/1.1\r\nHost: h\r\n\r\n", Expected(method: method, path: "/"))
   }
@@ -313,7 +314,8 @@ struct RefusedRequestTests {
     #expect(outcome(of: text) == .refused(400))
   }
 
-  @Test("Every byte is tested: only token bytes are valid in names, and only authority bytes in Host", arguments: 0...255)
+  @Test(
+    "Every byte is tested: only token bytes are valid in names, and only authority bytes in Host", arguments: 0...255)
   func bytes(_ byte: UInt8) {
     func isRead(_ start: String, _ end: String) -> Bool {
       let bytes = Array(start.utf8) + [byte] + Array(end.utf8)
@@ -339,31 +341,39 @@ struct RefusedRequestTests {
   @Test(
     "The reason says what is wrong",
     arguments: [
-      ("GET /\n", "a line that ends without CR LF"), ("GET /\rx", "a CR without LF"),
-      ("GET /\0", "a control byte in a line"), ("GET /\r\n", "no request line: method, target, version"),
-      (" / HTTP/1.1\r\n", "a method that is no token"), ("G( / x\r\n", "a method that is no token"),
-      ("GET # HTTP/1.x\r\n", "no HTTP version at the end of the request line"),
-      ("GET # HTTP/2.0\r\n", "HTTP/1.1 and 1.0 only"), ("GET # HTTP/1.1\r\n", "a target with bytes that no URI has"),
-      ("GET  HTTP/1.1\r\n", "a target with bytes that no URI has"),
-      ("OPTIONS ** HTTP/1.1\r\n", "a target that is neither a path nor a URL"),
-      ("GET https://:1/ HTTP/1.1\r\n", "a target without a host"),
-      (head + " X: a\r\n", "a folded field"), (head + "X : a\r\n", "a field without a name and a colon right after it"),
-      (head + "X\r\n", "a field without a name and a colon right after it"),
-      ("GET / HTTP/1.1\r\nHost: /\r\n", "a Host that is none"), ("GET / HTTP/1.1\r\n\r\n", "expected one Host field"),
-      (post("Content-Length: 5,"), "a Content-Length that is no number"),
-      (post("Content-Length: 5a"), "a Content-Length that is no number"),
-      (post("Content-Length: 5, 6"), "several Content-Lengths that differ"),
+      ("GET /\n", "a line ends with LF instead of CR LF"), ("GET /\rx", "a CR is not followed by LF"),
+      ("GET /\0", "a line contains a control character"),
+      ("GET /\r\n", "expected a request line: method, target and version"),
+      (" / HTTP/1.1\r\n", "the method is not a token"), ("G( / x\r\n", "the method is not a token"),
+      ("GET # HTTP/1.x\r\n", "the request line does not end with an HTTP version"),
+      ("GET # HTTP/2.0\r\n", "only HTTP/1.1 and HTTP/1.0 are supported"),
+      ("GET # HTTP/1.1\r\n", "the request target is empty, or contains a byte that is not valid in a URI"),
+      ("GET  HTTP/1.1\r\n", "the request target is empty, or contains a byte that is not valid in a URI"),
+      ("OPTIONS ** HTTP/1.1\r\n", "the request target is neither a path nor an HTTP URL"),
+      ("GET https://:1/ HTTP/1.1\r\n", "the request target has no host"),
+      (head + " X: a\r\n", "a header field continues on a second line"),
+      (head + "X : a\r\n", "a header field does not begin with a name and a colon"),
+      (head + "X\r\n", "a header field does not begin with a name and a colon"),
+      ("GET / HTTP/1.1\r\nHost: /\r\n", "the Host field is not a valid host"),
+      ("GET / HTTP/1.1\r\n\r\n", "expected exactly one Host field"),
+      (post("Content-Length: 5,"), "Content-Length is not a number"),
+      (post("Content-Length: 5a"), "Content-Length is not a number"),
+      (post("Content-Length: 5, 6"), "Content-Length has several different values"),
       (post("Content-Length: 101"), "the body is larger than 100 bytes"),
-      (post("Content-Length: 0", "Transfer-Encoding: chunked"), "both Content-Length and Transfer-Encoding"),
-      ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding in HTTP/1.0"),
-      (post("Transfer-Encoding: chunked, gzip"), "a Transfer-Encoding that does not end in chunked"),
-      (post("Transfer-Encoding: gzip, chunked"), "a Transfer-Encoding other than chunked"),
-      (post(), "expected Content-Length, or chunks"),
-      (post("Content-Length: 1", "Expect: x"), "an expectation other than 100-continue"),
-      (chunked("x\r\n"), "a chunk without a size"), (chunked("1 \r\n"), "blanks after a chunk's size"),
+      (
+        post("Content-Length: 0", "Transfer-Encoding: chunked"),
+        "the request has both Content-Length and Transfer-Encoding"
+      ),
+      ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding is not allowed in HTTP/1.0"),
+      (post("Transfer-Encoding: chunked, gzip"), "Transfer-Encoding does not end with chunked"),
+      (post("Transfer-Encoding: gzip, chunked"), "the only supported Transfer-Encoding is chunked"),
+      (post(), "expected Content-Length or a chunked body"),
+      (post("Content-Length: 1", "Expect: x"), "the only supported Expect is 100-continue"),
+      (chunked("x\r\n"), "expected a chunk size in hexadecimal digits"),
+      (chunked("1 \r\n"), "blanks after the chunk size"),
       (chunked("65\r\n"), "the body is larger than 100 bytes"),
-      (head + String(repeating: "X: a\r\n", count: 100), "more than 100 fields"),
-      (String(repeating: "\r\n", count: 10_000), "a line, or all of them, longer than allowed"),
+      (head + String(repeating: "X: a\r\n", count: 100), "more than 100 header fields"),
+      (String(repeating: "\r\n", count: 10_000), "a line is too long, or all lines together are"),
     ])
   func reasons(_ text: String, _ reason: String) {
     var parser = RequestParser(limits: RequestLimits(body: 100))
