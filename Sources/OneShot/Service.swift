@@ -66,7 +66,7 @@ struct Service {
     do throws(JSONError) {
       let answer = try answer(body, under: policy, explains: explains, messages)
       if let fault = answer.podFault {
-        messages.write([fault.message(name: "body", in: body) + "; the pod is left unchanged"])
+        messages.write([fault.message(name: "body", in: body) + "; the pod is left alone"])
       }
       return Response(.ok, contentType: "application/json", body: answer.body)
     } catch {

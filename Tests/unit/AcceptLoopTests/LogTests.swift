@@ -119,7 +119,7 @@ struct LogTests {
     #expect(read.map { Array($0.utf8) } == Array(text.utf8))
   }
 
-  @Test("A value of up to 253 bytes is kept; a longer one is cut and marked with dots", arguments: [252, 253, 254, 255, 10_000])
+  @Test("A value of up to 253 bytes is kept; a longer one is cut, with dots", arguments: [252, 253, 254, 255, 10_000])
   func length(_ length: Int) throws {
     let value = String(repeating: "a", count: length)
     #expect(try logged(value) == (length <= 253 ? value : String(repeating: "a", count: 250) + "..."))

@@ -51,7 +51,7 @@ struct FilesTests {
     }
   }
 
-  @Test("A file that is missing, or is not a regular file, is refused", arguments: [("", EINVAL), ("/nowhere", ENOENT)])
+  @Test("A missing or not regular file is refused", arguments: [("", EINVAL), ("/nowhere", ENOENT)])
   func refused(_ name: String, _ code: Int32) throws {
     try inFolder { folder in
       let error = #expect(throws: SystemError.self) { try replaceContents(of: folder + name, from: [], to: []) }
