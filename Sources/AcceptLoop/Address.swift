@@ -1,4 +1,4 @@
-// Addresses to listen on, as people write them and as the kernel takes them.
+// Socket addresses: as text, such as `127.0.0.1:8443`, and as the `sockaddr` that the kernel takes.
 
 import Glibc
 
@@ -8,7 +8,7 @@ public struct Address: Equatable, Sendable {
   public let host: String
   public let port: UInt16
 
-  /// Every address of this machine.
+  /// All addresses of this machine, IPv6 and IPv4.
   public static func any(port: UInt16) -> Address { Address(host: "::", port: port) }
 
   private init(host: String, port: UInt16) {
@@ -16,7 +16,8 @@ public struct Address: Equatable, Sendable {
     self.port = port
   }
 
-  /// Reads `127.0.0.1:8443`, `[::1]:8443`, or `:8443` for every address; `nil` for anything else.
+  /// Parses `127.0.0.1:8443`, `[::1]:8443`, or `:8443` for all addresses; `nil` for any other text, host names
+  /// included.
   public init?(_ text: String) {
     guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")),
       let port = UInt16(text[text.utf8.index(after: colon)...]),
@@ -31,13 +32,14 @@ public struct Address: Equatable, Sendable {
     guard unsafe inet_pton(family, self.host, &number) == 1 else { return nil }
   }
 
-  /// The address of a socket's other end, or its own.
+  /// Converts an address that accept4(2) or getsockname(2) returned.
   init(_ storage: sockaddr_storage) {
     var storage = storage
     var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
     let isIPv6 = storage.ss_family == sa_family_t(AF_INET6)
     let port = unsafe withUnsafeBytes(of: &storage) { bytes in
-      // Both kinds of address have the port in bytes 2 and 3; the number begins at byte 8 or 4.
+      // In `sockaddr_in` and `sockaddr_in6` alike, the port is in bytes 2 and 3. The address begins at byte 4 for IPv4
+      // and at byte 8 for IPv6.
       _ = unsafe inet_ntop(
         Int32(isIPv6 ? AF_INET6 : AF_INET), bytes.baseAddress?.advanced(by: isIPv6 ? 8 : 4), &text,
         socklen_t(text.count))
@@ -48,10 +50,10 @@ public struct Address: Equatable, Sendable {
 
   private var isIPv6: Bool { host.utf8.contains(UInt8(ascii: ":")) }
 
-  /// The address as people write it.
+  /// The address as text, with brackets around IPv6: `[::1]:8443`.
   public var description: String { (isIPv6 ? "[" + host + "]" : host) + ":" + String(port) }
 
-  /// Hands out the address as the kernel takes it.
+  /// Calls `body` with the address as a `sockaddr` and its length.
   func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
     var storage = sockaddr_storage()
     storage.ss_family = sa_family_t(isIPv6 ? AF_INET6 : AF_INET)

@@ -1,11 +1,12 @@
-// The process of one connection to the admin port: one request, answered from what it inherited at its fork.
+// The admin child process: it serves one connection to the admin port, and answers one request from the state that it
+// inherited at its fork.
 
 import Endpoints
 import Glibc
 import HTTP1
 import POSIX
 
-/// Serves one request, in the process forked for it.
+/// Serves one request. Runs in the child process that was forked for the connection.
 func serveAdmin(_ settings: ServerSettings, _ socket: Int32, isDraining: Bool, _ counters: Counters) {
   let stream = PlainConnection(socket: socket)
   let deadline = Deadline.after(milliseconds: settings.adminTimeout)
@@ -16,36 +17,38 @@ func serveAdmin(_ settings: ServerSettings, _ socket: Int32, isDraining: Bool, _
     switch try adminEndpoint(of: request) {
     case .metrics:
       response = Response(.ok, contentType: "text/plain; version=0.0.4; charset=utf-8", body: counters.text)
-    case .health, .mutate: response = .well
+    case .health, .mutate: response = .probeSucceeded
     case .readiness:
       if isDraining { throw RequestError(.serviceUnavailable, "shutting down") }
-      response = .well
+      response = .probeSucceeded
     }
   } catch {
     response = Response(error)
   }
-  // The next request is to see the counters of its own time.
+  // One request per connection: this process has the counters of its fork, and the next request must see newer ones.
   let bytes = response.http1(closing: true, withBody: parser.request.method != "HEAD")
-  // A response to a request that came too late has a moment of its own.
-  let end = deadline.milliseconds > 0 ? deadline : .after(milliseconds: 100)
-  if stream.writeAll(bytes, before: end) { _ = stream.read() }
+  // A request that used up its deadline still gets a little time for its error response.
+  let responseDeadline = deadline.milliseconds > 0 ? deadline : .after(milliseconds: 100)
+  if stream.writeAll(bytes, before: responseDeadline) { _ = stream.read() }
 }
 
-/// Reads a request; `nil` when the client ends or is silent before there is any.
+/// Reads one request; `nil` if the client closes or times out before it sends a byte.
+///
+/// - Throws: `RequestError` for a request that is malformed, incomplete or late.
 private func receive(
   _ stream: PlainConnection, _ parser: inout RequestParser, before deadline: Deadline
 ) throws(RequestError) -> Request? {
   while true {
     guard wait(for: stream.socket, POLLIN, before: deadline) == .ready else {
       if parser.isUntouched { return nil }
-      throw RequestError(.requestTimeout, "no whole request in time")
+      throw RequestError(.requestTimeout, "the request did not arrive in time")
     }
     let (step, bytes) = stream.read()
     if case .wantsRead = step { continue }
     guard case .done = step else { return nil }
     if bytes.isEmpty {
       if parser.isUntouched { return nil }
-      throw RequestError(.badRequest, "the request ends before it is whole")
+      throw RequestError(.badRequest, "the connection closed before the request was complete")
     }
     if try parser.feed(bytes) { return parser.request }
   }

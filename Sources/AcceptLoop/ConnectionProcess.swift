@@ -1,4 +1,4 @@
-// The process of one connection: the handshake, requests one after the other, and the end.
+// The connection process: the child process that serves one webhook connection, from the TLS handshake to its close.
 
 import CPOSIX
 import Endpoints
@@ -7,23 +7,23 @@ import HTTP1
 import POSIX
 import TLS
 
-/// What a connection's process has from the listener.
+/// What a connection process inherits from the listener.
 final class ConnectionContext {
   let settings: ServerSettings
   let state: SharedState
   let reviewTokens: TokenPipe
   let bodyTokens: TokenPipe
   let reports: Int32
-  /// /dev/null.
-  let nowhere: Int32
+  /// A file descriptor of /dev/null, open for reading and writing.
+  let devNull: Int32
   let reviewLimits: ReviewLimits
-  /// The configuration in force at the fork.
+  /// The number of the configuration that was in force at the fork.
   let generation: UInt64
   let loadHandler: () throws(LoadFailure) -> ReviewHandler
 
   init(
     settings: ServerSettings, state: SharedState, reviewTokens: TokenPipe, bodyTokens: TokenPipe, reports: Int32,
-    nowhere: Int32, reviewLimits: ReviewLimits, generation: UInt64,
+    devNull: Int32, reviewLimits: ReviewLimits, generation: UInt64,
     loadHandler: @escaping () throws(LoadFailure) -> ReviewHandler
   ) {
     self.settings = settings
@@ -31,7 +31,7 @@ final class ConnectionContext {
     self.reviewTokens = reviewTokens
     self.bodyTokens = bodyTokens
     self.reports = reports
-    self.nowhere = nowhere
+    self.devNull = devNull
     self.reviewLimits = reviewLimits
     self.generation = generation
     self.loadHandler = loadHandler
@@ -42,7 +42,7 @@ final class ConnectionContext {
   }
 }
 
-/// Serves requests over one connection, in the process of its own.
+/// Serves HTTP requests over one connection, in the connection's own process.
 struct ConnectionProcess<Connection: Stream> {
   let context: ConnectionContext
   let stream: Connection
@@ -50,10 +50,11 @@ struct ConnectionProcess<Connection: Stream> {
   let peer: Address
   private var handler: ReviewHandler
   private var labels: UInt32
-  /// The configuration that `handler` stands for; older than the listener's after a reload.
+  /// The number of the configuration behind `handler`. After a reload it is older than the listener's.
   private var generation: UInt64
   private var parser: RequestParser
-  /// Made for the first review that gets a process, and kept while no review can leave its pipes to others.
+  /// Created for the first review that runs in its own process. Reused only while reviews are confined: an unconfined
+  /// review could leave its pipes open in processes that it started.
   private var runner: ReviewRunner?
 
   private var settings: ServerSettings { context.settings }
@@ -73,26 +74,26 @@ struct ConnectionProcess<Connection: Stream> {
     parser = RequestParser(limits: RequestLimits(body: context.settings.maxBody))
   }
 
-  /// Serves until the connection ends.
+  /// Serves requests until the connection closes.
   mutating func run() {
     while true {
-      // Only now is nothing left of a large body that was served.
+      // Only here are all buffers of a large body freed, so the heap can be trimmed and the token returned.
       if slot.holds(.largeBody) {
         posix_trim_heap()
         context.bodyTokens.putBack(slot)
       }
       slot.enter(.idle)
       switch receive() {
-      case .ended: return
+      case .closed: return
       case .failed(let error):
         context.bodyTokens.putBack(slot)
         respond(Response(error), to: nil, isClosing: true)
         stream.linger(before: .after(milliseconds: settings.headerTimeout))
         return
       case .request(let request):
-        let isCurrent = refresh()
+        let isCurrent = adoptCurrentConfiguration()
         let mustClose =
-          !request.keepsAlive || !request.isHTTP11 || !isCurrent || context.state.isDraining || slot.givesWay
+          !request.keepsAlive || !request.isHTTP11 || !isCurrent || context.state.isDraining || slot.isAskedToClose
         let response = answer(request, isLast: !request.keepsAlive && !parser.hasMore)
         guard respond(response, to: request, isClosing: mustClose) else { return }
         if mustClose {
@@ -104,8 +105,9 @@ struct ConnectionProcess<Connection: Stream> {
     }
   }
 
-  /// Takes over a configuration that was loaded since; `false` when that fails: the next connection has it.
-  private mutating func refresh() -> Bool {
+  /// Switches to the configuration in force if it was reloaded; `false` if loading it fails. The connection then closes
+  /// after this response, and the client's next connection gets the new configuration.
+  private mutating func adoptCurrentConfiguration() -> Bool {
     let current = context.state.generation
     if current == generation { return true }
     guard let handler = try? context.loadHandler() else { return false }
@@ -116,13 +118,13 @@ struct ConnectionProcess<Connection: Stream> {
   }
 }
 
-// Receiving.
+// Receiving requests.
 extension ConnectionProcess {
   private enum Arrival {
     case request(Request)
     case failed(RequestError)
-    /// The connection ends, without a request under way.
-    case ended
+    /// The connection closed between two requests.
+    case closed
   }
 
   private mutating func receive() -> Arrival {
@@ -136,94 +138,96 @@ extension ConnectionProcess {
   private mutating func receiveRequest() throws(RequestError) -> Arrival {
     var deadline = Deadline.after(milliseconds: settings.idleTimeout)
     var hasHead = false
-    var hasTurn = false
-    // What arrived with the last request may be a whole one, or the beginning of one.
+    var hasToken = false
+    // Bytes that arrived with the previous request may be the start of this one, or all of it.
     var bytes: [UInt8] = []
-    var isFed = parser.hasMore
+    var hasBytesToParse = parser.hasMore
     var isPending = stream.hasPending
     while true {
-      if isFed {
+      if hasBytesToParse {
         if slot.phase == .idle {
           slot.enter(.busy)
           deadline = .after(milliseconds: settings.headerTimeout)
         }
-        // Given away, so that the parser can keep the bytes where they are.
+        // Moved out of `bytes`, so that the parser takes over the buffer without a copy.
         let arrived = bytes
         bytes = []
         if try parser.feed(arrived) { return .request(parser.request) }
         if parser.hasHead {
-          if parser.bodyBytes > settings.smallBody, !hasTurn {
-            try takeTurn(context.bodyTokens)
-            hasTurn = true
+          if parser.bodyBytes > settings.smallBodyLimit, !hasToken {
+            try takeToken(context.bodyTokens)
+            hasToken = true
             deadline = .after(milliseconds: settings.headerTimeout)
           }
           if !hasHead {
             hasHead = true
             deadline = .after(milliseconds: settings.headerTimeout)
-            if parser.awaitsContinue, !stream.writeAll(Response.continueLine, before: deadline) { return .ended }
+            if parser.awaitsContinue, !stream.writeAll(Response.continueLine, before: deadline) { return .closed }
           }
         }
       }
-      isFed = false
+      hasBytesToParse = false
       if !isPending {
         switch wait(for: stream.socket, POLLIN, before: deadline, interruptible: parser.isUntouched) {
         case .ready: break
         case .timeout:
-          if parser.isUntouched { return end() }
-          throw RequestError(.requestTimeout, "no whole \(hasHead ? "body" : "head") in time")
+          if parser.isUntouched { return closeConnection() }
+          throw RequestError(.requestTimeout, "the request \(hasHead ? "body" : "head") did not arrive in time")
         case .interrupted:
-          // A request that is already here is still served.
-          guard slot.givesWay || context.state.isClosing,
+          // If a request has already arrived, serve it before closing.
+          guard slot.isAskedToClose || context.state.isClosing,
             wait(for: stream.socket, POLLIN, before: .after(milliseconds: 0)) != .ready
           else { continue }
-          return end()
+          return closeConnection()
         }
       }
       let step: TLSStep
       (step, bytes) = stream.read()
       switch step {
       case .done:
-        isFed = !bytes.isEmpty
+        hasBytesToParse = !bytes.isEmpty
         isPending = stream.hasPending
       case .wantsRead:
-        // What is pending is no whole record.
+        // OpenSSL holds only a part of a TLS record.
         isPending = false
         continue
       case .wantsWrite:
-        guard wait(for: stream.socket, POLLOUT, before: deadline) == .ready else { return .ended }
+        guard wait(for: stream.socket, POLLOUT, before: deadline) == .ready else { return .closed }
         continue
-      case .failed: return .ended
+      case .failed: return .closed
       }
       if bytes.isEmpty {
-        if parser.isUntouched { return end() }
-        throw RequestError(.badRequest, "the request ends before it is whole")
+        if parser.isUntouched { return closeConnection() }
+        throw RequestError(.badRequest, "the connection closed before the request was complete")
       }
     }
   }
 
-  private func end() -> Arrival {
+  private func closeConnection() -> Arrival {
     stream.sendClose()
-    return .ended
+    return .closed
   }
 
-  /// Waits for a token, if the slot holds none of that kind.
-  private func takeTurn(_ tokens: TokenPipe) throws(RequestError) {
-    guard tokens.take(slot, before: .after(milliseconds: settings.turnTimeout)) else {
-      throw RequestError(.serviceUnavailable, "too many requests at once")
+  /// Takes a token, unless the slot already holds one of that kind.
+  ///
+  /// - Throws: `RequestError` 503 if no token is free within `tokenTimeout`.
+  private func takeToken(_ tokens: TokenPipe) throws(RequestError) {
+    guard tokens.take(slot, before: .after(milliseconds: settings.tokenTimeout)) else {
+      throw RequestError(.serviceUnavailable, "too many concurrent requests")
     }
   }
 }
 
-// Answering.
+// Answering requests.
 extension ConnectionProcess {
   private mutating func answer(_ request: Request, isLast: Bool) -> Response {
     do throws(RequestError) {
       switch try webhookEndpoint(of: request) {
       case .mutate: return try review(request.body, isLast: isLast)
-      case .health, .metrics: return .well
+      case .health, .metrics: return .probeSucceeded
       case .readiness:
         if context.state.isDraining { throw RequestError(.serviceUnavailable, "shutting down") }
-        return .well
+        return .probeSucceeded
       }
     } catch {
       return Response(error)
@@ -231,40 +235,40 @@ extension ConnectionProcess {
   }
 
   private mutating func review(_ body: [UInt8], isLast: Bool) throws(RequestError) -> Response {
-    let ended: ReviewRunner.Ended
+    let completion: ReviewRunner.Completion
     let start: Int
     switch settings.isolation {
     case .request:
-      try takeTurn(context.reviewTokens)
+      try takeToken(context.reviewTokens)
       start = monotonicNow()
-      if isLast, context.reviewLimits.isConfined, body.count <= settings.largestLastBody { finish(body) }
-      ended = runInProcess(body)
+      if isLast, context.reviewLimits.isConfined, body.count <= settings.maxLastBody { answerLastReview(body) }
+      completion = runInProcess(body)
       context.reviewTokens.putBack(slot)
     case .connection:
       start = monotonicNow()
       _ = posix_set_timer(Int32(settings.reviewTimeout))
-      ended = .answered(handler.answer(body))
+      completion = .answered(handler.answer(body))
       _ = posix_set_timer(0)
     }
     let microseconds = (monotonicNow() - start) / 1000
     var fields: LogFields
     let response: Response
-    switch consume ended {
+    switch consume completion {
     case .answered(var outcome):
       context.report(.review(outcome.result, microseconds: microseconds, images: outcome.images, labels: labels))
       outcome.fields.add("duration", microseconds: microseconds)
       log.write(outcome.level, outcome.message, outcome.fields)
       return outcome.response
-    case .failed(let fault, let lastWords):
+    case .failed(let fault, let errorOutput):
       context.report(.reviewEnded(fault))
       fields = log.fields
       fields.add("reason", fault.description)
-      if !lastWords.isEmpty { fields.add("detail", lastWords) }
+      if !errorOutput.isEmpty { fields.add("detail", errorOutput) }
       response = Response(RequestError(.internalServerError, "the review failed: " + fault.description))
     case .notStarted(let error):
       fields = log.fields
-      fields.add("reason", "no process for it: " + error.description)
-      response = Response(RequestError(.serviceUnavailable, "no process for the review"))
+      fields.add("reason", "cannot start a process for the review: " + error.description)
+      response = Response(RequestError(.serviceUnavailable, "cannot start a process for the review"))
     }
     context.report(.review(.failed, microseconds: microseconds, images: [], labels: labels))
     fields.add("duration", microseconds: microseconds)
@@ -272,27 +276,31 @@ extension ConnectionProcess {
     return response
   }
 
-  private mutating func runInProcess(_ body: [UInt8]) -> ReviewRunner.Ended {
+  private mutating func runInProcess(_ body: [UInt8]) -> ReviewRunner.Completion {
     do throws(SystemError) {
       let runner = if let runner { runner } else { try ReviewRunner(context.reviewLimits, format: log.format) }
-      let ended = runner.run(body, context.reviewLimits, handler.answer)
+      let completion = runner.run(body, context.reviewLimits, handler.answer)
       if context.reviewLimits.isConfined { self.runner = runner } else { runner.close() }
-      return ended
+      return completion
     } catch {
       return .notStarted(error)
     }
   }
 
-  /// Answers the last request of a connection, and ends: the process has nothing left to do, so it is the review's.
-  /// Confined, it can read, write and end: everything else that is to be asked of the system comes before.
-  private func finish(_ body: [UInt8]) -> Never {
+  /// Answers the last review of a connection in the connection process itself, and exits: no other request can follow,
+  /// so no fork is needed to isolate this one.
+  ///
+  /// The seccomp filter then allows only read, write and exit. Everything that needs other system calls is done first.
+  private func answerLastReview(_ body: [UInt8]) -> Never {
     let time = LogTime.now
     let stopwatch = posix_start_stopwatch()
     posix_make_blocking(stream.socket)
     posix_cork(stream.socket)
-    // What the runtime says of a crash is no line of the log.
-    if log.leavesStandardError { dup2(context.nowhere, 2) }
-    guard context.reviewLimits.enter(used: posix_cpu_seconds()), log.limitFiles(), posix_confine_review() == 0 else {
+    // The Swift runtime prints crash reports to standard error; they must not appear between the lines of the log.
+    if log.hasOwnDescriptor { dup2(context.devNull, 2) }
+    guard context.reviewLimits.apply(usedCPUSeconds: posix_cpu_seconds()), log.limitFileSizes(),
+      posix_confine_review() == 0
+    else {
       _exit(1)
     }
 
@@ -314,10 +322,12 @@ extension ConnectionProcess {
     _exit(0)
   }
 
-  /// - Parameter request: `nil` when it could not be read.
+  /// Sends a response; returns whether the client took all of it.
+  ///
+  /// - Parameter request: the request that is answered; `nil` if it could not be parsed.
   @discardableResult
   private func respond(_ response: Response, to request: Request?, isClosing: Bool) -> Bool {
-    if response.status != .ok { refuse(response, request) }
+    if response.status != .ok { reportRefusal(response, request) }
     if isClosing { posix_cork(stream.socket) }
     let bytes = response.http1(closing: isClosing, withBody: request?.method != "HEAD")
     let isWritten = stream.writeAll(bytes, before: .after(milliseconds: settings.headerTimeout))
@@ -325,9 +335,9 @@ extension ConnectionProcess {
     return isWritten
   }
 
-  private func refuse(_ response: Response, _ request: Request?) {
+  private func reportRefusal(_ response: Response, _ request: Request?) {
     context.report(.refused(status: response.status.rawValue))
-    // A review that could not be answered has a line of its own, and probes while draining are no news.
+    // A failed review has its own log line, and 503 to probes is expected while draining.
     if request?.path == "/mutate" && request?.method == "POST" || response.status == .serviceUnavailable { return }
     var fields = log.fields
     fields.add("status", response.status.rawValue)
@@ -341,26 +351,26 @@ extension ReviewFault {
   var description: String {
     switch self {
     case .signal(SIGSYS):
-      "its process was ended by SIGSYS: it needed more memory than a review has, or made another forbidden call"
-    case .signal(let signal): "its process was ended by " + signalName(signal)
+      "its process was killed by SIGSYS: it needed more memory than a review may use, or made a forbidden system call"
+    case .signal(let signal): "its process was killed by " + signalName(signal)
     case .deadline: "it took too long"
-    case .noAnswer: "its process ended without an answer"
+    case .noAnswer: "its process exited without an answer"
     }
   }
 }
 
-/// Serves one connection with TLS, in the process forked for it.
+/// Serves one TLS connection. Runs in the child process that was forked for it.
 func serveWebhook(
   _ context: ConnectionContext, _ socket: Int32, _ slot: SharedState.Slot, _ peer: Address, _ identity: TLSIdentity,
   _ handler: ReviewHandler
 ) {
-  secret_start_afresh()
+  secret_abandon_free_blocks()
   guard let connection = TLSConnection(identity, socket: socket) else {
     context.report(.handshakeFailed(.other))
-    return context.settings.log.write(.error, "no memory for a connection")
+    return context.settings.log.write(.error, "not enough memory for a TLS connection")
   }
   let failure = negotiate(connection, slot, before: .after(milliseconds: context.settings.handshakeTimeout))
-  connection.forgetKey()
+  connection.wipeKey()
   if let failure {
     context.report(.handshakeFailed(failure))
     var fields = context.settings.log.fields
@@ -375,7 +385,7 @@ func serveWebhook(
     }
     return
   }
-  connection.keepFromChildren()
+  connection.excludeFromForks()
   var process = ConnectionProcess(context, connection, slot, peer, handler)
   process.run()
 }
@@ -383,13 +393,13 @@ func serveWebhook(
 private func negotiate(_ connection: TLSConnection, _ slot: SharedState.Slot, before deadline: Deadline) -> TLSFailure?
 {
   while true {
-    let waited: Waited
+    let waited: WaitResult
     switch connection.handshake() {
     case .done: return nil
     case .wantsRead: waited = wait(for: connection.socket, POLLIN, before: deadline, interruptible: true)
     case .wantsWrite: waited = wait(for: connection.socket, POLLOUT, before: deadline)
     case .failed(let failure): return failure
     }
-    if waited == .timeout || (waited == .interrupted && slot.givesWay) { return .timeout }
+    if waited == .timeout || (waited == .interrupted && slot.isAskedToClose) { return .timeout }
   }
 }

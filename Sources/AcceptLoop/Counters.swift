@@ -1,33 +1,34 @@
-// What the listener counts, and how Prometheus reads it (text format 0.0.4, names and units as OpenMetrics wants them).
+// The listener's metrics in Prometheus' text format 0.0.4, with names and units as OpenMetrics prescribes.
 
 import POSIX
 import TLS
 
-/// The counters and gauges of one server.
+/// All counters and gauges of one server.
 struct Counters {
   private let version: String
   private let startTime: Int
   private var reviews = [Int](repeating: 0, count: ReviewResult.allCases.count)
   private var images: [ImageKey: Int] = [:]
-  /// Reviews that took at most as long as each bound, and in the end all.
+  /// Reviews per histogram bucket, not cumulative; the last bucket has no upper bound.
   private var durations = [Int](repeating: 0, count: Counters.bounds.count + 1)
   private var totalMicroseconds = 0
   private var handshakeFailures = [Int](repeating: 0, count: TLSFailure.allCases.count)
   private var refused: [Int: Int] = [:]
-  private var ended: [EndKey: Int] = [:]
+  private var processEnds: [EndKey: Int] = [:]
   private var reloads: [ReloadKey: Int] = [:]
   private var malformedReports = 0
-  /// The names of the last configurations: a connection may be older than the one in force.
+  /// The label values of the 16 latest configurations: a connection may still use an older one than the configuration
+  /// in force.
   private var labels: [(fingerprint: UInt32, labels: ImageLabels)] = []
 
   var connections = 0
   var activeConnections = 0
   var adminConnections = 0
-  var pauses = 0
+  var acceptPauses = 0
   var restoredTokens = 0
   var confinesReviews = false
   var certificateExpiry = -1
-  /// Bytes.
+  /// In bytes.
   var residentMemory = 0
 
   private struct ImageKey: Hashable {
@@ -43,7 +44,7 @@ struct Counters {
     let result: String
   }
 
-  /// Upper bounds of the histogram, in microseconds.
+  /// Upper bounds of the histogram's buckets, in microseconds.
   private static let bounds = [
     100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
   ]
@@ -56,13 +57,14 @@ struct Counters {
     }
   }
 
-  /// Takes the names of a configuration that is now in force.
-  mutating func use(_ new: ImageLabels) {
+  /// Registers the label values of a configuration that is now in force.
+  mutating func register(_ new: ImageLabels) {
     let fingerprint = new.fingerprint
     if labels.contains(where: { $0.fingerprint == fingerprint }) { return }
     labels.append((fingerprint, new))
     if labels.count > 16 { labels.removeFirst() }
-    // Each kind that a counter can have is there from the start, at zero.
+    // Prometheus computes rates wrongly if a series appears with its first increment, so every known series starts at
+    // zero.
     for upstream in new.upstreams {
       for decision in new.decisions.prefix(1) {
         images[ImageKey(decision: decision, upstream: upstream), default: 0] += 0
@@ -70,7 +72,8 @@ struct Counters {
     }
   }
 
-  /// Counts what a child reported. Names that no configuration has are `other`.
+  /// Counts one report from a child process; `nil` is a malformed one. Images with an unknown label are counted as
+  /// `other`.
   mutating func count(_ report: Report?) {
     switch report {
     case .review(let result, let microseconds, let counts, let fingerprint):
@@ -90,15 +93,15 @@ struct Counters {
         case .deadline: "deadline"
         case .noAnswer: "no_answer"
         }
-      ended[EndKey(process: "review", reason: reason), default: 0] += 1
+      processEnds[EndKey(process: "review", reason: reason), default: 0] += 1
     case .handshakeFailed(let failure): handshakeFailures[TLSFailure.allCases.firstIndex(of: failure) ?? 0] += 1
     case .refused(let status): refused[status, default: 0] += 1
     case nil: malformedReports += 1
     }
   }
 
-  mutating func countEnd(of process: String, reason: String) {
-    ended[EndKey(process: process, reason: reason), default: 0] += 1
+  mutating func countProcessEnd(of process: String, reason: String) {
+    processEnds[EndKey(process: process, reason: reason), default: 0] += 1
   }
 
   mutating func countReload(of file: String, isSuccess: Bool) {
@@ -107,31 +110,31 @@ struct Counters {
 }
 
 extension Counters {
-  /// The exposition.
+  /// All metrics in Prometheus' text format.
   var text: [UInt8] {
     var out = Exposition()
-    out.family("pisw_build_info", "gauge", "The version that runs; always 1.")
+    out.family("pisw_build_info", "gauge", "Version of the running server; always 1.")
     out.sample("pisw_build_info", [("version", version)], 1)
-    out.family("pisw_start_time_seconds", "gauge", "When the server started, in seconds since 1970.")
+    out.family("pisw_start_time_seconds", "gauge", "Unix time at which the server started.")
     out.sample("pisw_start_time_seconds", [], startTime)
-    out.family("pisw_listener_resident_memory_bytes", "gauge", "Resident memory of the listener's process.")
+    out.family("pisw_listener_resident_memory_bytes", "gauge", "Resident memory of the listener process.")
     out.sample("pisw_listener_resident_memory_bytes", [], residentMemory)
 
     out.family("pisw_reviews_total", "counter", "Reviews, by what became of them.")
     for result in ReviewResult.allCases {
       out.sample("pisw_reviews_total", [("result", "\(result)")], reviews[Int(result.rawValue)])
     }
-    out.family("pisw_images_total", "counter", "Images of reviews, by what was decided and the source of the mirror.")
+    out.family("pisw_images_total", "counter", "Images in reviews, by decision and upstream.")
     for key in images.keys.sorted(by: { ($0.decision, $0.upstream) < ($1.decision, $1.upstream) }) {
       out.sample(
         "pisw_images_total", [("decision", key.decision), ("upstream", key.upstream)], images[key, default: 0])
     }
     out.family(
-      "pisw_review_duration_seconds", "histogram", "How long reviews took, the start of their process included.")
+      "pisw_review_duration_seconds", "histogram", "Duration of reviews, including the start of their process.")
     var sum = 0
     for (i, bound) in Counters.bounds.enumerated() {
       sum += durations[i]
-      out.sample("pisw_review_duration_seconds_bucket", [("le", shortest(bound))], sum)
+      out.sample("pisw_review_duration_seconds_bucket", [("le", secondsText(bound))], sum)
     }
     sum += durations[Counters.bounds.count]
     out.sample("pisw_review_duration_seconds_bucket", [("le", "+Inf")], sum)
@@ -141,9 +144,9 @@ extension Counters {
     out.family("pisw_sandbox", "gauge", "Whether processes of this kind are confined by a seccomp filter: 1 or 0.")
     out.sample("pisw_sandbox", [("process", "review")], confinesReviews ? 1 : 0)
 
-    out.family("pisw_connections_total", "counter", "Connections accepted on the webhook's port.")
+    out.family("pisw_connections_total", "counter", "Connections accepted on the webhook port.")
     out.sample("pisw_connections_total", [], connections)
-    out.family("pisw_connections_active", "gauge", "Connections to the webhook's port that are open.")
+    out.family("pisw_connections_active", "gauge", "Open connections to the webhook port.")
     out.sample("pisw_connections_active", [], activeConnections)
     out.family("pisw_admin_connections_total", "counter", "Connections accepted on the admin port.")
     out.sample("pisw_admin_connections_total", [], adminConnections)
@@ -151,36 +154,36 @@ extension Counters {
     for (i, failure) in TLSFailure.allCases.enumerated() {
       out.sample("pisw_tls_handshake_failures_total", [("reason", failure.rawValue)], handshakeFailures[i])
     }
-    out.family("pisw_requests_refused_total", "counter", "Requests answered with another status than 200.")
+    out.family("pisw_requests_refused_total", "counter", "Requests answered with a status other than 200.")
     for status in refused.keys.sorted() {
       out.sample("pisw_requests_refused_total", [("code", String(status))], refused[status, default: 0])
     }
-    out.family("pisw_processes_ended_total", "counter", "Processes ended by a signal, or for a limit.")
-    for key in ended.keys.sorted(by: { ($0.process, $0.reason) < ($1.process, $1.reason) }) {
+    out.family("pisw_processes_ended_total", "counter", "Child processes that ended abnormally, by reason.")
+    for key in processEnds.keys.sorted(by: { ($0.process, $0.reason) < ($1.process, $1.reason) }) {
       out.sample(
-        "pisw_processes_ended_total", [("process", key.process), ("reason", key.reason)], ended[key, default: 0])
+        "pisw_processes_ended_total", [("process", key.process), ("reason", key.reason)], processEnds[key, default: 0])
     }
-    out.family("pisw_accept_pauses_total", "counter", "Times that accepting paused because reviews kept crashing.")
-    out.sample("pisw_accept_pauses_total", [], pauses)
-    out.family("pisw_tokens_restored_total", "counter", "Turns put back that were lost with their processes.")
+    out.family("pisw_accept_pauses_total", "counter", "Pauses in accepting connections because reviews crashed.")
+    out.sample("pisw_accept_pauses_total", [], acceptPauses)
+    out.family("pisw_tokens_restored_total", "counter", "Tokens restored after their processes died.")
     out.sample("pisw_tokens_restored_total", [], restoredTokens)
-    out.family("pisw_malformed_reports_total", "counter", "Reports of children that were not valid.")
+    out.family("pisw_malformed_reports_total", "counter", "Malformed reports from child processes.")
     out.sample("pisw_malformed_reports_total", [], malformedReports)
 
-    out.family("pisw_reloads_total", "counter", "Attempts to read changed files, by result.")
+    out.family("pisw_reloads_total", "counter", "Attempts to reload files, by file and result.")
     for key in reloads.keys.sorted(by: { ($0.file, $0.result) < ($1.file, $1.result) }) {
       out.sample("pisw_reloads_total", [("file", key.file), ("result", key.result)], reloads[key, default: 0])
     }
     if certificateExpiry >= 0 {
       out.family(
-        "pisw_certificate_expiry_timestamp_seconds", "gauge", "When the certificate ends, in seconds since 1970.")
+        "pisw_certificate_expiry_timestamp_seconds", "gauge", "Unix time at which the certificate expires.")
       out.sample("pisw_certificate_expiry_timestamp_seconds", [], certificateExpiry)
     }
     return out.bytes
   }
 
-  /// A bound in seconds, without needless zeros.
-  private func shortest(_ microseconds: Int) -> String {
+  /// Microseconds as seconds, without trailing zeros: `0.25`.
+  private func secondsText(_ microseconds: Int) -> String {
     var text = decimal(microseconds, digits: 6)
     while text.utf8.last == UInt8(ascii: "0") { text.removeLast() }
     if text.utf8.last == UInt8(ascii: ".") { text.removeLast() }
@@ -188,7 +191,7 @@ extension Counters {
   }
 }
 
-/// Lines of Prometheus' text format.
+/// Builds lines of Prometheus' text format.
 private struct Exposition {
   private(set) var bytes: [UInt8] = []
 
@@ -210,7 +213,7 @@ private struct Exposition {
   }
 }
 
-/// A label's value: backslash, quote and line feed are escaped.
+/// Escapes a label value: backslash, quote and line feed.
 private func escapedLabel(_ value: String) -> String {
   var bytes: [UInt8] = []
   for byte in value.utf8 {

@@ -1,26 +1,28 @@
-// Telling when files were replaced: Kubernetes swaps the symbolic link that a mounted secret is reached through.
+// Detects that files changed, by polling. Kubernetes updates a mounted secret by swapping a symbolic link in its path,
+// so the files themselves may never be written.
 
 import Glibc
 
-/// What files looked like when they were last read.
+/// The state of some files at the last look.
 struct FileWatch {
   private let files: [String]
-  private var seen: [[Int]]
+  private var lastStates: [[Int]]
 
   init(_ files: [String]) {
     self.files = files
-    seen = files.map(FileWatch.look)
+    lastStates = files.map(FileWatch.fileState)
   }
 
-  /// Whether a file is another than at the last call.
-  mutating func changed() -> Bool {
-    let now = files.map(FileWatch.look)
-    defer { seen = now }
-    return now != seen
+  /// Whether any file differs from the last call, or from the initialiser for the first one.
+  mutating func checkForChanges() -> Bool {
+    let now = files.map(FileWatch.fileState)
+    defer { lastStates = now }
+    return now != lastStates
   }
 
-  /// Where a file's contents are, how long they are, and when they were written; nothing for one that is not there.
-  private static func look(_ file: String) -> [Int] {
+  /// What identifies a file's contents: device, inode, size, modification time and change time. Empty for a file that
+  /// does not exist.
+  private static func fileState(_ file: String) -> [Int] {
     var status = stat()
     guard unsafe stat(file, &status) == 0 else { return [] }
     return [

@@ -1,4 +1,4 @@
-// The log: one line for each event on standard error, as JSON or for people.
+// The log: one line per event on standard error, as JSON or as text for people.
 
 import CPOSIX
 import Glibc
@@ -14,7 +14,7 @@ public enum LogLevel: String, CaseIterable, Sendable {
   case info, warning, error
 }
 
-/// Where lines go, and how they look.
+/// Where log lines go, and in which format.
 public struct Log: Sendable {
   public let format: LogFormat
   public let isDebug: Bool
@@ -23,36 +23,40 @@ public struct Log: Sendable {
   public init(format: LogFormat, isDebug: Bool) {
     self.format = format
     self.isDebug = isDebug
-    // Opened once more, so that writing does not block and other programs that have it do not notice.
-    let own = posix_reopen(2)
-    descriptor = own < 0 ? 2 : own
+    // Reopened as a new open file description: O_NONBLOCK then does not affect other programs that share standard
+    // error.
+    let reopened = posix_reopen(2)
+    descriptor = reopened < 0 ? 2 : reopened
   }
 
-  /// The same log, with its lines going elsewhere.
-  func to(_ descriptor: Int32) -> Log {
+  /// A copy that writes to another file descriptor.
+  func writing(to descriptor: Int32) -> Log {
     var log = self
     log.descriptor = descriptor
     return log
   }
 
-  /// No fields yet.
+  /// Empty fields in this log's format.
   public var fields: LogFields { LogFields(format) }
 
-  /// Writes a line. One that cannot be written has nowhere else to go; nothing waits for a reader that is slow.
+  /// Writes a line. Waits at most 50 ms for a slow reader, then drops the line. There is nowhere to report a failure
+  /// to.
   public func write(_ level: LogLevel, _ message: String, _ fields: LogFields? = nil) {
     writeInTime(line(level, message, fields), to: descriptor, patience: 50, mayBlock: descriptor == 2)
   }
 
-  /// Writes a line that was made before, in a confined process, which cannot wait: without room for it, it is lost.
+  /// Writes a prepared line in one call. For a confined process, which cannot poll: without room in the pipe, the line
+  /// is dropped.
   func writeOnce(_ line: [UInt8]) { AcceptLoop.writeOnce(line, to: descriptor) }
 
-  /// Bounds this process, for good, to its lines in the log, if that is a file, and no other file.
-  func limitFiles() -> Bool { posix_limit_files(descriptor, 64 << 20) == 0 }
+  /// Limits, permanently, the size of files that this process may write: to the log's size plus 64 MiB if the log is a
+  /// regular file, otherwise to 0.
+  func limitFileSizes() -> Bool { posix_limit_files(descriptor, 64 << 20) == 0 }
 
-  /// Whether standard error can be given away: lines go out by another descriptor.
-  var leavesStandardError: Bool { descriptor != 2 }
+  /// Whether the log has a file descriptor of its reopened, so that standard error can be redirected.
+  var hasOwnDescriptor: Bool { descriptor != 2 }
 
-  /// A whole line: time, level and message, then the fields.
+  /// Formats a whole line: time, level and message, then the fields.
   func line(_ level: LogLevel, _ message: String, _ fields: LogFields?, at time: LogTime = .now) -> [UInt8] {
     var line: [UInt8] = []
     line.reserveCapacity(128 + message.utf8.count + (fields?.bytes.count ?? 0))
@@ -80,7 +84,7 @@ public struct Log: Sendable {
   }
 }
 
-/// The time of a line.
+/// The time stamp of a log line.
 struct LogTime {
   fileprivate var time = timespec()
 
@@ -91,7 +95,7 @@ struct LogTime {
   }
 }
 
-/// What a line tells beside time, level and message.
+/// The fields of a log line after time, level and message, already formatted.
 public struct LogFields: Sendable {
   private(set) var bytes: [UInt8] = []
   private let format: LogFormat
@@ -101,41 +105,41 @@ public struct LogFields: Sendable {
     bytes.reserveCapacity(400)
   }
 
-  /// Fields that another process wrote.
+  /// Takes over fields that another process formatted.
   init(written bytes: ArraySlice<UInt8>, _ format: LogFormat) {
     self.init(format)
     self.bytes += bytes
   }
 
-  /// Adds a text, at most 253 bytes of it: as long as names in Kubernetes are.
+  /// Adds a string, cut to 253 bytes: the longest name in Kubernetes.
   public mutating func add(_ name: String, _ value: String) {
     let value = value.utf8.count <= 253 ? value : String(decoding: value.utf8.prefix(250), as: UTF8.self) + "..."
-    begin(name)
+    appendName(name)
     if format == .json { bytes.appendJSONString(value) } else { bytes.append(quoted(value)) }
   }
 
-  /// Adds a text if there is one.
+  /// Adds a string unless it is `nil`.
   public mutating func add(_ name: String, _ value: String?) {
     if let value { add(name, value) }
   }
 
   public mutating func add(_ name: String, _ value: Int) {
-    begin(name)
+    appendName(name)
     bytes.append(String(value))
   }
 
   public mutating func add(_ name: String, _ value: Bool) {
-    begin(name)
+    appendName(name)
     bytes.append(value ? "true" : "false")
   }
 
-  /// Adds a time, in seconds.
+  /// Adds a duration, written in seconds with six decimals.
   mutating func add(_ name: String, microseconds: Int) {
-    begin(name)
+    appendName(name)
     bytes.append(microseconds, decimals: 6)
   }
 
-  private mutating func begin(_ name: String) {
+  private mutating func appendName(_ name: String) {
     if format == .json {
       bytes.append(UInt8(ascii: ","))
       bytes.append(UInt8(ascii: "\""))
@@ -150,7 +154,7 @@ public struct LogFields: Sendable {
   }
 }
 
-/// A number of parts as a decimal fraction: 1500000 with six digits is `1.500000`.
+/// Formats an integer count of decimal fractions: 1500000 with six digits is `1.500000`.
 func decimal(_ parts: Int, digits: Int) -> String {
   var text: [UInt8] = []
   text.append(parts, decimals: digits)
@@ -158,7 +162,7 @@ func decimal(_ parts: Int, digits: Int) -> String {
 }
 
 extension [UInt8] {
-  /// Appends a number of parts as a decimal fraction.
+  /// Appends an integer count of decimal fractions.
   fileprivate mutating func append(_ parts: Int, decimals: Int) {
     var one = 1
     for _ in 0..<decimals { one *= 10 }
@@ -172,7 +176,7 @@ extension [UInt8] {
 }
 
 extension MutableSpan<UInt8> {
-  /// Sets the digits of `0000-00-00T00:00:00.000Z`, which begins at the offset, to a time: RFC 3339, in UTC.
+  /// Overwrites the digits of the template `0000-00-00T00:00:00.000Z` at an offset with a time: RFC 3339, in UTC.
   fileprivate mutating func set(_ time: LogTime, at start: Int) {
     let now = time.time
     let (year, month, day) = civilDate(daysSince1970: now.tv_sec / 86_400)
@@ -196,10 +200,10 @@ extension MutableSpan<UInt8> {
   }
 }
 
-/// The date so many days after 1 January 1970. gmtime_r(3) reads the time zone first, and takes locks.
+/// The date of a day, counted from 1 January 1970. Not gmtime_r(3), which reads the time zone and takes locks first.
 ///
-/// Years are counted from 1 March, so that a leap day is the last of its year, in eras of 400 years, which are all alike
-/// (146 097 days).
+/// Years begin on 1 March here, so that the leap day is the last day of its year. All eras of 400 years have the same
+/// length, 146 097 days.
 func civilDate(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
   let day = days + 719_468
   let era = day / 146_097

@@ -1,14 +1,17 @@
-// Pipes, as processes that were forked from each other use them.
+// Pipes between the processes of the server.
 
 import CPOSIX
 import POSIX
 
-/// A pipe, closed on exec, of which neither end blocks.
+/// A pipe whose two ends are non-blocking and closed on exec.
 struct Pipe {
   let reading: Descriptor
   let writing: Descriptor
 
-  /// - Parameter capacity: how many bytes it is to hold, if the system allows; 0 for the usual.
+  /// Creates a pipe.
+  ///
+  /// - Parameter capacity: the capacity to request, in bytes, which the system may refuse; 0 for the default.
+  /// - Throws: `SystemError` if pipe2(2) fails.
   init(capacity: Int32 = 0) throws(SystemError) {
     var ends: [Int32] = [0, 0]
     guard unsafe posix_pipe(&ends, capacity) == 0 else { throw .last }

@@ -1,5 +1,5 @@
-// A request that the listener serves to itself: what Swift makes at the first use of a type, the processes forked
-// afterwards find made.
+// Rehearsals: the listener serves a sample review to itself. Swift creates metadata at the first use of a type; the
+// child processes inherit it instead of creating it again.
 
 import CPOSIX
 import Glibc
@@ -7,48 +7,51 @@ import HTTP1
 import POSIX
 import TLS
 
-/// Serves a review from memory to nowhere, counted and logged nowhere, and carries its outcome as from a process of its own.
+/// Serves the sample review in this process, with its response, log and reports sent to /dev/null, and round-trips its
+/// outcome through a frame.
 func rehearse(_ handler: ReviewHandler, _ context: ConnectionContext, _ slot: SharedState.Slot) {
   var settings = context.settings
-  settings.log = settings.log.to(context.nowhere)
+  settings.log = settings.log.writing(to: context.devNull)
   settings.isolation = .connection
-  // No alarm for the listener.
+  // No SIGALRM in the listener.
   settings.reviewTimeout = 0
   let context = ConnectionContext(
     settings: settings, state: context.state, reviewTokens: context.reviewTokens, bodyTokens: context.bodyTokens,
-    reports: context.nowhere, nowhere: context.nowhere, reviewLimits: context.reviewLimits,
+    reports: context.devNull, devNull: context.devNull, reviewLimits: context.reviewLimits,
     generation: context.generation, loadHandler: context.loadHandler)
   let peer = Address.any(port: 0)
-  var process = ConnectionProcess(context, Rehearsal(handler.sample), slot, peer, handler)
+  var process = ConnectionProcess(context, RehearsalStream(handler.sample), slot, peer, handler)
   process.run()
   _ = ReviewOutcome(frame: handler.answer(handler.sample).frame, settings.log.format)
 }
 
-/// Answers the sample in a process that is confined as a review's is, below one that stands for a connection's; why that
-/// failed, or `nil`. A C library or a machine with other needs is noticed here, and not by losing every review.
+/// Answers the sample in a confined process, as a real review: below a process that stands for its connection. Returns
+/// why that failed, or `nil`.
+///
+/// A C library or kernel that needs other system calls is detected here, instead of by failing every review.
 func rehearseConfined(_ handler: ReviewHandler, addressSpace: Int, format: LogFormat) -> String? {
-  guard let reason = try? Pipe() else { return "no pipe: " + SystemError.last.description }
+  guard let reason = try? Pipe() else { return "cannot create a pipe: " + SystemError.last.description }
   defer { reason.close() }
   let child = fork()
   if child == 0 {
-    // Time is no question here: the machine may be busy.
+    // A long timeout: the machine may be busy, and only confinement is tested here.
     let limits = ReviewLimits(addressSpace: addressSpace, timeout: 10_000, isConfined: true)
     let fault = confinedFault(handler, limits, format)
     writeOnce(Array((fault ?? "").utf8), to: reason.writing.number)
     _exit(fault == nil ? 0 : 1)
   }
   var exit: Int32 = 0
-  guard child > 0 else { return "no process: " + SystemError.last.description }
+  guard child > 0 else { return "cannot start a process: " + SystemError.last.description }
   guard unsafe posix_reap(child, 1, &exit) == child, exit != 0 else { return nil }
   let text = (try? reason.reading.tryRead(atMost: 4096)) ?? []
-  return text.isEmpty ? "the rehearsal ended with " + String(exit) : String(decoding: text, as: UTF8.self)
+  return text.isEmpty ? "the rehearsal exited with " + String(exit) : String(decoding: text, as: UTF8.self)
 }
 
 private func confinedFault(_ handler: ReviewHandler, _ limits: ReviewLimits, _ format: LogFormat) -> String? {
   do throws(SystemError) {
     switch try ReviewRunner(limits, format: format).run(handler.sample, limits, handler.answer) {
     case .answered: return nil
-    case .failed(let fault, let lastWords): return lastWords.isEmpty ? fault.description : lastWords
+    case .failed(let fault, let errorOutput): return errorOutput.isEmpty ? fault.description : errorOutput
     case .notStarted(let error): return error.description
     }
   } catch {
@@ -56,8 +59,8 @@ private func confinedFault(_ handler: ReviewHandler, _ limits: ReviewLimits, _ f
   }
 }
 
-/// A connection of one request, whose response goes nowhere.
-private final class Rehearsal: Stream {
+/// A stream with one request, which discards the response.
+private final class RehearsalStream: Stream {
   let socket: Int32 = -1
   private(set) var hasPending = true
   private let request: [UInt8]

@@ -1,56 +1,56 @@
-// What children tell the listener: records of one size, each small enough that a pipe keeps it whole.
+// What child processes report to the listener: records of one fixed size, small enough for atomic writes to a pipe.
 
 import HTTP1
 import TLS
 
-/// One thing that a child counted.
+/// One event for the counters.
 enum Report: Equatable {
   /// A review was answered, or failed.
   case review(ReviewResult, microseconds: Int, images: [ImageCount], labels: UInt32)
-  /// A process that ran a review was ended: by a signal, or for its `Fault`.
+  /// A review process ended abnormally.
   case reviewEnded(ReviewFault)
   case handshakeFailed(TLSFailure)
-  /// A request was answered with another status than 200.
+  /// A request was answered with a status other than 200.
   case refused(status: Int)
 }
 
 /// Why a review has no answer.
 enum ReviewFault: Equatable {
-  /// The process was ended by this signal.
+  /// A signal ended the process.
   case signal(Int32)
-  /// It took longer than a review may.
+  /// The review exceeded its timeout.
   case deadline
-  /// It ended by itself, without an answer or with one that is none.
+  /// The process exited without an answer, or with a malformed one.
   case noAnswer
 }
 
 extension Report {
-  /// The size of a record.
+  /// The size of a record, in bytes.
   static let size = 128
   private static let maximumImages = 22
 
-  /// The record.
+  /// The report as a record.
   var bytes: [UInt8] {
     var record = [UInt8](repeating: 0, count: Report.size)
     write(into: &record, at: 0)
     return record
   }
 
-  /// Writes the record where there are zeros.
+  /// Writes the record into bytes that are zero.
   func write(into bytes: inout [UInt8], at start: Int) {
     switch self {
     case .review(let result, let microseconds, let images, let labels):
       bytes[start] = 1
       bytes[start + 1] = result.rawValue
-      let images = Report.folded(images)
+      let images = Report.mergedToFit(images)
       bytes[start + 2] = UInt8(images.count)
-      put(labels, into: &bytes, at: start + 4)
-      put(UInt64(max(0, microseconds)), into: &bytes, at: start + 8)
+      putLittleEndian(labels, into: &bytes, at: start + 4)
+      putLittleEndian(UInt64(max(0, microseconds)), into: &bytes, at: start + 8)
       var place = start + 16
       for image in images {
         bytes[place] = UInt8(truncatingIfNeeded: image.decision)
-        put(UInt16(truncatingIfNeeded: image.upstream ?? 0xFFFF), into: &bytes, at: place + 1)
-        put(UInt16(min(image.count, 0xFFFF)), into: &bytes, at: place + 3)
+        putLittleEndian(UInt16(truncatingIfNeeded: image.upstream ?? 0xFFFF), into: &bytes, at: place + 1)
+        putLittleEndian(UInt16(min(image.count, 0xFFFF)), into: &bytes, at: place + 3)
         place += 5
       }
     case .reviewEnded(let fault):
@@ -65,11 +65,11 @@ extension Report {
       bytes[start + 1] = UInt8(TLSFailure.allCases.firstIndex(of: failure) ?? 0)
     case .refused(let status):
       bytes[start] = 4
-      put(UInt16(truncatingIfNeeded: status), into: &bytes, at: start + 2)
+      putLittleEndian(UInt16(truncatingIfNeeded: status), into: &bytes, at: start + 2)
     }
   }
 
-  /// Reads a record; `nil` for one that no child of ours can have written.
+  /// Parses a record; `nil` if it is malformed. A compromised child may write anything.
   init?(_ record: ArraySlice<UInt8>) {
     let record = record.span
     guard record.count == Report.size else { return nil }
@@ -78,15 +78,16 @@ extension Report {
       guard let result = ReviewResult(rawValue: record[1]), record[2] <= Report.maximumImages else { return nil }
       let images = (0..<Int(record[2])).map { i in
         let start = 16 + 5 * i
-        let upstream = Int(number(record, at: start + 1, bytes: 2))
+        let upstream = Int(littleEndianNumber(record, at: start + 1, bytes: 2))
         return ImageCount(
           decision: Int(record[start]), upstream: upstream == 0xFFFF ? nil : upstream,
-          count: Int(number(record, at: start + 3, bytes: 2)))
+          count: Int(littleEndianNumber(record, at: start + 3, bytes: 2)))
       }
-      let microseconds = number(record, at: 8, bytes: 8)
+      let microseconds = littleEndianNumber(record, at: 8, bytes: 8)
       guard microseconds < 1 << 40 else { return nil }
       self = .review(
-        result, microseconds: Int(microseconds), images: images, labels: UInt32(number(record, at: 4, bytes: 4)))
+        result, microseconds: Int(microseconds), images: images,
+        labels: UInt32(littleEndianNumber(record, at: 4, bytes: 4)))
     case 2:
       switch record[2] {
       case 0 where (1...64).contains(record[1]): self = .reviewEnded(.signal(Int32(record[1])))
@@ -98,15 +99,16 @@ extension Report {
       guard Int(record[1]) < TLSFailure.allCases.count else { return nil }
       self = .handshakeFailed(TLSFailure.allCases[Int(record[1])])
     case 4:
-      let status = Int(number(record, at: 2, bytes: 2))
+      let status = Int(littleEndianNumber(record, at: 2, bytes: 2))
       guard Status(rawValue: status) != nil else { return nil }
       self = .refused(status: status)
     default: return nil
     }
   }
 
-  /// The counts that fit a record: of more, all of a decision are counted together, under `other`.
-  private static func folded(_ images: [ImageCount]) -> [ImageCount] {
+  /// The image counts that fit into a record. If there are too many, all counts of one decision are merged under
+  /// `other`.
+  private static func mergedToFit(_ images: [ImageCount]) -> [ImageCount] {
     if images.count <= maximumImages { return images }
     var kept: [ImageCount] = []
     for image in images {
@@ -121,13 +123,13 @@ extension Report {
   }
 }
 
-/// Writes a number, little end first.
-func put(_ number: some FixedWidthInteger & UnsignedInteger, into bytes: inout [UInt8], at offset: Int) {
+/// Writes an unsigned integer in little-endian order.
+func putLittleEndian(_ number: some FixedWidthInteger & UnsignedInteger, into bytes: inout [UInt8], at offset: Int) {
   for i in 0..<(number.bitWidth / 8) { bytes[offset + i] = UInt8(truncatingIfNeeded: number >> (8 * i)) }
 }
 
-/// Reads a number, little end first.
-func number(_ bytes: Span<UInt8>, at offset: Int, bytes count: Int) -> UInt64 {
+/// Reads an unsigned integer in little-endian order.
+func littleEndianNumber(_ bytes: Span<UInt8>, at offset: Int, bytes count: Int) -> UInt64 {
   var number: UInt64 = 0
   for i in (offset..<(offset + count)).reversed() { number = number << 8 | UInt64(bytes[i]) }
   return number

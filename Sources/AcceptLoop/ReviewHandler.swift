@@ -1,13 +1,13 @@
-// What the accept loop knows of reviews: one closure, from the body of a request to its outcome.
+// All that the server knows about reviews: one closure, from a request body to its outcome.
 
 import HTTP1
 
 /// Answers reviews under one configuration.
 public struct ReviewHandler {
   public let labels: ImageLabels
-  /// A body that makes `answer` do everything it does once.
+  /// A request body that exercises every part of `answer` once, for the rehearsal.
   public let sample: [UInt8]
-  /// Answers a body. It may crash, loop or use up its memory: it runs in a process that may end.
+  /// Answers a request body. It may crash, loop or exhaust its memory: it runs in a process that the server can lose.
   public let answer: ([UInt8]) -> ReviewOutcome
 
   public init(labels: ImageLabels, sample: [UInt8], answer: @escaping ([UInt8]) -> ReviewOutcome) {
@@ -17,10 +17,10 @@ public struct ReviewHandler {
   }
 }
 
-/// The names that images are counted under.
+/// The label values under which images are counted.
 public struct ImageLabels: Equatable, Sendable {
   public let decisions: [String]
-  /// The configured sources; whatever came from elsewhere is counted as `other`.
+  /// The upstreams of the configured mirrors. Images from anywhere else are counted as `other`.
   public let upstreams: [String]
 
   public init(decisions: [String], upstreams: [String]) {
@@ -28,7 +28,7 @@ public struct ImageLabels: Equatable, Sendable {
     self.upstreams = upstreams
   }
 
-  /// Tells these names from those of another configuration (FNV-1a over all of them).
+  /// A hash of all names (FNV-1a), which identifies the configuration that they belong to.
   var fingerprint: UInt32 {
     var hash: UInt32 = 2_166_136_261
     for name in decisions + ["\n"] + upstreams {
@@ -39,20 +39,20 @@ public struct ImageLabels: Equatable, Sendable {
   }
 }
 
-/// What became of a review.
+/// The result of a review, as a label of `pisw_reviews_total`.
 public enum ReviewResult: UInt8, CaseIterable, Sendable {
   case patched, unchanged
-  /// The body is no review.
+  /// The request body is not an AdmissionReview.
   case invalid
-  /// The process of the review ended without an answer.
+  /// The review process ended without an answer.
   case failed
 }
 
-/// How many images of a review were decided alike.
+/// How many images of a review had the same decision and upstream.
 public struct ImageCount: Equatable, Sendable {
-  /// A position in `ImageLabels.decisions`.
+  /// An index into `ImageLabels.decisions`.
   public let decision: Int
-  /// A position in `ImageLabels.upstreams`; `nil` for `other`.
+  /// An index into `ImageLabels.upstreams`; `nil` for `other`.
   public let upstream: Int?
   public var count: Int
 
@@ -63,14 +63,14 @@ public struct ImageCount: Equatable, Sendable {
   }
 }
 
-/// The outcome of one review.
+/// The outcome of one review: the response, its log line and its counts.
 public struct ReviewOutcome: Sendable {
-  /// The response's status and body, which is JSON.
+  /// The HTTP response: its status, and its body, which is JSON.
   public var status: Status
   public var body: [UInt8]
   public var result: ReviewResult
   public var images: [ImageCount]
-  /// What the log tells of it; the time it took is added.
+  /// The review's log line. The connection adds the duration.
   public var level: LogLevel
   public var fields: LogFields
 

@@ -1,18 +1,18 @@
-// What a program says to have a server: settings, sources, and `serve`.
+// The entry point of the server: its sources, its errors, and `serve`.
 
 import TLS
 
-/// A configuration that cannot be used: what is wrong, a line each.
+/// A configuration that cannot be used: the problems, one per line.
 public struct LoadFailure: Error, Sendable {
   public let problems: [String]
 
   public init(problems: [String]) { self.problems = problems }
 }
 
-/// What a server reads at its start, and again when the files change.
+/// The files that a server reads at its start, and again when they change.
 public struct ServerSources {
   public let tls: TLSFiles
-  /// The configuration's file, if there is one.
+  /// The path of the configuration file to watch; `nil` if there is none.
   public let configuration: String?
   public let loadHandler: () throws(LoadFailure) -> ReviewHandler
 
@@ -27,17 +27,17 @@ public struct ServerSources {
 
 /// Why a server did not start.
 public enum StartError: Error {
-  /// Configuration, certificate or key cannot be used: what is wrong, a line each.
+  /// The configuration, certificate or key cannot be used: the problems, one per line.
   case configuration([String])
   case system(String)
 }
 
-/// Serves until SIGTERM or SIGINT, and what follows is over: the connections come to their end, or a second signal or the
-/// time for draining cuts them off.
+/// Runs the server until SIGTERM or SIGINT, and then until it has drained. Open connections may finish their requests.
+/// A second signal or `drainTimeout` closes them at once.
 ///
-/// To be called once, in a process with one thread: everything is done by fork(2).
+/// Call it once, in a process with a single thread: the server forks without exec.
 ///
-/// - Throws: `StartError` before the first connection; a server that has started goes on.
+/// - Throws: `StartError` if the server cannot start. Once started, it does not throw.
 public func serve(_ settings: ServerSettings, _ sources: ServerSources) throws(StartError) {
   var listener = try Listener(settings, sources)
   listener.run()

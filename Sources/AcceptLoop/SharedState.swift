@@ -1,26 +1,26 @@
-// What listener and connections share while they run: a table in memory, and pipes of tokens.
+// What the listener and the connection processes share: a table in shared memory, and pipes of tokens.
 
 import CPOSIX
 import Glibc
 import POSIX
 
-/// What a connection is doing, for the listener to see.
+/// What a connection is doing, as the listener sees it.
 enum Phase: UInt64 {
-  /// There is no connection in this slot.
+  /// The slot is free.
   case none
-  /// It negotiates TLS.
+  /// The TLS handshake is under way.
   case handshake
-  /// It waits for a request.
+  /// The connection waits for a request.
   case idle
-  /// A request is under way.
+  /// A request is being received or answered.
   case busy
-  /// A request waits for its turn.
+  /// A request waits for a token.
   case waiting
 }
 
-/// A table in shared memory: the server's state, and for each connection a slot.
+/// A table in shared memory: the state of the server, and one slot per connection.
 ///
-/// Connections read the state and write only their own slot. Reviews do not have the table.
+/// Connections read the state and write only their own slot. Review processes have no access to it.
 @safe struct SharedState {
   private let words: UnsafeMutablePointer<UInt64>
   private let slots: Int
@@ -28,7 +28,9 @@ enum Phase: UInt64 {
   private static let slotWords = 8
   private static let headerWords = 8
 
-  /// - Throws: `SystemError` without memory.
+  /// Maps the table.
+  ///
+  /// - Throws: `SystemError` if mmap(2) fails.
   init(slots: Int) throws(SystemError) {
     guard let words = unsafe posix_shared_words(UInt(SharedState.headerWords + slots * SharedState.slotWords)) else {
       throw .last
@@ -37,19 +39,19 @@ enum Phase: UInt64 {
     self.slots = slots
   }
 
-  /// Whether answers say that the connection closes.
+  /// Whether responses announce that the connection closes.
   var isDraining: Bool {
     get { self[0] != 0 }
     nonmutating set { self[0] = newValue ? 1 : 0 }
   }
 
-  /// Whether idle connections are to close.
+  /// Whether idle connections must close.
   var isClosing: Bool {
     get { self[1] != 0 }
     nonmutating set { self[1] = newValue ? 1 : 0 }
   }
 
-  /// Which configuration is in force; each that was loaded has the next number.
+  /// The number of the configuration in force. Each load increments it.
   var generation: UInt64 {
     get { self[2] }
     nonmutating set { self[2] = newValue }
@@ -57,14 +59,14 @@ enum Phase: UInt64 {
 
   subscript(slot slot: Int) -> Slot { Slot(state: self, start: SharedState.headerWords + slot * SharedState.slotWords) }
 
-  /// Leaves the table out of the processes that this one forks from now on.
-  func keepFromChildren() {
-    _ = unsafe posix_unshare_words(words, UInt(SharedState.headerWords + slots * SharedState.slotWords))
+  /// Excludes the table from all processes that this one forks from now on (MADV_DONTFORK).
+  func excludeFromForks() {
+    _ = unsafe posix_exclude_words_from_forks(words, UInt(SharedState.headerWords + slots * SharedState.slotWords))
   }
 
-  /// Takes the table from this process, which has no use for it.
-  func drop() {
-    unsafe posix_drop_words(words, UInt(SharedState.headerWords + slots * SharedState.slotWords))
+  /// Unmaps the table in a process that does not need it.
+  func unmap() {
+    unsafe posix_unmap_words(words, UInt(SharedState.headerWords + slots * SharedState.slotWords))
   }
 
   fileprivate subscript(word: Int) -> UInt64 {
@@ -80,32 +82,36 @@ enum Phase: UInt64 {
     func clear() { for i in 0..<SharedState.slotWords { state[start + i] = 0 } }
 
     var phase: Phase { Phase(rawValue: state[start]) ?? .none }
-    /// Since when, in milliseconds of the monotonic clock.
-    var since: Int { Int(truncatingIfNeeded: state[start + 1]) }
+    /// When the phase began, in milliseconds of the monotonic clock.
+    var phaseStart: Int { Int(truncatingIfNeeded: state[start + 1]) }
 
     func enter(_ phase: Phase) {
       state[start + 1] = UInt64(monotonicNow() / 1_000_000)
       state[start] = phase.rawValue
     }
 
-    /// Whether the listener wants this connection to end when it can.
-    var givesWay: Bool { state[start + 2] != 0 }
-    func giveWay() { state[start + 2] = 1 }
+    /// Whether the listener has asked this connection to close as soon as it can.
+    var isAskedToClose: Bool { state[start + 2] != 0 }
+    func askToClose() { state[start + 2] = 1 }
 
-    /// Odd while the connection takes or returns a token.
+    /// Odd while the connection takes or returns a token, so that a reader can detect that it looked in between (a
+    /// seqlock).
     fileprivate var sequence: UInt64 { state[start + 3] }
-    func step() { state[start + 3] &+= 1 }
+    func advanceSequence() { state[start + 3] &+= 1 }
 
     func holds(_ kind: TokenPipe.Kind) -> Bool { state[start + 4 + kind.rawValue] != 0 }
-    /// Whether the connection has a token, and a request for which it may.
-    fileprivate func has(_ kind: TokenPipe.Kind) -> Bool { holds(kind) && (phase == .busy || phase == .waiting) }
+    /// Whether the connection holds a token and has a request that justifies it.
+    fileprivate func holdsForRequest(_ kind: TokenPipe.Kind) -> Bool {
+      holds(kind) && (phase == .busy || phase == .waiting)
+    }
     fileprivate func setHolds(_ kind: TokenPipe.Kind, _ holds: Bool) {
       state[start + 4 + kind.rawValue] = holds ? 1 : 0
     }
   }
 }
 
-/// A pipe of tokens, as make's jobserver has: who wants to do a thing takes one, and puts it back afterwards.
+/// A pipe filled with tokens, as in make's jobserver. A process takes a token before it does something costly, and
+/// returns it afterwards.
 struct TokenPipe {
   enum Kind: Int {
     case review
@@ -120,21 +126,21 @@ struct TokenPipe {
     self.kind = kind
     self.count = count
     pipe = try Pipe()
-    put(count)
+    addTokens(count)
   }
 
-  /// Takes a token if there is one.
+  /// Takes a token if one is available.
   func tryTake(_ slot: SharedState.Slot) -> Bool {
-    slot.step()
-    defer { slot.step() }
+    slot.advanceSequence()
+    defer { slot.advanceSequence() }
     var byte: UInt8 = 0
     guard unsafe read(pipe.reading.number, &byte, 1) == 1 else { return false }
     slot.setHolds(kind, true)
     return true
   }
 
-  /// Takes a token, if the slot holds none; `false` when there is none until the deadline, or the listener wants the
-  /// connection to give way.
+  /// Takes a token unless the slot already holds one. Returns `false` if none is available before the deadline, or if
+  /// the listener asks the connection to close.
   func take(_ slot: SharedState.Slot, before deadline: Deadline) -> Bool {
     if slot.holds(kind) || tryTake(slot) { return true }
     slot.enter(.waiting)
@@ -143,49 +149,49 @@ struct TokenPipe {
       switch wait(for: pipe.reading.number, POLLIN, before: deadline, interruptible: true) {
       case .ready: break
       case .timeout: return false
-      case .interrupted: if slot.givesWay { return false }
+      case .interrupted: if slot.isAskedToClose { return false }
       }
     } while !tryTake(slot)
     return true
   }
 
-  /// Leaves the pipe, in a process that has no use for it.
+  /// Closes the pipe in a process that does not need it.
   func close() { pipe.close() }
 
-  /// Puts the token back, if the slot holds one; whether it did.
+  /// Returns the token if the slot holds one; returns whether it did.
   @discardableResult
   func putBack(_ slot: SharedState.Slot) -> Bool {
     guard slot.holds(kind) else { return false }
-    slot.step()
-    put(1)
+    slot.advanceSequence()
+    addTokens(1)
     slot.setHolds(kind, false)
-    slot.step()
+    slot.advanceSequence()
     return true
   }
 
-  /// Puts back the tokens that nobody has, however they were lost, and says how many that were; `nil` when it could not be
-  /// told: a connection was taking or returning a token all the while.
+  /// Restores lost tokens, and removes surplus ones. Returns how many, or `nil` if they could not be counted because a
+  /// connection was taking or returning a token in all 100 attempts.
   ///
-  /// - Parameter isOverdue: whether that was said for too long: no connection takes a second for it. Tokens are then counted
-  ///   as the table has them; where that is wrong by one, the next count puts it right.
+  /// - Parameter isOverdue: whether counting has failed for two seconds, far longer than moving a token takes. The last
+  ///   attempt then counts without waiting for connections to settle. If it is off by one, the next count corrects it.
   func restore(_ state: SharedState, slots: [Int], isOverdue: Bool) -> Int? {
     for attempt in 1...100 {
       let before = slots.map { state[slot: $0].sequence }
       let mustSettle = !isOverdue || attempt < 100
       if mustSettle, before.contains(where: { $0 % 2 == 1 }) { continue }
-      let held = slots.count { state[slot: $0].has(kind) }
-      let waiting = Int(posix_bytes_waiting(pipe.reading.number))
+      let heldCount = slots.count { state[slot: $0].holdsForRequest(kind) }
+      let availableCount = Int(posix_bytes_waiting(pipe.reading.number))
       guard !mustSettle || slots.map({ state[slot: $0].sequence }) == before else { continue }
-      put(count - held - waiting)
-      // One that was returned by a process that ended before it could say so.
+      addTokens(count - heldCount - availableCount)
+      // A surplus token: its process died after returning it, before recording that.
       var byte: UInt8 = 0
-      for _ in 0..<max(0, held + waiting - count) { _ = unsafe read(pipe.reading.number, &byte, 1) }
-      return abs(count - held - waiting)
+      for _ in 0..<max(0, heldCount + availableCount - count) { _ = unsafe read(pipe.reading.number, &byte, 1) }
+      return abs(count - heldCount - availableCount)
     }
     return nil
   }
 
-  private func put(_ count: Int) {
+  private func addTokens(_ count: Int) {
     for _ in 0..<max(0, count) {
       var byte = UInt8(ascii: "+")
       _ = unsafe write(pipe.writing.number, &byte, 1)

@@ -1,8 +1,8 @@
-// Names of signals, for messages and metrics.
+// Signal names for log lines and metrics.
 
 import Glibc
 
-/// `SIGSEGV` for 11; the number for one without a name here.
+/// `SIGSEGV` for 11; the decimal number for a signal that is not listed here.
 func signalName(_ signal: Int32) -> String {
   switch signal {
   case SIGILL: "SIGILL"
@@ -21,7 +21,7 @@ func signalName(_ signal: Int32) -> String {
   }
 }
 
-/// Whether a process that such a signal ended had a fault of its own.
+/// Whether a process that this signal ended had crashed, as opposed to being killed or exceeding a limit.
 func isCrash(_ signal: Int32) -> Bool {
   [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS].contains(signal)
 }

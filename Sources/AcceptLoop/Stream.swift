@@ -1,20 +1,20 @@
-// The two kinds of connections that requests come over, and waiting for them.
+// Byte streams over TLS and plain TCP, and waiting for them.
 
 import CPOSIX
 import Glibc
 import POSIX
 import TLS
 
-/// A connection whose socket does not block.
+/// A connection over a non-blocking socket.
 protocol Stream {
   var socket: Int32 { get }
-  /// Whether bytes were taken from the socket and not yet read.
+  /// Whether the TLS layer holds bytes that were read from the socket but not yet returned.
   var hasPending: Bool { get }
-  /// Reads what is there; after `done`, no bytes are the end.
+  /// Reads the bytes that are available. `done` without bytes means that the client closed.
   func read() -> (TLSStep, [UInt8])
-  /// Writes from a position on; how many bytes went out.
+  /// Writes bytes from a position on; returns how many were written.
   func write(_ bytes: [UInt8], from position: Int) -> (TLSStep, Int)
-  /// Tells the client that nothing more follows.
+  /// Tells the client that no more data follows.
   func sendClose()
 }
 
@@ -47,14 +47,16 @@ struct PlainConnection: Stream {
   func sendClose() {}
 }
 
-enum Waited {
+enum WaitResult {
   case ready, timeout
-  /// The listener wants attention: the shared state says what for.
+  /// The listener sent SIGUSR1. The shared state says why.
   case interrupted
 }
 
-/// Waits until a socket can be read or written.
-func wait(for socket: Int32, _ events: Int32, before deadline: Deadline, interruptible: Bool = false) -> Waited {
+/// Waits until a file descriptor can be read or written.
+///
+/// - Parameter interruptible: whether SIGUSR1 ends the wait.
+func wait(for socket: Int32, _ events: Int32, before deadline: Deadline, interruptible: Bool = false) -> WaitResult {
   var entry = pollfd(fd: socket, events: Int16(events), revents: 0)
   while true {
     let ready = unsafe posix_wait(&entry, 1, deadline.milliseconds, interruptible ? 1 : 0)
@@ -65,17 +67,17 @@ func wait(for socket: Int32, _ events: Int32, before deadline: Deadline, interru
   }
 }
 
-/// Writes to a pipe, a file or a terminal; gives up on a reader that takes nothing for a while.
+/// Writes to a pipe, a file or a terminal. Drops the rest if the reader takes nothing for a while.
 ///
 /// - Parameters:
-///   - patience: for how many milliseconds to wait for the reader.
-///   - mayBlock: whether a write could block; it then waits until there is room.
+///   - patience: how long to wait for the reader, in milliseconds.
+///   - mayBlock: whether the descriptor may be in blocking mode. Each write then waits for room first.
 func writeInTime(_ bytes: [UInt8], to descriptor: Int32, patience: Int, mayBlock: Bool = false) {
   var position = 0
   var mustWait = mayBlock
   while position < bytes.count {
     if mustWait, wait(for: descriptor, POLLOUT, before: .after(milliseconds: patience)) != .ready { return }
-    // A pipe that is ready has room for so much.
+    // poll(2) reports a pipe as writable only if it has room for PIPE_BUF bytes.
     let count = min(bytes.count - position, Int(PIPE_BUF))
     let written = unsafe bytes.withUnsafeBytes {
       unsafe Glibc.write(descriptor, $0.baseAddress?.advanced(by: position), count)
@@ -86,13 +88,13 @@ func writeInTime(_ bytes: [UInt8], to descriptor: Int32, patience: Int, mayBlock
   }
 }
 
-/// Writes in one call; what there is no room for is lost.
+/// Writes with a single call. What does not fit is dropped.
 func writeOnce(_ bytes: [UInt8], to descriptor: Int32) {
   _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
 }
 
 extension Stream {
-  /// Writes everything; `false` when the client did not take it before the deadline.
+  /// Writes all bytes; `false` if the client did not take them before the deadline, or closed.
   func writeAll(_ bytes: [UInt8], before deadline: Deadline) -> Bool {
     var position = 0
     while position < bytes.count {
@@ -108,8 +110,10 @@ extension Stream {
     return true
   }
 
-  /// Closes our direction and reads what the client still sends, so that it gets the response: a connection that is
-  /// closed with bytes unread is reset. Ends when the client closes, is silent for a second, or at the deadline.
+  /// Closes the sending direction, and reads and discards what the client still sends. Without that, the kernel would
+  /// reset a connection with unread bytes, and the client could lose the response.
+  ///
+  /// Returns when the client closes, when it is silent for a second, or at the deadline.
   func linger(before deadline: Deadline) {
     shutdown(socket, Int32(SHUT_WR))
     while deadline.milliseconds > 0, wait(for: socket, POLLIN, before: .after(seconds: 1)) == .ready {

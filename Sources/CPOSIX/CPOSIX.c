@@ -30,10 +30,10 @@ struct posix_option posix_next_option(int count, char *const arguments[], const 
   return found;
 }
 
-static void nothing(int signal) { (void)signal; }
+static void ignore_signal(int signal) { (void)signal; }
 
 int posix_take_signals(void) {
-  struct sigaction quiet = {.sa_handler = nothing};
+  struct sigaction interrupt_only = {.sa_handler = ignore_signal};
   sigset_t read, blocked;
   sigemptyset(&read);
   sigaddset(&read, SIGCHLD);
@@ -43,11 +43,11 @@ int posix_take_signals(void) {
   blocked = read;
   sigaddset(&blocked, SIGUSR1);
   signal(SIGPIPE, SIG_IGN);
-  // Who started us may have ignored them, and what is ignored stays so: children whose end nobody is told of, and reviews
-  // without an end.
+  // The program that started this one may have ignored these signals, and ignored signals stay ignored after exec.
+  // Ignored SIGCHLD would leave no children to reap, and ignored SIGALRM would leave reviews without a timeout.
   signal(SIGCHLD, SIG_DFL);
   signal(SIGALRM, SIG_DFL);
-  if (sigaction(SIGUSR1, &quiet, NULL) || sigprocmask(SIG_SETMASK, &blocked, NULL)) return -1;
+  if (sigaction(SIGUSR1, &interrupt_only, NULL) || sigprocmask(SIG_SETMASK, &blocked, NULL)) return -1;
   return signalfd(-1, &read, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
@@ -82,10 +82,10 @@ int posix_listen(const struct sockaddr *address, socklen_t length, int deferred)
   int s = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (s < 0) return -1;
   setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  // Where the system's default is IPv6 only, [::] still takes both.
+  // Even if the system's default is IPv6 only, [::] must accept IPv4, too.
   if (address->sa_family == AF_INET6) setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
   setsockopt(s, IPPROTO_TCP, TCP_DEFER_ACCEPT, &deferred, sizeof deferred);
-  setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // inherited by the sockets it accepts
+  setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // accepted sockets inherit it
   if (bind(s, address, length) || listen(s, 4096)) {
     int error = errno;
     close(s);
@@ -144,28 +144,29 @@ int posix_die_with(pid_t parent) {
   return getppid() == parent;
 }
 
-// CLONE_FILES, once posix_share_descriptors has found that children can part from a table of descriptors that they share.
+// CLONE_FILES once posix_share_descriptors has found that a child can leave a shared descriptor table; 0 before.
 static int shared_table;
 
 void posix_share_descriptors(void) {
   if (!close_range(~0U, ~0U, CLOSE_RANGE_UNSHARE)) shared_table = CLONE_FILES;
 }
 
-int posix_keep_standard(void) {
+int posix_close_all_but_standard(void) {
   if (!close_range(3, ~0U, CLOSE_RANGE_UNSHARE)) return 0;
   if (shared_table) return -1;
-  // Before Linux 5.9.
+  // Linux before 5.9 has no close_range(2).
   for (long i = 3, end = sysconf(_SC_OPEN_MAX); i < end; i++) close((int)i);
   return 0;
 }
 
 uint64_t posix_cpu_seconds(void) {
   struct timespec used = {0, 0};
-  syscall(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, &used);  // not by the vDSO: a page less to map
+  // A real system call, so that the vDSO page need not be mapped.
+  syscall(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, &used);
   return (uint64_t)used.tv_sec;
 }
 
-// Lowers a limit, for good. Who started us may have set a lower one, which stays: it may not be raised.
+// Lowers a resource limit, permanently. A lower limit that was set by the parent stays, because it may not be raised.
 static int lower_limit(int resource, rlim_t value) {
   struct rlimit limit;
   if (getrlimit(resource, &limit)) return -1;
@@ -219,9 +220,10 @@ pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit) {
   sigset_t ended;
   sigemptyset(&ended);
   sigaddset(&ended, SIGCHLD);
-  // The first may tell of a child that was reaped before. Others come from outside: who sends them is not waited for.
-  for (int told = 1, i = 0; told && i < 2; i++) {
-    told = sigtimedwait(&ended, NULL, &time) > 0;
+  // The first SIGCHLD may be about a child that was reaped before. Others may come from outside, so do not wait for
+  // more than two.
+  for (int is_notified = 1, i = 0; is_notified && i < 2; i++) {
+    is_notified = sigtimedwait(&ended, NULL, &time) > 0;
     pid_t reaped = posix_reap(child, 0, exit);
     if (reaped) return reaped;
   }
@@ -235,8 +237,8 @@ uint64_t *posix_shared_words(uintptr_t count) {
   return words == MAP_FAILED ? NULL : words;
 }
 
-void posix_drop_words(uint64_t *words, uintptr_t count) { munmap(words, count * sizeof(uint64_t)); }
+void posix_unmap_words(uint64_t *words, uintptr_t count) { munmap(words, count * sizeof(uint64_t)); }
 
-int posix_unshare_words(uint64_t *words, uintptr_t count) {
+int posix_exclude_words_from_forks(uint64_t *words, uintptr_t count) {
   return madvise(words, count * sizeof(uint64_t), MADV_DONTFORK);
 }

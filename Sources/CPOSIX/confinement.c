@@ -1,4 +1,5 @@
-// What each kind of process may ask of the kernel: one table for x86-64 and arm64, which the kernel's headers name alike.
+// seccomp filters: which system calls each kind of process may make. One table serves x86-64 and arm64, because the
+// kernel's headers use the same names for both.
 #define _GNU_SOURCE
 #include "confinement.h"
 
@@ -10,11 +11,12 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-// A review reads what it inherited, writes its answer and its last words, and ends. abort(3) is not among its ends: it asks
-// for the process's signals first.
+// A review reads what it inherited, writes its answer and its crash report, and exits. abort(3) needs other system
+// calls, so it ends by SIGSYS instead of SIGABRT.
 static const int review_calls[] = {SYS_read, SYS_write, SYS_exit, SYS_exit_group};
 
-// The numbers above are those of one calling convention; a kernel may offer others, with other numbers.
+// System call numbers depend on the calling convention, and a kernel may support several. The filter accepts only this
+// one.
 #if defined(__x86_64__)
 enum { convention = AUDIT_ARCH_X86_64 };
 #elif defined(__aarch64__)
@@ -25,7 +27,7 @@ enum { convention = 0 };
 
 enum { most_calls = 16, other_instructions = 5 };
 
-// Allows the calls, and ends the process at any other.
+// Allows the listed calls. Any other call kills the process.
 static int confine(const int *calls, size_t count) {
   if (!convention || count > most_calls) {
     errno = ENOSYS;
@@ -34,7 +36,7 @@ static int confine(const int *calls, size_t count) {
   const struct sock_filter end_process = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
   struct sock_filter program[most_calls + other_instructions] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-      // Past everything else, to the instruction that ends the process.
+      // Jump over everything else, to the instruction that kills the process.
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, convention, 0, (unsigned char)(count + 1)),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
   };

@@ -1,5 +1,6 @@
-// Blocks of a few sizes, cut one after the other from a range of addresses; a freed one waits in a list for the next of its
-// size. Nothing goes back to the system: what a TLS connection needs is bounded, and its process ends with it.
+// The heap for secrets. It cuts blocks of a few sizes, one after the other, from a reserved address range, and keeps a
+// free list for each size. It never returns memory to the system: what one TLS connection needs is bounded, and its
+// process exits with it.
 #define _GNU_SOURCE
 #include "secret_heap.h"
 
@@ -9,13 +10,14 @@
 
 enum { room = 64 << 20, fine_step = 16, fine_sizes = 64, sizes = fine_sizes + 4 * 12 };
 
-// Before each block; as large and as aligned as the strictest alignment.
+// Precedes each block. As large as the strictest alignment, so that blocks are aligned, too.
 struct header {
   _Alignas(16) size_t size_index;
   struct header *next_free;
 };
 
-// At the beginning of the range: a page beside it that every block writes would be one more that forks make dear.
+// Stored at the start of the range itself. On a page of its own it would be one more page that is written on every
+// allocation, and that each fork must copy.
 struct heap {
   _Alignas(struct header) char *next;
   struct header *free_blocks[sizes];
@@ -23,7 +25,7 @@ struct heap {
 
 static struct heap *heap;
 
-// The size of blocks: 16, 32 ... 1024, then four steps to each doubling, to 4 MiB.
+// Block sizes: 16, 32 ... 1024, then four steps per doubling, up to 4 MiB.
 static size_t block_size(size_t index) {
   if (index < fine_sizes) return (index + 1) * fine_step;
   size_t step = index - fine_sizes, base = (size_t)1024 << step / 4;
@@ -80,12 +82,12 @@ void secret_free(void *memory, const char *file, int line) {
   heap->free_blocks[block->size_index] = block;
 }
 
-void secret_start_afresh(void) {
+void secret_abandon_free_blocks(void) {
   if (heap) memset(heap->free_blocks, 0, sizeof heap->free_blocks);
 }
 
-int secret_keep_from_children(void) { return heap ? madvise(heap, room, MADV_DONTFORK) : 0; }
+int secret_exclude_from_forks(void) { return heap ? madvise(heap, room, MADV_DONTFORK) : 0; }
 
-void secret_drop_all(void) {
+void secret_unmap(void) {
   if (heap) munmap(heap, room);
 }

@@ -1,2 +1,2 @@
-// libyaml, as the system ships it.
+// The system's libyaml.
 #include <yaml.h>

@@ -1,24 +1,25 @@
-// What each path serves and what it answers with when it cannot, however a request came in: one-shot, CGI and server
-// share it.
+// The endpoints of the webhook port and the admin port, and the error responses of both. One-shot HTTP, CGI and the
+// server share them.
 
 import HTTP1
 import JSON
 
-/// What a request asks for.
+/// An endpoint that a request may ask for.
 public enum Endpoint: Sendable {
-  /// `POST /mutate`: the answer to the review in the body.
+  /// `POST /mutate`: answers the review in the body.
   case mutate
-  /// `GET /healthz` or `/livez`: whether the process works.
+  /// `GET /healthz` or `/livez`: reports that the process works.
   case health
-  /// `GET /readyz`: whether new requests are welcome.
+  /// `GET /readyz`: reports whether the process accepts new requests.
   case readiness
-  /// `GET /metrics`: the counters.
+  /// `GET /metrics`: returns the metrics.
   case metrics
 }
 
-/// What a request to the webhook asks for.
+/// The endpoint of a request to the webhook port.
 ///
-/// - Throws: `RequestError` for other paths and methods, and for a body that says to be something else than JSON.
+/// - Throws: `RequestError` 404 for an unknown path, 405 for another method, 415 for a body that is declared as
+///   anything other than JSON.
 public func webhookEndpoint(of request: Request) throws(RequestError) -> Endpoint {
   if request.path == "/mutate" {
     guard request.method == "POST" else { throw notAllowed("POST") }
@@ -26,26 +27,26 @@ public func webhookEndpoint(of request: Request) throws(RequestError) -> Endpoin
     return .mutate
   }
   if let probe = try probe(request) { return probe }
-  throw RequestError(.notFound, "no such path; there are /mutate, /healthz, /readyz, /livez")
+  throw RequestError(.notFound, "no such path; expected /mutate, /healthz, /readyz or /livez")
 }
 
-/// What a request to the admin port asks for.
+/// The endpoint of a request to the admin port.
 ///
-/// - Throws: `RequestError` for other paths and methods.
+/// - Throws: `RequestError` 404 for an unknown path, 405 for another method.
 public func adminEndpoint(of request: Request) throws(RequestError) -> Endpoint {
   if request.path == "/metrics" {
-    try checkIsReading(request)
+    try requireReadMethod(request)
     return .metrics
   }
   if let probe = try probe(request) { return probe }
-  throw RequestError(.notFound, "no such path; there are /metrics, /healthz, /readyz, /livez")
+  throw RequestError(.notFound, "no such path; expected /metrics, /healthz, /readyz or /livez")
 }
 
 extension Response {
-  /// The answer of a probe that all is well.
-  public static let well = Response(.ok, contentType: "text/plain", body: Array("ok\n".utf8))
+  /// The response of a successful probe.
+  public static let probeSucceeded = Response(.ok, contentType: "text/plain", body: Array("ok\n".utf8))
 
-  /// The answer to a request that cannot be served: `{"error": "..."}`.
+  /// The response to a request that cannot be served: `{"error": "..."}`.
   public init(_ error: RequestError) {
     var body = Array("{\"error\":".utf8)
     body.appendJSONString(error.reason)
@@ -61,22 +62,22 @@ private func probe(_ request: Request) throws(RequestError) -> Endpoint? {
   case "/readyz": endpoint = .readiness
   default: return nil
   }
-  try checkIsReading(request)
+  try requireReadMethod(request)
   return endpoint
 }
 
-private func checkIsReading(_ request: Request) throws(RequestError) {
+private func requireReadMethod(_ request: Request) throws(RequestError) {
   guard request.method == "GET" || request.method == "HEAD" else { throw notAllowed("GET, HEAD") }
 }
 
 private func notAllowed(_ methods: String) -> RequestError {
-  RequestError(.methodNotAllowed, "another method; expected " + methods, allow: methods)
+  RequestError(.methodNotAllowed, "method not allowed; expected " + methods, allow: methods)
 }
 
-/// A body that says it is something else than JSON is not tried.
+/// Rejects a body that is declared as anything other than JSON. A body without a declaration is accepted.
 private func checkMediaType(_ request: Request) throws(RequestError) {
   if let coding = request.contentEncoding, !equalsIgnoringCase(coding.utf8.span, "identity") {
-    throw RequestError(.unsupportedMediaType, "a Content-Encoding; expected none")
+    throw RequestError(.unsupportedMediaType, "Content-Encoding is not supported")
   }
   guard let type = request.contentType, !type.isEmpty else { return }
   let bytes = type.utf8.span
@@ -87,5 +88,5 @@ private func checkMediaType(_ request: Request) throws(RequestError) {
   guard
     equalsIgnoringCase(essence, "application/json") || equalsIgnoringCase(essence, "text/json")
       || equalsIgnoringCase(suffix, "+json")
-  else { throw RequestError(.unsupportedMediaType, "a Content-Type other than application/json") }
+  else { throw RequestError(.unsupportedMediaType, "Content-Type is not JSON; expected application/json") }
 }

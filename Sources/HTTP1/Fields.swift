@@ -1,6 +1,7 @@
-// The fields of a request's head: each line checked (RFC 9112 section 5), the few that matter kept.
+// The header fields of a request. Every field line is validated (RFC 9112 section 5); only the fields that matter here
+// are kept.
 
-/// What the fields of a head say. Of several fields with one name, the values are one list, with commas between.
+/// The relevant header fields. Several fields of one name are joined with commas (RFC 9110 section 5.3).
 struct Fields: Sendable {
   private(set) var hostCount = 0
   private(set) var contentLength: Int?
@@ -12,24 +13,27 @@ struct Fields: Sendable {
   private(set) var connectionKeepAlive = false
   private var count = 0
 
-  /// Reads one field line, `name: value`, free of control bytes.
+  /// Parses one field line, `name: value`, without control characters.
   ///
-  /// - Parameter line: where it lies in the buffer; it is not empty.
+  /// - Parameters:
+  ///   - line: the line's range in the buffer; it is not empty.
+  ///   - limit: how many fields are allowed.
+  /// - Throws: `RequestError` if the line is malformed or one too many.
   mutating func parse(_ line: Range<Int>, of buffer: [UInt8], limit: Int) throws(RequestError) {
     count += 1
-    if count > limit { throw RequestError(.fieldsTooLarge, "more than \(limit) fields") }
+    if count > limit { throw RequestError(.fieldsTooLarge, "more than \(limit) header fields") }
     let bytes = buffer.span
-    if isBlank(bytes[line.lowerBound]) { throw RequestError(.badRequest, "a folded field") }
+    if isBlank(bytes[line.lowerBound]) { throw RequestError(.badRequest, "a header field continues on a second line") }
     let colon = endOfToken(bytes, line)
     guard colon > line.lowerBound, colon < line.upperBound, bytes[colon] == UInt8(ascii: ":") else {
-      throw RequestError(.badRequest, "a field without a name and a colon right after it")
+      throw RequestError(.badRequest, "a header field does not begin with a name and a colon")
     }
     let name = bytes.extracting(line.lowerBound..<colon)
     let valueRange = trimmed(bytes, (colon + 1)..<line.upperBound)
     let value = bytes.extracting(valueRange)
     if equalsIgnoringCase(name, "host") {
       guard value.indices.allSatisfy({ isHostByte(value[$0]) }) else {
-        throw RequestError(.badRequest, "a Host that is none")
+        throw RequestError(.badRequest, "the Host field is not a valid host")
       }
       hostCount += 1
     } else if equalsIgnoringCase(name, "content-length") {
@@ -50,17 +54,18 @@ struct Fields: Sendable {
     }
   }
 
-  /// `Content-Length: 5` and, as RFC 9110 section 8.6 allows, `5, 5`; different lengths are an attack.
+  /// Accepts `Content-Length: 5` and, as RFC 9110 section 8.6 allows, `5, 5`. Different values are an attempt at
+  /// request smuggling.
   private mutating func parseContentLength(_ value: Span<UInt8>) throws(RequestError) {
     try forEachElement(of: value) { digits throws(RequestError) in
       guard !digits.isEmpty, digits.indices.allSatisfy({ isDigit(digits[$0]) }) else {
-        throw RequestError(.badRequest, "a Content-Length that is no number")
+        throw RequestError(.badRequest, "Content-Length is not a number")
       }
-      // A length beyond every limit need not be told from a longer one.
+      // Saturates instead of overflowing: every such length exceeds the limit anyway.
       var length = 0
       for i in digits.indices { length = min(length * 10 + Int(digits[i] - UInt8(ascii: "0")), Int.max / 16) }
       if let other = contentLength, other != length {
-        throw RequestError(.badRequest, "several Content-Lengths that differ")
+        throw RequestError(.badRequest, "Content-Length has several different values")
       }
       contentLength = length
     }
@@ -71,7 +76,7 @@ struct Fields: Sendable {
   }
 }
 
-/// Hands out each element of a list with commas between, without the blanks around it.
+/// Calls `body` with each element of a comma-separated list, without surrounding blanks.
 func forEachElement(
   of list: Span<UInt8>, _ body: (Span<UInt8>) throws(RequestError) -> Void
 ) throws(RequestError) {
@@ -82,7 +87,7 @@ func forEachElement(
   }
 }
 
-/// Where a token (RFC 9110 section 5.6.2) ends that begins where the range does.
+/// The end of the token (RFC 9110 section 5.6.2) at the start of a range.
 func endOfToken(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
   var i = range.lowerBound
   while i < range.upperBound, isTokenByte(bytes[i]) { i += 1 }
@@ -99,7 +104,7 @@ private func isTokenByte(_ byte: UInt8) -> Bool {
   }
 }
 
-/// Whether a byte may stand in a host and port (RFC 3986 section 3.2.2).
+/// Whether a byte is allowed in a host and port (RFC 3986 section 3.2.2).
 private func isHostByte(_ byte: UInt8) -> Bool {
   switch byte {
   case UInt8(ascii: "!"), UInt8(ascii: "$")...UInt8(ascii: "."), UInt8(ascii: ":"), UInt8(ascii: ";"),
@@ -117,7 +122,7 @@ private func isAlphanumeric(_ byte: UInt8) -> Bool {
 
 func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
-/// The range without blanks and tabs at its ends.
+/// The range without blanks and tabs at either end.
 private func trimmed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
   var (start, end) = (range.lowerBound, range.upperBound)
   while start < end, isBlank(bytes[start]) { start += 1 }
@@ -125,7 +130,7 @@ private func trimmed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
   return start..<end
 }
 
-/// Whether bytes are a text in lower case, or one that differs only in the case of its letters.
+/// Whether bytes equal a lowercase ASCII string, ignoring the case of letters.
 @inline(__always)
 public func equalsIgnoringCase(_ bytes: Span<UInt8>, _ lowercase: String) -> Bool {
   bytes.count == lowercase.utf8.count && areEqualIgnoringCase(bytes, lowercase.utf8.span)

@@ -1,23 +1,23 @@
-// One HTTP/1.1 request (RFC 9112), as far as this project needs to know it.
+// An HTTP/1.1 request (RFC 9112), reduced to what this project needs.
 
-/// A request that was read whole.
+/// A complete request.
 public struct Request: Equatable, Sendable {
   public internal(set) var method = ""
-  /// The target's path, without query, scheme and host.
+  /// The path of the request target, without scheme, host and query.
   public internal(set) var path = ""
-  /// Whether the request is HTTP/1.1, not 1.0.
+  /// `true` for HTTP/1.1, `false` for HTTP/1.0.
   public internal(set) var isHTTP11 = true
-  /// The value of Content-Type.
+  /// The Content-Type field.
   public internal(set) var contentType: String?
-  /// The value of Content-Encoding.
+  /// The Content-Encoding field.
   public internal(set) var contentEncoding: String?
-  /// Whether the connection may serve another request (RFC 9112 section 9.3).
+  /// Whether the client keeps the connection open for another request (RFC 9112 section 9.3).
   public internal(set) var keepsAlive = true
   public internal(set) var body: [UInt8] = []
 
   init() {}
 
-  /// A request that arrived by other means than HTTP/1.1, such as CGI.
+  /// Creates a request that did not arrive over HTTP/1.1, such as one from CGI.
   public init(method: String, path: String, contentType: String?, contentEncoding: String?, body: [UInt8]) {
     self.method = method
     self.path = path
@@ -27,11 +27,11 @@ public struct Request: Equatable, Sendable {
   }
 }
 
-/// A request that cannot be served: the status to answer with, and why.
+/// Why a request cannot be served: the status to answer with, and the reason in words.
 public struct RequestError: Error, Equatable, Sendable {
   public let status: Status
   public let reason: String
-  /// The methods that the path serves, with 405.
+  /// The methods that the path allows; set with status 405.
   public let allow: String?
 
   public init(_ status: Status, _ reason: String, allow: String? = nil) {
@@ -41,11 +41,11 @@ public struct RequestError: Error, Equatable, Sendable {
   }
 }
 
-/// How much of a request is read before it is refused.
+/// The limits beyond which a request is rejected.
 public struct RequestLimits: Sendable {
-  /// Bytes of the request line and all fields together.
+  /// Bytes of the request line and all header fields together.
   public var head = 16 * 1024
-  /// Fields.
+  /// Number of header fields.
   public var fields = 100
   /// Bytes of the body.
   public var body: Int

@@ -1,4 +1,4 @@
-// Responses, and the statuses this project gives.
+// HTTP responses, and the status codes that this project uses.
 
 /// A status code (RFC 9110 section 15).
 public enum Status: Int, Sendable {
@@ -37,11 +37,11 @@ public enum Status: Int, Sendable {
   }
 }
 
-/// A response.
+/// A response with a body.
 public struct Response: Equatable, Sendable {
   public let status: Status
   public let contentType: String
-  /// The methods that the path serves, for the field Allow of a 405.
+  /// The methods that the path allows, for the Allow field of a 405.
   public let allow: String?
   public let body: [UInt8]
 
@@ -52,16 +52,18 @@ public struct Response: Equatable, Sendable {
     self.body = body
   }
 
-  /// The fields and the body, each field on a line; status line or CGI's `Status` field come before.
+  /// The header fields and the body. The caller puts a status line, or the `Status` field of CGI, in front.
   ///
-  /// - Parameter withBody: `false` for the answer to HEAD.
+  /// - Parameter withBody: `false` for the response to HEAD.
   public func fieldsAndBody(closing: Bool, withBody: Bool) -> [UInt8] {
     var out: [UInt8] = []
     appendFieldsAndBody(to: &out, closing, withBody)
     return out
   }
 
-  /// The whole response in HTTP/1.1 (RFC 9112 section 4).
+  /// The complete HTTP/1.1 response (RFC 9112 section 4).
+  ///
+  /// - Parameter withBody: `false` for the response to HEAD.
   public func http1(closing: Bool, withBody: Bool) -> [UInt8] {
     var out: [UInt8] = []
     out.reserveCapacity(250 + (withBody ? body.count : 0))
@@ -84,12 +86,12 @@ public struct Response: Equatable, Sendable {
     if withBody { out += body }
   }
 
-  /// The interim response that asks for the body (RFC 9110 section 15.2.1).
+  /// The interim response that asks the client to send the body (RFC 9110 section 15.2.1).
   public static let continueLine = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 }
 
 extension [UInt8] {
-  /// Appends a number that is not negative.
+  /// Appends the digits of a number that is not negative.
   fileprivate mutating func append(decimal number: Int) {
     if number >= 10 { append(decimal: number / 10) }
     append(UInt8(ascii: "0") + UInt8(number % 10))

@@ -1,19 +1,21 @@
-// The way in through a web server: CGI/1.1 (RFC 3875). The request is in the environment, its body on standard input.
+// One review over CGI/1.1 (RFC 3875): the request is in environment variables, and its body is on standard input.
 //
-// Arguments are not looked at: a server turns a query such as `?--config+/etc/passwd` into some (section 4.4).
+// Command-line arguments are ignored: RFC 3875 section 4.4 lets a web server turn a query such as
+// `?--config+/etc/passwd` into arguments.
 
 import Glibc
 import HTTP1
 import POSIX
 import SwapPolicy
 
-/// Whether a web server started this process.
+/// Whether a web server started this process through CGI.
 public var isCGI: Bool { environment("GATEWAY_INTERFACE") != nil }
 
 /// Serves one CGI request.
 ///
-/// - Parameter limit: the most bytes a body may have.
-/// - Returns: `done` for every answer written, whatever its status, but `configuration` without a policy.
+/// - Parameter limit: the largest body, in bytes.
+/// - Returns: `done` if a response was written, whatever its HTTP status; `configuration` if there is no valid
+///   configuration; `operatingSystem` if the response could not be written.
 public func serveCGI(policy: LoadedPolicy, limit: Int, explains: Bool) -> ExitStatus {
   let messages = Messages.besideExchange
   let service = Service(policy: policy, explains: explains, messages: messages)
@@ -27,15 +29,15 @@ public func serveCGI(policy: LoadedPolicy, limit: Int, explains: Bool) -> ExitSt
   let head = Array("Status: \(response.status.rawValue) \(response.status.reason)\r\n".utf8)
   let isHead = environment("REQUEST_METHOD") == "HEAD"
   let written = writeOutput(
-    head + response.fieldsAndBody(closing: false, withBody: !isHead), messages, before: .after(seconds: patience))
+    head + response.fieldsAndBody(closing: false, withBody: !isHead), messages, before: .after(seconds: clientTimeout))
   return written == .done ? service.status : written
 }
 
 private func readRequest(limit: Int) throws(RequestError) -> Request {
   guard let method = environment("REQUEST_METHOD") else {
-    throw RequestError(.badRequest, "no REQUEST_METHOD in the environment")
+    throw RequestError(.badRequest, "REQUEST_METHOD is not set")
   }
-  // Servers that map /mutate to this program leave PATH_INFO empty, or unset.
+  // Web servers that map /mutate to this program leave PATH_INFO empty or unset.
   let path = environment("PATH_INFO").flatMap { $0.isEmpty ? nil : $0 } ?? "/mutate"
   let body = try readBody(method, limit: limit)
   return Request(
@@ -49,17 +51,17 @@ private func readBody(_ method: String, limit: Int) throws(RequestError) -> [UIn
     return []
   }
   guard text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
-    throw RequestError(.badRequest, "a CONTENT_LENGTH that is no number")
+    throw RequestError(.badRequest, "CONTENT_LENGTH is not a number")
   }
   let length = Int(text) ?? Int.max
-  let deadline = Deadline.after(seconds: patience)
+  let deadline = Deadline.after(seconds: clientTimeout)
   var body: [UInt8] = []
   var received = 0
   while received < length {
     let bytes = try receive(atMost: min(64 * 1024, length - received), before: deadline, reading: "body")
     if bytes.isEmpty { break }
     received += bytes.count
-    // The rest of a body over the limit is read and dropped, so that the server can pass on the answer.
+    // Read and discard the rest of a body that is too large, so that the web server can pass on the response.
     if length <= limit { body += bytes }
   }
   if length > limit { throw RequestError(.contentTooLarge, "the body is larger than \(limit) bytes") }

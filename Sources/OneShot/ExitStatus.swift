@@ -1,4 +1,4 @@
-// How a run ends, for the shell: the values of sysexits(3).
+// The exit statuses of a run, as sysexits(3) defines them.
 
 /// The exit statuses of pisw-mutate.
 public enum ExitStatus: Int32, Sendable {

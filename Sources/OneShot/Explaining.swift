@@ -1,10 +1,12 @@
-// Answers, and the reasons behind them on standard error.
+// Answers a review, and explains the decisions on standard error if asked to.
 
 import Admission
 import JSON
 import SwapPolicy
 
-/// Answers a review; tells the decision about every image, a line each, if asked to.
+/// Answers a review. With `explains`, writes one line per image with its decision to standard error.
+///
+/// - Throws: `JSONError` if the text is not a review.
 func answer(
   _ text: [UInt8], under policy: SwapPolicy, explains: Bool, _ messages: Messages
 ) throws(JSONError) -> Answer {

@@ -1,5 +1,5 @@
-// The way in through inetd, socat, systemd sockets or stunnel: one HTTP/1.1 request on standard input, its response
-// on standard output, and the end.
+// One review over HTTP/1.1, as inetd, socat, systemd sockets and stunnel hand it over: the request is on standard
+// input, and the response goes to standard output.
 
 import Glibc
 import HTTP1
@@ -8,8 +8,9 @@ import SwapPolicy
 
 /// Serves one HTTP request.
 ///
-/// - Parameter limit: the most bytes a body may have.
-/// - Returns: `done` for every answer written, whatever its status, but `configuration` without a policy.
+/// - Parameter limit: the largest body, in bytes.
+/// - Returns: `done` if a response was written, whatever its HTTP status, or if there was no request; `configuration`
+///   if there is no valid configuration; `operatingSystem` if the response could not be written.
 public func serveInetd(policy: LoadedPolicy, limit: Int, explains: Bool) -> ExitStatus {
   let messages = Messages.besideExchange
   let service = Service(policy: policy, explains: explains, messages: messages)
@@ -17,14 +18,14 @@ public func serveInetd(policy: LoadedPolicy, limit: Int, explains: Bool) -> Exit
   do throws(SystemError) {
     let request: Result<Request, RequestError>
     do throws(RequestError) {
-      guard let whole = try read(&parser) else { return service.end() }
+      guard let whole = try read(&parser) else { return service.finishWithoutRequest() }
       request = .success(whole)
     } catch {
       request = .failure(error)
     }
     let response = service.respond(to: request)
     try Descriptor.output.write(
-      response.http1(closing: true, withBody: parser.request.method != "HEAD"), before: .after(seconds: patience))
+      response.http1(closing: true, withBody: parser.request.method != "HEAD"), before: .after(seconds: clientTimeout))
     drain(wholeRequestRead: (try? request.get()) != nil)
     return service.status
   } catch {
@@ -33,34 +34,34 @@ public func serveInetd(policy: LoadedPolicy, limit: Int, explains: Bool) -> Exit
   }
 }
 
-/// Reads a request; `nil` when the client closes without one.
+/// Reads a request; `nil` if the client closes before it sends a byte.
 private func read(_ parser: inout RequestParser) throws(RequestError) -> Request? {
-  var deadline = Deadline.after(seconds: patience)
+  var deadline = Deadline.after(seconds: clientTimeout)
   var isInHead = true
   while true {
     let bytes = try receive(atMost: 64 * 1024, before: deadline, reading: isInHead ? "head" : "body")
     if bytes.isEmpty {
       if parser.isUntouched { return nil }
-      throw RequestError(.badRequest, "the request ends before it is whole")
+      throw RequestError(.badRequest, "the connection closed before the request was complete")
     }
     if try parser.feed(bytes) { return parser.request }
     if isInHead, parser.hasHead {
       isInHead = false
-      deadline = Deadline.after(seconds: patience)
-      // A client that is gone shows when the response is written.
+      deadline = Deadline.after(seconds: clientTimeout)
+      // An error here is ignored: if the client is gone, writing the response fails, too.
       if parser.awaitsContinue { try? Descriptor.output.write(Response.continueLine, before: deadline) }
     }
   }
 }
 
-/// Reads what the client still sends, so that closing does not cut off the response: a TCP connection that is closed
-/// with bytes unread is reset, and socat and stunnel stop at a broken pipe.
+/// Reads and discards what the client still sends, so that closing does not cut off the response. The kernel resets a
+/// TCP connection that is closed with unread bytes, and socat and stunnel stop at a broken pipe.
 ///
-/// - Parameter wholeRequestRead: then only what has already arrived; otherwise until the client closes, is silent for
-///   a second, or used up its time.
+/// - Parameter wholeRequestRead: whether the request was read completely. If so, only bytes that have already arrived
+///   are read. If not, reading goes on until the client closes, is silent for a second, or uses up its time.
 private func drain(wholeRequestRead: Bool) {
   if !wholeRequestRead, shutdown(1, Int32(SHUT_WR)) != 0 { close(1) }
-  let end = Deadline.after(seconds: patience)
+  let end = Deadline.after(seconds: clientTimeout)
   while end.milliseconds > 0 {
     let silence = Deadline.after(seconds: wholeRequestRead ? 0 : 1)
     guard (try? Descriptor.input.isReadable(before: silence)) == true,

@@ -1,22 +1,24 @@
-// What goes to people: one line each on standard error, or nothing where that would reach the client.
+// Messages for people, one line each on standard error. They are suppressed where standard error is the connection to
+// the client.
 
 import Glibc
 import JSON
 import POSIX
 
-/// Where messages go.
+/// Writes messages, or suppresses them.
 public struct Messages: Sendable {
   private let isSilent: Bool
 
-  /// Messages to standard error, unless it is the very socket of standard input or output: inetd and stunnel hand one
-  /// socket to all three descriptors, and a message would reach the client.
-  public static var standard: Messages { Messages(isSilent: sharesExchange([S_IFSOCK])) }
+  /// Messages on standard error, unless it is the same socket as standard input or output. inetd and stunnel pass one
+  /// socket as all three descriptors, and a message would reach the client.
+  public static var standard: Messages { Messages(isSilent: isSharedWithClient([S_IFSOCK])) }
 
-  /// The same for an exchange of requests and responses, which a message must not enter through a pipe either.
-  static var besideExchange: Messages { Messages(isSilent: sharesExchange([S_IFSOCK, S_IFIFO])) }
+  /// Messages beside an HTTP or CGI exchange: also suppressed if standard error is the same pipe as standard input or
+  /// output.
+  static var besideExchange: Messages { Messages(isSilent: isSharedWithClient([S_IFSOCK, S_IFIFO])) }
 
-  /// Whether standard error is of one of these kinds, and the same as standard input or output.
-  private static func sharesExchange(_ kinds: [mode_t]) -> Bool {
+  /// Whether standard error is of one of these file types, and the same file as standard input or output.
+  private static func isSharedWithClient(_ kinds: [mode_t]) -> Bool {
     guard let errors = Descriptor.errors.status else { return true }
     guard kinds.contains(errors.st_mode & S_IFMT) else { return false }
     return [Descriptor.input, .output].contains { other in
@@ -25,7 +27,7 @@ public struct Messages: Sendable {
     }
   }
 
-  /// Writes lines, each after the program's name.
+  /// Writes lines, each with the program's name in front.
   public func write(_ lines: [String]) {
     if isSilent { return }
     var text: [UInt8] = []
@@ -41,13 +43,13 @@ public struct Messages: Sendable {
     writeText(text)
   }
 
-  /// A message that cannot be written has nowhere else to go.
+  /// A failure is ignored: there is nowhere to report it to.
   private func writeText(_ text: [UInt8]) {
     try? Descriptor.errors.write(text)
   }
 }
 
-/// Writes to standard output, all of it or an error on standard error.
+/// Writes all bytes to standard output. Reports an error on standard error.
 public func writeOutput(_ bytes: [UInt8], _ messages: Messages) -> ExitStatus {
   writeOutput(bytes, messages, before: .never)
 }

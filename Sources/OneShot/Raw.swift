@@ -1,4 +1,4 @@
-// The plain way in: a review from standard input or a file, the answer on standard output.
+// One review without HTTP: read from standard input or a file, and answered on standard output.
 
 import Admission
 import Glibc
@@ -6,18 +6,18 @@ import JSON
 import POSIX
 import SwapPolicy
 
-/// A review that cannot be answered: how the run ends, and the message.
+/// Why a review cannot be answered: the exit status and the message.
 private struct Failure: Error {
   let status: ExitStatus
   let message: String
 }
 
-/// Answers the review in a file, or on standard input without one.
+/// Answers the review in a file, or on standard input.
 ///
 /// - Parameters:
 ///   - file: the file's path; `nil` or `-` for standard input.
-///   - limit: the most bytes a review may have.
-///   - explains: whether each decision is told on standard error.
+///   - limit: the largest review, in bytes.
+///   - explains: whether to explain each decision on standard error.
 public func answerRaw(file: String?, limit: Int, policy: SwapPolicy, explains: Bool) -> ExitStatus {
   let messages = Messages.standard
   do throws(Failure) {
@@ -35,7 +35,7 @@ private func answer(
 ) throws(Failure) -> Answer {
   do throws(JSONError) {
     let answer = try answer(text, under: policy, explains: explains, messages)
-    // A server allows such a pod as it is; a person wants to know what is wrong with it.
+    // The webhook admits such a pod unchanged. A person wants to know what is wrong with it.
     if let fault = answer.podFault { throw fault }
     return answer
   } catch {
@@ -43,18 +43,19 @@ private func answer(
   }
 }
 
-/// The review and its name for messages.
+/// Reads the review; returns it with its name for messages.
 private func readReview(_ file: String?, limit: Int) throws(Failure) -> (name: String, text: [UInt8]) {
   if let file, file != "-" { return try readFile(file, limit: limit) }
   let text: [UInt8]
   do throws(SystemError) {
-    // Enough for a file's name, however small a review may be.
+    // Room for a file name, however small the limit is.
     text = try Descriptor.input.readAll(limit: max(limit, Int(PATH_MAX)))
   } catch {
     throw Failure(status: .operatingSystem, message: "standard input: " + error.description)
   }
   if let path = fileName(in: text) {
-    // `echo review.json | pisw-mutate`. What names no file and may be meant as JSON is told as such, and not shown.
+    // `echo review.json | pisw-mutate`: the input is a file name. If no such file exists and the input could be JSON,
+    // report bad JSON instead of printing the input as a file name.
     if unsafe access(path, F_OK) == 0 || !mayBeJSON(text) { return try readFile(path, limit: limit) }
   }
   return try checkSize("<stdin>", text, limit: limit)
@@ -73,12 +74,12 @@ private func readFile(_ path: String, limit: Int) throws(Failure) -> (name: Stri
 
 private func checkSize(_ name: String, _ text: [UInt8], limit: Int) throws(Failure) -> (name: String, text: [UInt8]) {
   guard text.count > limit else { return (name, text) }
-  let error = JSONError("more than \(limit) bytes; expected no more (--max-bytes)", at: 0)
+  let error = JSONError("more than \(limit) bytes; raise the limit with --max-bytes", at: 0)
   throw Failure(status: .badInput, message: error.message(name: name, in: text))
 }
 
-/// The one line on standard input, if it can be a file's name: not JSON's `{`, no NUL, not too long, and standard
-/// input is a pipe or a regular file.
+/// The single line on standard input, if it can be a file name: it does not begin with `{`, contains no NUL, is not too
+/// long, and standard input is a pipe or a regular file.
 private func fileName(in text: [UInt8]) -> String? {
   guard let kind = Descriptor.input.status.map({ $0.st_mode & S_IFMT }), kind == S_IFIFO || kind == S_IFREG else {
     return nil
@@ -92,7 +93,7 @@ private func fileName(in text: [UInt8]) -> String? {
   return String(decoding: line, as: UTF8.self)
 }
 
-/// Whether a text has what every JSON object, array or string has.
+/// Whether a text contains one of the characters that begin a JSON object, array or string.
 private func mayBeJSON(_ text: [UInt8]) -> Bool {
   text.contains { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "\"") }
 }

@@ -1,4 +1,4 @@
-// The answer to one request, however it came in: HTTP and CGI share it.
+// Answers one request. One-shot HTTP and CGI share it.
 
 import Admission
 import ConfigurationSources
@@ -7,7 +7,7 @@ import HTTP1
 import JSON
 import SwapPolicy
 
-/// What came of reading the configuration, for those who answer requests even without one.
+/// A configuration, or why it could not be loaded. Requests are answered in both cases.
 public enum LoadedPolicy: Sendable {
   case ready(SwapPolicy)
   case failed(ConfigurationFailure)
@@ -21,24 +21,24 @@ public enum LoadedPolicy: Sendable {
   }
 }
 
-/// The routes over one configuration.
+/// Routes requests, under one configuration.
 struct Service {
   let policy: LoadedPolicy
   let explains: Bool
   let messages: Messages
 
-  /// The status of a run that got its answer out.
+  /// The exit status once the response is written.
   var status: ExitStatus {
     if case .failed = policy { .configuration } else { .done }
   }
 
-  /// Ends a run that nobody asked anything; a wrong configuration is told even so.
-  func end() -> ExitStatus {
+  /// Ends a run without a request. A configuration that is not valid is still reported.
+  func finishWithoutRequest() -> ExitStatus {
     if case .failed(let failure) = policy { messages.write(failure.problems) }
     return status
   }
 
-  /// Answers a request. What is not 200 is told on standard error too.
+  /// Answers a request. Also reports every status other than 200 on standard error.
   func respond(to request: Result<Request, RequestError>) -> Response {
     switch policy {
     case .failed(let failure):
@@ -58,14 +58,16 @@ struct Service {
   private func route(_ request: Request, _ policy: SwapPolicy) throws(RequestError) -> Response {
     switch try webhookEndpoint(of: request) {
     case .mutate: try mutate(request.body, policy)
-    case .health, .readiness, .metrics: .well
+    case .health, .readiness, .metrics: .probeSucceeded
     }
   }
 
   private func mutate(_ body: [UInt8], _ policy: SwapPolicy) throws(RequestError) -> Response {
     do throws(JSONError) {
       let answer = try answer(body, under: policy, explains: explains, messages)
-      if let fault = answer.podFault { messages.write([fault.message(name: "body", in: body) + "; left alone"]) }
+      if let fault = answer.podFault {
+        messages.write([fault.message(name: "body", in: body) + "; the pod is left alone"])
+      }
       return Response(.ok, contentType: "application/json", body: answer.body)
     } catch {
       throw RequestError(.badRequest, error.message(name: "body", in: body))

@@ -1,8 +1,8 @@
-// Deadlines, on the clock that nobody sets.
+// Deadlines on the monotonic clock, which changes of the system time do not affect.
 
 import Glibc
 
-/// A moment in the future.
+/// A point in time.
 public struct Deadline: Sendable {
   private let nanoseconds: Int
 
@@ -16,11 +16,11 @@ public struct Deadline: Sendable {
     Deadline(nanoseconds: monotonicNow() + milliseconds * 1_000_000)
   }
 
-  /// How long until then, as poll(2) takes it; 0 when it has passed, -1 for never.
+  /// The time that is left, as a timeout for poll(2): in milliseconds, 0 once the deadline has passed, -1 for `never`.
   public var milliseconds: Int32 { isNever ? -1 : Int32(max(0, (nanoseconds - monotonicNow() + 999_999) / 1_000_000)) }
 }
 
-/// The monotonic clock, in nanoseconds: it goes on whatever happens to the time of day.
+/// The monotonic clock, in nanoseconds.
 public func monotonicNow() -> Int {
   var time = timespec()
   unsafe clock_gettime(CLOCK_MONOTONIC, &time)

@@ -1,22 +1,22 @@
-// File descriptors: reading, writing and waiting. Every call is restarted when a signal interrupts it.
+// File descriptors: reading, writing and waiting. Every call restarts after EINTR.
 
 import Glibc
 
-/// An error of the operating system.
+/// An error of a system call.
 public struct SystemError: Error {
   /// The value of errno.
   public let code: Int32
 
   public init(code: Int32) { self.code = code }
 
-  /// What errno holds now.
+  /// The current value of errno.
   public static var last: SystemError { SystemError(code: errno) }
 
-  /// What strerror(3) tells.
+  /// The text of strerror(3).
   public var description: String { unsafe String(cString: strerror(code)) }
 }
 
-/// A file descriptor. Those that another process left non-blocking are waited for.
+/// A file descriptor. If another process made it non-blocking, its methods wait all the same.
 public struct Descriptor: Sendable {
   public let number: Int32
 
@@ -26,7 +26,9 @@ public struct Descriptor: Sendable {
   public static var output: Descriptor { Descriptor(number: 1) }
   public static var errors: Descriptor { Descriptor(number: 2) }
 
-  /// Opens a file to read, hands it out, and closes it.
+  /// Opens a file for reading, passes it to `body`, and closes it.
+  ///
+  /// - Throws: `SystemError` if open(2) fails, or what `body` throws.
   public static func reading<Result>(
     _ path: String, _ body: (Descriptor) throws(SystemError) -> Result
   ) throws(SystemError) -> Result {
@@ -38,16 +40,16 @@ public struct Descriptor: Sendable {
 
   public func close() { Glibc.close(number) }
 
-  /// What fstat(2) tells; `nil` for a descriptor that is not open.
+  /// The result of fstat(2); `nil` if the descriptor is not open.
   public var status: stat? {
     var status = stat()
     return unsafe fstat(number, &status) == 0 ? status : nil
   }
 
-  /// Reads at most so many bytes; an empty array at the end.
+  /// Reads up to `limit` bytes; empty at the end of the file.
   public func read(atMost limit: Int) throws(SystemError) -> [UInt8] { try read(limit, waits: true) }
 
-  /// Reads what is there of a pipe that does not block; an empty array when there is nothing.
+  /// Reads up to `limit` bytes from a non-blocking pipe; empty if there are none.
   public func tryRead(atMost limit: Int) throws(SystemError) -> [UInt8] { try read(limit, waits: false) }
 
   private func read(_ limit: Int, waits: Bool) throws(SystemError) -> [UInt8] {
@@ -69,10 +71,11 @@ public struct Descriptor: Sendable {
     return bytes
   }
 
-  /// Reads to the end, or until more than so many bytes came.
+  /// Reads to the end of the file, but at most `limit + 1` bytes: a result longer than `limit` means that the file is
+  /// too large.
   public func readAll(limit: Int) throws(SystemError) -> [UInt8] {
     let size = status.map { $0.st_mode & S_IFMT == S_IFREG ? Int($0.st_size) : 0 } ?? 0
-    // One byte more than a file has, so that its end shows at once.
+    // One byte more than the file's size, so that a short read reveals its end without another call.
     let first = min(size > 0 ? size + 1 : 64 * 1024, limit + 1)
     var bytes = try read(atMost: first)
     while bytes.count <= limit {
@@ -84,9 +87,9 @@ public struct Descriptor: Sendable {
     return bytes
   }
 
-  /// Writes everything.
+  /// Writes all bytes.
   ///
-  /// - Throws: `SystemError`, ETIMEDOUT if the reader does not take it all before the deadline.
+  /// - Throws: `SystemError`; ETIMEDOUT if the reader does not take all bytes before the deadline.
   public func write(_ bytes: [UInt8], before deadline: Deadline = .never) throws(SystemError) {
     var written = 0
     while written < bytes.count {
@@ -103,8 +106,8 @@ public struct Descriptor: Sendable {
     }
   }
 
-  /// write(2), but with a deadline it does not block for longer: a socket takes what it has room for, and a pipe that
-  /// is ready has room for PIPE_BUF bytes.
+  /// Like write(2), but with a deadline it does not block beyond it. A socket takes what fits into its buffer. A pipe
+  /// that polls as writable has room for PIPE_BUF bytes.
   private func writeSome(_ bytes: UnsafeRawBufferPointer, before deadline: Deadline) -> Int {
     if deadline.isNever { return unsafe Glibc.write(number, bytes.baseAddress, bytes.count) }
     let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
@@ -117,7 +120,7 @@ public struct Descriptor: Sendable {
     return unsafe Glibc.write(number, bytes.baseAddress, min(bytes.count, Int(PIPE_BUF)))
   }
 
-  /// Whether bytes, or the end, can be read before the deadline.
+  /// Waits until bytes or the end of the file can be read; `false` if the deadline passes first.
   public func isReadable(before deadline: Deadline) throws(SystemError) -> Bool {
     try isReady(POLLIN, before: deadline)
   }

@@ -1,14 +1,14 @@
-// What a process has from its start: variables, and how it takes a broken pipe.
+// Process-wide state: environment variables, and how SIGPIPE is handled.
 
 import Glibc
 
-/// The value of an environment variable; `nil` when it is not set.
+/// The value of an environment variable; `nil` if it is not set.
 public func environment(_ name: String) -> String? {
   guard let value = unsafe getenv(name) else { return nil }
   return unsafe String(cString: value)
 }
 
-/// A failed write must return an error, not end the process.
+/// Ignores SIGPIPE, so that writing to a broken pipe returns EPIPE instead of ending the process.
 public func ignoreBrokenPipes() {
   signal(SIGPIPE, SIG_IGN)
 }

@@ -1,18 +1,21 @@
-// Folders: the names in one, and what each is.
+// Folders: their entries, and what kind of file each entry is.
 
 import Glibc
 
 /// An entry of a folder.
 public struct FolderEntry: Sendable {
-  /// The name; `nil` if it is not UTF-8.
+  /// The file name; `nil` if it is not UTF-8.
   public let name: String?
   public let kind: Kind
 
-  /// What it is, or what a symbolic link to a file leads to; links to folders may lead round in circles.
+  /// The kind of file, or of a symbolic link's target. A link to a folder is `other`, because such links can form
+  /// cycles.
   public enum Kind: Sendable { case file, folder, other }
 }
 
-/// The entries of a folder by name, without `.` and `..`.
+/// The entries of a folder, sorted by name, without `.` and `..`.
+///
+/// - Throws: `SystemError` if the folder cannot be read.
 public func entries(ofFolder path: String) throws(SystemError) -> [FolderEntry] {
   guard let folder = unsafe opendir(path) else { throw .last }
   defer { unsafe closedir(folder) }
@@ -42,10 +45,11 @@ private func kind(_ path: String) -> FolderEntry.Kind {
   }
 }
 
-/// Whether a path leads to a folder.
+/// Whether a path leads to a folder, also through symbolic links.
 public func isFolder(_ path: String) -> Bool { kindOfTarget(path) == S_IFDIR }
 
-/// A path without links, `.` and `..`; `nil`, with `errno` set, if it leads nowhere.
+/// The absolute path without symbolic links, `.` and `..`, as realpath(3) resolves it; `nil`, with `errno` set, if
+/// there is no such file.
 public func resolvedPath(_ path: String) -> String? {
   guard let resolved = unsafe realpath(path, nil) else { return nil }
   defer { unsafe free(resolved) }

@@ -1,36 +1,36 @@
-// One TLS connection over a socket that does not block; whoever uses it does the waiting.
+// One TLS connection over a non-blocking socket. The caller waits for the socket.
 
 import COpenSSL
 import CPOSIX
 import Glibc
 
-/// What a step of a connection came to.
+/// The result of one step of a connection.
 public enum TLSStep {
   case done
-  /// The step is to be tried again when the socket can be read.
+  /// Retry when the socket is readable.
   case wantsRead
-  /// The step is to be tried again when the socket can be written.
+  /// Retry when the socket is writable.
   case wantsWrite
   case failed(TLSFailure)
 }
 
 /// Why a connection failed.
 public enum TLSFailure: String, CaseIterable, Sendable {
-  /// The client closed, or the network did.
+  /// The client closed the connection, or it was lost.
   case closed
-  /// The client did not go on in time.
+  /// The client did not continue in time.
   case timeout
-  /// The client talks HTTP without TLS.
+  /// The client sent HTTP without TLS.
   case plainHTTP = "plain_http"
-  /// The client offers neither TLS 1.2 nor 1.3.
+  /// The client offered neither TLS 1.2 nor TLS 1.3.
   case version
-  /// The client offers no cipher that is safe enough.
+  /// The client offered no cipher that this server accepts.
   case cipher
-  /// The client offers no HTTP/1.1.
+  /// The client offered application protocols (ALPN), but not http/1.1.
   case applicationProtocol = "application_protocol"
-  /// The client's certificate is missing or not good.
+  /// The client's certificate is missing or not valid.
   case clientCertificate = "client_certificate"
-  /// The client does not take our certificate.
+  /// The client rejected the server's certificate.
   case rejected
   case other
 }
@@ -40,12 +40,13 @@ public enum TLSFailure: String, CaseIterable, Sendable {
   private let ssl: OpaquePointer
   private let identity: TLSIdentity
   public let socket: Int32
-  /// What was decrypted last: apart from malloc's heap, so that forks leave it alone.
+  /// The buffer for decrypted records. It is in the heap that is excluded from forks, so that writing to it after a
+  /// fork copies no page.
   private let record: UnsafeMutableBufferPointer<UInt8>
 
   private static let recordSize = 16 * 1024
 
-  /// `nil` when there is no memory for it.
+  /// Creates a connection; `nil` if there is not enough memory.
   public init?(_ identity: TLSIdentity, socket: Int32) {
     let size = TLSConnection.recordSize
     guard let record = unsafe secret_allocate(size, nil, 0) else { return nil }
@@ -57,7 +58,7 @@ public enum TLSFailure: String, CaseIterable, Sendable {
     unsafe self.ssl = ssl
     self.identity = identity
     self.socket = socket
-    guard unsafe SSL_set_fd(ssl, socket) == 1, unsafe identity.giveKey(to: ssl) else { return nil }
+    guard unsafe SSL_set_fd(ssl, socket) == 1, unsafe identity.installKey(in: ssl) else { return nil }
   }
 
   deinit {
@@ -65,34 +66,34 @@ public enum TLSFailure: String, CaseIterable, Sendable {
     unsafe secret_free(record.baseAddress, nil, 0)
   }
 
-  /// Goes on with the handshake.
+  /// Continues the handshake.
   public func handshake() -> TLSStep {
     ERR_clear_error()
     return unsafe step(SSL_accept(ssl), atEnd: .failed(.closed))
   }
 
-  /// Wipes the private key from this process, the identity's copy too. After the handshake, nothing needs it again.
-  public func forgetKey() {
+  /// Wipes the private key from this process, the identity's copy included. No step after the handshake needs it.
+  public func wipeKey() {
     unsafe SSL_certs_clear(ssl)
-    identity.forgetKey()
+    identity.wipeKey()
     ERR_clear_error()
   }
 
-  /// Leaves all that belongs to TLS out of the processes that this one forks from now on, session keys too.
-  public func keepFromChildren() {
-    _ = secret_keep_from_children()
+  /// Excludes all TLS memory, session keys included, from the processes that this one forks from now on.
+  public func excludeFromForks() {
+    _ = secret_exclude_from_forks()
   }
 
-  /// Whether bytes were taken from the socket and not yet read.
+  /// Whether OpenSSL holds bytes that were read from the socket but not yet returned.
   public var hasPending: Bool { unsafe SSL_has_pending(ssl) == 1 }
 
-  /// Reads what is there, one record at most; after `done`, no bytes are the end.
+  /// Reads the bytes that are available, at most one TLS record. `done` without bytes means that the client closed.
   public func read() -> (TLSStep, [UInt8]) {
     let got = unsafe SSL_read(ssl, record.baseAddress, Int32(record.count))
     return got > 0 ? (.done, unsafe Array(record[..<Int(got)])) : (step(got, atEnd: .done), [])
   }
 
-  /// Writes from a position on; how many bytes went out.
+  /// Writes bytes from a position on; returns how many were written.
   public func write(_ bytes: [UInt8], from position: Int) -> (TLSStep, Int) {
     let written = unsafe bytes.withUnsafeBytes { buffer in
       unsafe SSL_write(ssl, buffer.baseAddress?.advanced(by: position), Int32(buffer.count - position))
@@ -100,15 +101,16 @@ public enum TLSFailure: String, CaseIterable, Sendable {
     return written > 0 ? (.done, Int(written)) : (step(written, atEnd: .failed(.closed)), 0)
   }
 
-  /// Tells the client that nothing more follows. It is not waited for.
+  /// Sends the close_notify alert. Does not wait for the client's.
   public func sendClose() {
     _ = unsafe SSL_shutdown(ssl)
     ERR_clear_error()
   }
 
-  /// Every step begins with OpenSSL's queue of errors empty, for SSL_get_error looks at it: whoever may leave one clears it.
+  /// Translates an OpenSSL return value. SSL_get_error looks at the error queue, so the queue must be empty before each
+  /// call of OpenSSL: whatever can leave an error there clears it.
   ///
-  /// - Parameter atEnd: what it means that the client has said it sends nothing more.
+  /// - Parameter atEnd: the step to return when the client has sent its close_notify.
   private func step(_ result: Int32, atEnd: TLSStep) -> TLSStep {
     if result > 0 { return .done }
     defer { ERR_clear_error() }
@@ -131,7 +133,7 @@ private func failure(_ reason: Int32) -> TLSFailure {
   case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SSL_R_CERTIFICATE_VERIFY_FAILED, SSL_R_CERT_LENGTH_MISMATCH:
     .clientCertificate
   case SSL_R_UNEXPECTED_EOF_WHILE_READING: .closed
-  // The alerts of RFC 8446 section 6.2 that are about our certificate.
+  // The alerts of RFC 8446 section 6.2 that a client sends if it rejects the server's certificate.
   case SSL_R_TLSV1_ALERT_UNKNOWN_CA, SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN,
     SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
     .rejected

@@ -1,16 +1,17 @@
-// What a TLS server is: certificate, chain, private key, and whom it demands certificates of.
+// A TLS server's identity: its certificate, chain and private key, and the authorities that client certificates must
+// come from.
 
 import COpenSSL
 import CPOSIX
 import Glibc
 
-/// Where a server's identity is read from.
+/// The files of a server's identity.
 public struct TLSFiles: Equatable, Sendable {
-  /// The server's certificate, and after it those between it and its root.
+  /// The server's certificate, followed by its intermediate certificates.
   public var certificate: String
-  /// Its private key, not encrypted.
+  /// The private key, not encrypted.
   public var key: String
-  /// The authorities that may vouch for clients; `nil` to demand no certificate of them.
+  /// The certificate authorities for client certificates; `nil` to require no client certificate.
   public var clientCA: String?
 
   public init(certificate: String, key: String, clientCA: String? = nil) {
@@ -20,37 +21,41 @@ public struct TLSFiles: Equatable, Sendable {
   }
 }
 
-/// Makes OpenSSL ready; before anything else in this module, and once in a process.
+/// Initialises OpenSSL. Call it once per process, before anything else in this module.
 ///
-/// Its memory is a heap apart, which wipes what is freed: a private key leaves no traces.
+/// OpenSSL gets a heap of its own, which wipes memory when it is freed, so that no copy of a private key is left
+/// behind.
 ///
-/// - Returns: `false` where there is no room for its heap.
+/// - Returns: `false` if the address space has no room for that heap.
 public func startTLS() -> Bool {
   let isOurs = unsafe CRYPTO_set_mem_functions(secret_allocate, secret_reallocate, secret_free) == 1
   precondition(isOurs, "OpenSSL was used before startTLS")
   return openssl_start() == 1
 }
 
-/// Takes everything that belongs to TLS from this process, which has no use for it: it must not come back here.
-public func dropTLS() { secret_drop_all() }
+/// Unmaps all TLS memory in a process that does not need it. No code of this module may run afterwards.
+public func unmapTLS() { secret_unmap() }
 
-/// A server's identity, read and checked.
+/// A server's identity, loaded and verified.
 ///
-/// The private key stands beside OpenSSL's context, not in it, so that a connection can forget it.
+/// The private key is stored beside OpenSSL's context, not in it, so that a connection process can wipe it.
 @safe public final class TLSIdentity {
   let context: OpaquePointer
-  /// `nil` once forgotten.
+  /// `nil` once wiped.
   private var key: OpaquePointer?
-  /// When the certificate ends, in seconds since 1970.
+  /// When the certificate expires, in seconds since 1970; -1 if OpenSSL cannot tell.
   public let expiry: Int
 
-  /// - Throws: `TLSFileError` for a file that is missing, unreadable, not PEM, encrypted, or does not fit the others.
+  /// Loads and verifies an identity.
+  ///
+  /// - Throws: `TLSFileError` for a file that is missing, unreadable, not PEM, encrypted, or that does not match the
+  ///   others.
   public init(_ files: TLSFiles) throws(TLSFileError) {
     guard let context = unsafe SSL_CTX_new(TLS_server_method()), unsafe openssl_configure(context) == 1 else {
       throw TLSFileError(file: files.certificate, problem: lastOpenSSLError())
     }
     unsafe self.context = context
-    // From here on deinit frees; every stored property needs a value first.
+    // `deinit` runs only if every stored property has a value. Until then, errors must free what was created.
     var expiry = -1
     do throws(TLSFileError) {
       unsafe try withPEM(files.certificate) { text throws(TLSFileError) in
@@ -70,7 +75,7 @@ public func dropTLS() { secret_drop_all() }
         ERR_clear_error()
         throw TLSFileError(file: files.key, problem: "not the key of the certificate in " + files.certificate)
       }
-      if let file = files.clientCA { unsafe try demandCertificates(of: file, context) }
+      if let file = files.clientCA { unsafe try requireClientCertificates(from: file, context) }
     } catch {
       unsafe SSL_CTX_free(context)
       unsafe EVP_PKEY_free(key)
@@ -84,13 +89,13 @@ public func dropTLS() { secret_drop_all() }
     unsafe EVP_PKEY_free(key)
   }
 
-  /// Hands the key to a connection.
-  func giveKey(to ssl: OpaquePointer) -> Bool {
+  /// Installs the key in a connection.
+  func installKey(in ssl: OpaquePointer) -> Bool {
     unsafe SSL_use_PrivateKey(ssl, key) == 1
   }
 
-  /// Wipes this process's copy of the key, after the connection has forgotten its own.
-  func forgetKey() {
+  /// Wipes this process's copy of the key. Call it after the connection has released its own reference.
+  func wipeKey() {
     unsafe EVP_PKEY_free(key)
     unsafe key = nil
   }
@@ -110,7 +115,7 @@ private func readKey(_ file: String) throws(TLSFileError) -> OpaquePointer {
   }
 }
 
-private func demandCertificates(of file: String, _ context: OpaquePointer) throws(TLSFileError) {
+private func requireClientCertificates(from file: String, _ context: OpaquePointer) throws(TLSFileError) {
   unsafe try withPEM(file) { text throws(TLSFileError) in
     unsafe try forEachCertificate(in: text, file) { certificate throws(TLSFileError) in
       guard unsafe X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1,

@@ -1,10 +1,11 @@
-// A handshake within one process, so that the processes forked from it find OpenSSL's tables made and its pages mapped.
+// A handshake within the listener, so that the child processes inherit OpenSSL's tables already built and its pages
+// already mapped.
 
 import COpenSSL
 
 extension TLSIdentity {
-  /// Runs a handshake with a client of our own in memory, and forgets it. It need not succeed: without a certificate,
-  /// a client of a server that demands one is refused.
+  /// Runs a handshake with an in-memory client, and discards it. It need not succeed: if client certificates are
+  /// required, the client is rejected.
   public func warmUp() {
     guard let clientContext = unsafe SSL_CTX_new(TLS_client_method()) else { return }
     defer { unsafe SSL_CTX_free(clientContext) }
@@ -18,8 +19,8 @@ extension TLSIdentity {
     }
     unsafe SSL_set_bio(server, serverEnd, serverEnd)
     unsafe SSL_set_bio(client, clientEnd, clientEnd)
-    guard unsafe giveKey(to: server) else { return }
-    // Two flights each way are enough for either version.
+    guard unsafe installKey(in: server) else { return }
+    // Four rounds are enough for TLS 1.2 and TLS 1.3.
     for _ in 0..<4 {
       _ = unsafe SSL_connect(client)
       _ = unsafe SSL_accept(server)

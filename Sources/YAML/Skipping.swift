@@ -1,9 +1,9 @@
-// Passing what nobody reads.
+// Skips nodes that the caller does not need.
 
 extension YAMLParser {
-  /// Passes the rest of a node whose first event was read.
+  /// Skips the rest of a node whose first event has been read.
   ///
-  /// - Throws: `YAMLError` where the text is no YAML.
+  /// - Throws: `YAMLError` if the text is not valid YAML.
   public mutating func skip(_ event: YAMLEvent) throws(YAMLError) {
     var depth = 0
     var event = event

@@ -1,15 +1,15 @@
-// Whole documents from libyaml's parser: its events go straight into a tree, without a Swift string for each scalar.
+// Reads whole documents: libyaml's events go directly into a tree, without a Swift string for each scalar.
 
 import CYAML
 import Glibc
 
 extension YAMLParser {
-  /// Reads the next document into an empty tree; `false` when there is none.
+  /// Reads the next document into an empty tree; `false` if there is none.
   ///
-  /// The parser must be at the beginning, or have read nothing but whole documents.
+  /// The parser must be at the start of the text, or have read only whole documents.
   ///
-  /// - Parameter offset: where the parser's text begins in the tree's.
-  /// - Throws: `YAMLError` where the text is no YAML; nothing more can be read then.
+  /// - Parameter offset: where the parser's text begins within the tree's text, in bytes.
+  /// - Throws: `YAMLError` if the text is not valid YAML. The parser cannot be used afterwards.
   public mutating func readDocument(into tree: inout YAMLTree, at offset: Int) throws(YAMLError) -> Bool {
     var anchors: [String: Int] = [:]
     while true {
@@ -32,18 +32,18 @@ extension YAMLParser {
     let end = unsafe self.offset(of: event.end_mark) + offset
     switch unsafe event.type {
     case YAML_SCALAR_EVENT:
-      unsafe note(event.data.scalar.anchor, tree, &anchors)
+      unsafe recordAnchor(event.data.scalar.anchor, tree, &anchors)
       unsafe addScalar(&event.data.scalar, to: &tree, start, end)
     case YAML_SEQUENCE_START_EVENT:
-      unsafe note(event.data.sequence_start.anchor, tree, &anchors)
+      unsafe recordAnchor(event.data.sequence_start.anchor, tree, &anchors)
       tree.open(.sequence, tag: unsafe YAMLNode.Tag(event.data.sequence_start.tag), from: start)
     case YAML_MAPPING_START_EVENT:
-      unsafe note(event.data.mapping_start.anchor, tree, &anchors)
+      unsafe recordAnchor(event.data.mapping_start.anchor, tree, &anchors)
       tree.open(.mapping, tag: unsafe YAMLNode.Tag(event.data.mapping_start.tag), from: start)
     case YAML_ALIAS_EVENT:
       let name = unsafe String(cString: event.data.alias.anchor)
       guard let target = anchors[name] else {
-        throw unsafe fault("an alias without its anchor", event.start_mark)
+        throw unsafe fault("an alias without an anchor", event.start_mark)
       }
       tree.addAlias(of: target, from: start, to: end)
     default: tree.close(at: end)
@@ -51,15 +51,15 @@ extension YAMLParser {
     if tree.depth > YAMLParser.maximumDepth { throw unsafe tooDeep(event.start_mark) }
   }
 
-  /// Keeps which node an anchor names: the one that comes next.
+  /// Records that an anchor names the next node.
   @inline(__always)
-  private func note(_ anchor: UnsafePointer<UInt8>?, _ tree: YAMLTree, _ anchors: inout [String: Int]) {
+  private func recordAnchor(_ anchor: UnsafePointer<UInt8>?, _ tree: YAMLTree, _ anchors: inout [String: Int]) {
     guard let anchor = unsafe anchor else { return }
     let name = unsafe String(cString: anchor)
     anchors[name] = tree.nodes.count
   }
 
-  /// A value that stands in the text as it is stays there.
+  /// Adds a scalar. If its value stands in the text unchanged, the tree refers to it there instead of copying it.
   @inline(__always)
   private func addScalar(
     _ scalar: inout yaml_event_t.__Unnamed_union_data.__Unnamed_struct_scalar, to tree: inout YAMLTree, _ start: Int,
@@ -107,19 +107,19 @@ extension YAMLNode.Tag {
   }
 }
 
-/// Where libyaml's marks are in the text: they count lines and code points. Its offsets do not serve: they are wrong
-/// after CR LF within a scalar.
-struct Places {
+/// Converts libyaml's marks, which count lines and code points, to byte offsets. The offsets that libyaml reports are
+/// wrong after CR LF within a scalar.
+struct LineOffsets {
   private var lines: [UInt32] = [0]
   private var isASCII = true
-  /// The place asked for last, where counting goes on: one line may hold a whole text.
+  /// The latest lookup, where counting continues. Without it, a text of one long line would take quadratic time.
   private var last = (line: 0, column: 0, offset: 0)
 
   init(_ text: UnsafeMutableBufferPointer<UInt8>) {
     lines.reserveCapacity(text.count / 24)
     var i = 0
     while i < text.count {
-      // Eight bytes at a time, as long as they are ASCII and no control bytes.
+      // Skip eight bytes at a time while they are ASCII and not control characters.
       while i + 8 <= text.count {
         let word = unsafe UnsafeRawPointer(text.baseAddress! + i).loadUnaligned(as: UInt64.self)
         if (word | (word &- 0x2020_2020_2020_2020)) & 0x8080_8080_8080_8080 != 0 { break }
@@ -130,14 +130,14 @@ struct Places {
       i += 1
       if byte >= 0x20 && byte < 0x80 { continue }
       if byte >= 0x80 { isASCII = false }
-      if unsafe isBreak(byte, text, i) { lines.append(UInt32(i + breakRest(byte))) }
+      if unsafe isLineBreak(byte, text, i) { lines.append(UInt32(i + lineBreakRest(byte))) }
     }
   }
 
-  /// Whether a line ends with the character whose first byte stands before `i`. YAML 1.1 section 5.4: CR LF, CR, LF,
-  /// NEL, LS, PS.
+  /// Whether a line break ends at the character whose first byte is just before `i`. The line breaks of YAML 1.1
+  /// (section 5.4) are CR LF, CR, LF, NEL, LS and PS.
   @inline(__always)
-  private func isBreak(_ byte: UInt8, _ text: UnsafeMutableBufferPointer<UInt8>, _ i: Int) -> Bool {
+  private func isLineBreak(_ byte: UInt8, _ text: UnsafeMutableBufferPointer<UInt8>, _ i: Int) -> Bool {
     switch byte {
     case 0x0A: true
     case 0x0D: unsafe i == text.count || text[i] != 0x0A
@@ -147,11 +147,11 @@ struct Places {
     }
   }
 
-  private func breakRest(_ byte: UInt8) -> Int { byte == 0xC2 ? 1 : byte == 0xE2 ? 2 : 0 }
+  private func lineBreakRest(_ byte: UInt8) -> Int { byte == 0xC2 ? 1 : byte == 0xE2 ? 2 : 0 }
 
-  /// The offset of a place, in bytes.
+  /// The byte offset of a mark.
   mutating func offset(_ mark: yaml_mark_t, in text: UnsafeMutableBufferPointer<UInt8>) -> Int {
-    // libyaml puts the end of a text without a line break on a line of its own.
+    // If the text ends without a line break, libyaml reports its end as a new line.
     guard Int(mark.line) < lines.count else { return text.count }
     let line = Int(mark.line)
     let column = Int(mark.column)

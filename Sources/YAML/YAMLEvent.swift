@@ -1,12 +1,12 @@
-// The events of a YAML stream, as libyaml reports them, in Swift types.
+// The events of a YAML stream as Swift values.
 
-/// A place in a YAML text: line and column, both from 1; a column is a Unicode code point.
+/// A place in a YAML text: line and column, both from 1. Columns count Unicode code points.
 public struct YAMLMark: Equatable, Sendable {
   public let line: Int
   public let column: Int
 }
 
-/// One event of a YAML stream, with the place where its text begins.
+/// One event of a YAML stream, with the place where it begins.
 public struct YAMLEvent: Equatable, Sendable {
   public enum Kind: Equatable, Sendable {
     case streamStart
@@ -14,7 +14,7 @@ public struct YAMLEvent: Equatable, Sendable {
     case documentStart
     case documentEnd
     case alias
-    /// A scalar's text and whether it was written without quotes, so that `true` or `null` keep their meaning.
+    /// A scalar's value, and whether it was written without quotes: only then are `true` and `null` not strings.
     case scalar(String, isPlain: Bool)
     case sequenceStart
     case sequenceEnd
@@ -24,14 +24,14 @@ public struct YAMLEvent: Equatable, Sendable {
 
   public let kind: Kind
   public let start: YAMLMark
-  /// Whether the node carries an explicit tag, such as `!!binary`.
+  /// Whether the node has an explicit tag, such as `!!binary`.
   public let hasTag: Bool
 }
 
-/// A fault in the syntax of a YAML text.
+/// A syntax error in a YAML text.
 public struct YAMLError: Error, Equatable, Sendable {
   public let problem: String
   public let mark: YAMLMark
-  /// The same place in bytes from the beginning of the text.
+  /// The same place as a byte offset from the start of the text.
   public let offset: Int
 }

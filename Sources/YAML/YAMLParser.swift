@@ -1,21 +1,21 @@
-// libyaml's parser behind a Swift type: the whole C boundary of YAML.
+// A Swift wrapper of libyaml's parser. All calls of libyaml are in this module.
 
 import CYAML
 
-/// A parser that gives the events of a YAML text, one at a time.
+/// Reads the events of a YAML text, one at a time.
 @safe
 public struct YAMLParser: ~Copyable {
   let parser: UnsafeMutablePointer<yaml_parser_t>
   let input: UnsafeMutableBufferPointer<UInt8>
   private var depth = 0
-  /// Where the text's lines are, once a tree needs that.
-  var places: Places?
+  /// Byte offsets of the text's lines; created at first use.
+  var lineOffsets: LineOffsets?
 
-  /// How many levels a text may nest. libyaml's time for a token grows with the depth.
+  /// The deepest nesting that is accepted. libyaml's time per token grows with the depth.
   static let maximumDepth = 200
 
   public init(_ text: ArraySlice<UInt8>) {
-    // libyaml keeps a pointer to the input, and the parser must not move: both live on the heap until deinit.
+    // libyaml keeps pointers to the input and to the parser itself, so both live at fixed addresses until `deinit`.
     unsafe input = .allocate(capacity: text.count)
     _ = unsafe input.initialize(from: text)
     unsafe parser = .allocate(capacity: 1)
@@ -31,9 +31,9 @@ public struct YAMLParser: ~Copyable {
     unsafe input.deallocate()
   }
 
-  /// The next event; after `streamEnd` there is none.
+  /// Reads the next event. `streamEnd` is the last one.
   ///
-  /// - Throws: `YAMLError` where the text is no YAML. Nothing more can be read then.
+  /// - Throws: `YAMLError` if the text is not valid YAML. The parser cannot be used afterwards.
   public mutating func next() throws(YAMLError) -> YAMLEvent {
     var event = unsafe yaml_event_t()
     guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw error() }
@@ -53,7 +53,8 @@ public struct YAMLParser: ~Copyable {
     guard unsafe parser.pointee.error == YAML_READER_ERROR else {
       return fault(problem, unsafe parser.pointee.problem_mark)
     }
-    // The reader, which is ahead of the parser's marks, tells an offset in bytes.
+    // libyaml's reader runs ahead of the parser's marks. Its errors have only a byte offset, so count lines and columns
+    // here.
     var mark = YAMLMark(line: 1, column: 1)
     let offset = unsafe min(parser.pointee.problem_offset, input.count)
     for i in 0..<offset {
@@ -68,18 +69,18 @@ public struct YAMLParser: ~Copyable {
   }
 
   mutating func tooDeep(_ mark: yaml_mark_t) -> YAMLError {
-    fault("more than \(YAMLParser.maximumDepth) levels", mark)
+    fault("nested deeper than \(YAMLParser.maximumDepth) levels", mark)
   }
 
   mutating func fault(_ problem: String, _ mark: yaml_mark_t) -> YAMLError {
     YAMLError(problem: problem, mark: YAMLMark(mark), offset: offset(of: mark))
   }
 
-  /// Where a mark is, in bytes from the beginning of the text.
+  /// The byte offset of a mark from the start of the text.
   @inline(__always)
   mutating func offset(of mark: yaml_mark_t) -> Int {
-    if places == nil { places = unsafe Places(input) }
-    return unsafe places!.offset(mark, in: input)
+    if lineOffsets == nil { lineOffsets = unsafe LineOffsets(input) }
+    return unsafe lineOffsets!.offset(mark, in: input)
   }
 }
 
@@ -90,7 +91,7 @@ extension YAMLMark {
 }
 
 extension YAMLEvent {
-  /// The members of the union are those that libyaml fills for the event's type; strings are copied.
+  /// Copies an event. libyaml fills the member of the union that belongs to the event's type.
   fileprivate init(_ event: yaml_event_t) {
     let start = unsafe YAMLMark(event.start_mark)
     switch unsafe event.type {

@@ -1,43 +1,43 @@
-// A document as a tree of nodes in one array, in the order of the text: small enough for files of 100 MB, and each node
-// knows the bytes it was written in. Values stay in the text unless escapes or folding changed them.
+// A YAML document as a tree of nodes in one array, in the order of the text. It is compact enough for files of 100 MB,
+// and each node knows its byte range. A value is stored only if escapes or folding make it differ from the text.
 
 /// One node of a document.
 @frozen
 public struct YAMLNode: Sendable {
   public enum Kind: UInt8, Sendable { case scalar, sequence, mapping, alias }
   public enum Style: UInt8, Sendable { case plain, singleQuoted, doubleQuoted, literal, folded }
-  /// What an explicit tag makes of a scalar: text, or what a plain scalar would be (`!!int`, `!!bool` and the like).
-  /// `!!binary` is text in base64.
+  /// How an explicit tag changes the type of a scalar: to a string, or to what a plain scalar would resolve to
+  /// (`!!int`, `!!bool` and the like). `!!binary` is text in base64.
   public enum Tag: UInt8, Sendable { case none, string, resolved, binary }
 
   public let kind: Kind
   public let style: Style
   public let tag: Tag
-  /// Whether a scalar's value lies in the tree's own bytes, not in the text.
+  /// Whether a scalar's value is stored in the tree's own bytes rather than in the text.
   let isCopied: Bool
-  /// Where the node's text begins, with its anchor and tag; in bytes from the beginning of the text.
+  /// Where the node begins, its anchor and tag included; a byte offset in the text.
   public let start: UInt32
   /// Where it ends. A block collection ends where the next token begins.
   public internal(set) var end: UInt32
-  /// The index after the node and everything within it.
+  /// The index after this node and all its descendants.
   public internal(set) var next: UInt32
-  /// Where a scalar's value begins, or the index of an alias' target.
+  /// The offset of a scalar's value, or the index of an alias's target.
   let value: UInt32
   @usableFromInline let valueCount: UInt32
 }
 
-/// A document. Node 0 is its root; the children of a collection follow it, a mapping's keys and values in turns.
+/// A document. Node 0 is its root. The children of a collection follow it; a mapping's keys and values alternate.
 public struct YAMLTree: Sendable {
-  /// The text; other documents may stand in it, too.
+  /// The text. It may contain other documents, too.
   public let text: [UInt8]
   public private(set) var nodes: [YAMLNode] = []
-  /// Whether some node is an alias.
+  /// Whether the document contains an alias.
   public private(set) var hasAliases = false
   private var copied: [UInt8] = []
-  /// The collections that are not closed yet.
+  /// The collections that are still open.
   private var open: [UInt32] = []
 
-  /// How large a text may be: offsets are 32 bits wide.
+  /// The largest text, in bytes: offsets are 32 bits wide.
   public static let largestText = Int(UInt32.max) - 1
 
   public init(text: [UInt8]) {
@@ -45,7 +45,7 @@ public struct YAMLTree: Sendable {
     self.text = text
   }
 
-  /// Forgets the document, and keeps the memory for another.
+  /// Removes the document, and keeps the memory for the next one.
   public mutating func removeAll() {
     nodes.removeAll(keepingCapacity: true)
     copied.removeAll(keepingCapacity: true)
@@ -56,7 +56,7 @@ public struct YAMLTree: Sendable {
 
 // Building, in the order of the text.
 extension YAMLTree {
-  /// How many collections are not closed yet.
+  /// How many collections are open.
   public var depth: Int { open.count }
 
   /// Adds a scalar whose value is a part of the text.
@@ -64,7 +64,7 @@ extension YAMLTree {
     add(.scalar, style, .none, start, end, value.lowerBound, value.count, isCopied: false)
   }
 
-  /// Adds a scalar whose value is not in the text as it is.
+  /// Adds a scalar whose value differs from the text.
   public mutating func addScalar(
     _ style: YAMLNode.Style, tag: YAMLNode.Tag = .none, from start: Int, to end: Int,
     copying value: some Collection<UInt8>
@@ -73,13 +73,13 @@ extension YAMLTree {
     copied += value
   }
 
-  /// Begins a sequence or a mapping; its children follow, and `close`.
+  /// Opens a sequence or a mapping. Add its children next, then call `close`.
   public mutating func open(_ kind: YAMLNode.Kind, tag: YAMLNode.Tag = .none, from start: Int) {
     open.append(UInt32(nodes.count))
     add(kind, .plain, tag, start, start, 0, 0, isCopied: false)
   }
 
-  /// Ends the collection that was opened last.
+  /// Closes the collection that was opened last.
   public mutating func close(at end: Int) {
     let index = Int(open.removeLast())
     nodes[index].end = UInt32(end)
@@ -103,32 +103,32 @@ extension YAMLTree {
   }
 }
 
-// Reading. A node is named by its index; the children of a collection run from the index after it to `next`.
+// Reading. A node is identified by its index. The children of a collection are from the index after it up to `next`.
 extension YAMLTree {
-  /// The index after a node and everything within it: of its next sibling, or the end of what is around it.
+  /// The index after a node and all its descendants: its next sibling, or the end of its parent.
   @inlinable
   public func after(_ index: Int) -> Int { Int(nodes[index].next) }
 
-  /// The node that an alias stands for, or the node itself.
+  /// The target of an alias, or the node itself.
   public func resolved(_ index: Int) -> Int {
     let node = nodes[index]
     return node.kind == .alias ? Int(node.value) : index
   }
 
-  /// A scalar's value.
+  /// A scalar's value, as bytes.
   public func value(_ index: Int) -> ArraySlice<UInt8> {
     let node = nodes[index]
     let range = Int(node.value)..<Int(node.value) + Int(node.valueCount)
     return node.isCopied ? copied[range] : text[range]
   }
 
-  /// A scalar's value, as text.
+  /// A scalar's value, as a string.
   public func string(_ index: Int) -> String { String(decoding: value(index), as: UTF8.self) }
 
   /// Whether a node is a scalar with this value.
   @inlinable
   public func isScalar(_ index: Int, _ text: String) -> Bool {
-    // Nearly every scalar is told from another by its length.
+    // The length alone rules out most scalars, so compare it first.
     Int(nodes[index].valueCount) == text.utf8.count && nodes[index].kind == .scalar && hasValue(index, text)
   }
 

@@ -161,7 +161,7 @@ def row(status, data):
     else:
         # The head is to be refused: not that the program misread it, and then saw an end too early, or another body.
         reason = json.loads(response.body)["error"]
-        if reason.startswith("the request ends before") or reason.startswith("body:") != (data in NO_REVIEWS):
+        if reason.startswith("the connection closed before") or reason.startswith("body:") != (data in NO_REVIEWS):
             raise AssertionError(reason)
         expect("message", errors, b"pisw-mutate: %d %s\n" % (status, reason.encode()))
 

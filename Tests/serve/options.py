@@ -151,7 +151,7 @@ for name, message, arguments in [
     ("a damaged certificate", "damaged.pem: certificate 1 is damaged: ASN1 lib", ["damaged.pem"]),
     ("a damaged certificate in the chain", "second-damaged.pem: certificate 2 is damaged: ASN1 lib",
      ["second-damaged.pem"]),
-    ("a file of more than 1 MiB", "large.pem: larger than 1 MiB, no PEM file", ["large.pem"]),
+    ("a file of more than 1 MiB", "large.pem: larger than 1 MiB; expected a PEM file", ["large.pem"]),
     ("no key there", "nowhere.key: No such file or directory", ["ec.pem", "nowhere.key"]),
     ("a key that is a directory", "reviews: Is a directory", ["ec.pem", "reviews"]),
     ("an empty key", "empty.pem: no private key in it; expected PEM", ["ec.pem", "empty.pem"]),
@@ -235,7 +235,7 @@ check("--isolation connection gives the same answers", lambda: serves("--isolati
 
 
 # Whether reviews are confined: by itself, as under a runtime that allows filters, and under one that allows none.
-REFUSED = "reviews are not confined (seccomp): they are bounded, but may make system calls"
+REFUSED = "reviews are not confined (seccomp): their limits apply, but they may make any system call"
 for before, option, confined in [
     ((), (), 1), (CONFINED, (), 1), (NO_FILTERS, (), 0),
     ((), ("--sandbox", "require"), 1), (CONFINED, ("--sandbox", "require"), 1),

@@ -268,10 +268,10 @@ def late(first, drip, reason):
 whole = post()
 cut = whole.index(b"\r\n\r\n") + 4
 for name, first, drip, reason in [
-    ("half a head", whole[:20], b"", "no whole head in time"),
-    ("a head that drips", whole[:1], whole[1:], "no whole head in time"),
-    ("half a body", whole[:-100], b"", "no whole body in time"),
-    ("a body that drips", whole[:cut], whole[cut:], "no whole body in time"),
+    ("half a head", whole[:20], b"", "the request head did not arrive in time"),
+    ("a head that drips", whole[:1], whole[1:], "the request head did not arrive in time"),
+    ("half a body", whole[:-100], b"", "the request body did not arrive in time"),
+    ("a body that drips", whole[:cut], whole[cut:], "the request body did not arrive in time"),
 ]:
     check(f"408: {name}", lambda: late(first, drip, reason))
 

@@ -1,5 +1,5 @@
 // What Swift cannot import from POSIX and Linux: macros, enumerations as arguments, variadic functions, globals such as
-// optarg that Swift 6 rejects as shared state, and what only _GNU_SOURCE declares.
+// optarg that Swift 6 rejects as shared mutable state, and declarations that need _GNU_SOURCE.
 #pragma once
 #include "confinement.h"
 #include "secret_heap.h"
@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-// getopt_long's answer for one option, with the globals it leaves behind.
+// The result of getopt_long for one option, with the globals that it sets.
 struct posix_option {
-  int code;        // as getopt_long returns it; -1 at the end
+  int code;        // the return value of getopt_long; -1 at the end
   char *argument;  // optarg
   int next;        // optind
 };
@@ -20,93 +20,100 @@ struct posix_option {
 struct posix_option posix_next_option(int count, char *const arguments[], const char *short_options,
                                       const struct option *long_options);
 
-// Every function below returns -1 with errno where it fails, unless it says otherwise.
+// Unless stated otherwise, every function below returns -1 with errno set if it fails.
 
-// A descriptor that reads the blocked signals SIGCHLD, SIGTERM, SIGINT and SIGHUP, and blocks them and SIGUSR1. SIGUSR1
-// gets a handler that does nothing: it only ends the waiting of posix_wait.
+// Blocks SIGCHLD, SIGTERM, SIGINT, SIGHUP and SIGUSR1, and returns a signalfd(2) that reads all of them but SIGUSR1.
+// SIGUSR1 gets an empty handler: its only purpose is to interrupt posix_wait.
 int posix_take_signals(void);
-// The number of the next signal, or -1.
+// Returns the number of the next pending signal, or -1 if there is none.
 int posix_next_signal(int descriptor);
-// For a child: SIGTERM ends it again; SIGINT and SIGHUP, which a terminal sends to all, stay blocked, and SIGCHLD for
-// posix_reap_soon.
+// Sets the signal mask of a child. SIGTERM ends it again. SIGINT and SIGHUP stay blocked, because a terminal sends them
+// to the whole process group. SIGCHLD stays blocked for posix_reap_soon.
 void posix_release_signals(void);
-// ppoll(2); with `interruptible`, SIGUSR1 ends it with EINTR. Milliseconds; -1 for ever.
+// ppoll(2) with a timeout in milliseconds, or -1 for none. If `interruptible`, SIGUSR1 ends it with EINTR.
 int posix_wait(struct pollfd *entries, unsigned long count, int milliseconds, int interruptible);
 
-// A TCP listener bound to an address, not blocking, without TCP's wait for nobody; `deferred` seconds, a connection
-// whose client is silent stays in the kernel (TCP_DEFER_ACCEPT).
+// Returns a non-blocking TCP listening socket with TCP_NODELAY, bound to the address. A client that connects but sends
+// nothing stays in the kernel for `deferred` seconds (TCP_DEFER_ACCEPT).
 int posix_listen(const struct sockaddr *address, socklen_t length, int deferred);
-// accept4(2), not blocking, closed on exec, TCP_NODELAY.
+// accept4(2): the socket is non-blocking, closed on exec, and inherits TCP_NODELAY.
 int posix_accept(int listener, struct sockaddr_storage *peer);
-// Has a socket's calls wait from now on.
+// Clears O_NONBLOCK.
 void posix_make_blocking(int socket);
-// Holds small writes back until the socket closes, so that they leave in one packet.
+// Sets TCP_CORK: small writes are held back until the socket is closed, so that they leave in one packet.
 void posix_cork(int socket);
-// A pipe, closed on exec, not blocking; of `capacity` bytes if more than 0 and allowed.
+// Creates a non-blocking pipe that is closed on exec. If `capacity` is not 0, requests that many bytes of capacity,
+// which the system may refuse.
 int posix_pipe(int ends[2], int capacity);
-// How many bytes a pipe has room for.
+// Returns the capacity of a pipe, in bytes.
 int posix_pipe_capacity(int end);
-// How many bytes a pipe holds.
+// Returns how many bytes are in a pipe (FIONREAD).
 int posix_bytes_waiting(int descriptor);
 
-// Opens /dev/null for those of the standard descriptors that are closed: no other file is to get their numbers.
+// Opens /dev/null as each of the descriptors 0, 1 and 2 that is closed, so that no other file gets their numbers.
 void posix_open_standard(void);
-// Another descriptor for writing to what one refers to: not blocking, closed on exec.
+// Opens what a descriptor refers to once more, for writing: non-blocking, append, closed on exec.
 int posix_reopen(int descriptor);
 
-// No core dumps, no gaining of privileges, memory closed to other processes of the same user; orphans come to us.
+// Hardens this process: no core dumps, no new privileges, memory not readable by other processes of the same user. Also
+// makes it the parent of its orphaned descendants.
 int posix_harden(void);
-// The kernel kills this process when its parent ends; 0 if `parent` has ended already.
+// Makes the kernel kill this process when its parent ends. Returns 0 if `parent` has already ended.
 int posix_die_with(pid_t parent);
-// Leaves a child of posix_fork_alone the descriptors 0, 1 and 2, in a table of its own.
-int posix_keep_standard(void);
-// The CPU time that this process has used.
+// Closes all descriptors but 0, 1 and 2 in a child of posix_fork_alone, in a descriptor table of its own.
+int posix_close_all_but_standard(void);
+// Returns the CPU time that this process has used, in seconds.
 uint64_t posix_cpu_seconds(void);
-// Bounds what this process may map (bytes in all), and the CPU time that it may use (seconds in all).
+// Limits the memory that this process may map, in bytes, and the CPU time that it may use, in seconds.
 int posix_limit(uint64_t memory, uint64_t cpu_seconds);
-// Has SIGXFSZ end this process where it writes to a regular file; to that of the descriptor, if it is one, `more` bytes
-// may be added. -1 for no descriptor.
+// Lowers RLIMIT_FSIZE to the size of a descriptor's regular file plus `more` bytes, or to 0 if it is not a regular file
+// or `descriptor` is -1. A write beyond that ends the process by SIGXFSZ.
 int posix_limit_files(int descriptor, uint64_t more);
-// A stopwatch, and the microseconds since it was started: read(2) tells them in a sandbox too, where the clock is out of
-// reach. The kernel counts when it is asked; nothing ticks.
+// Starts a stopwatch, and reads the microseconds since its start. A confined process can use it, because it needs only
+// read(2), not the clock. It costs nothing while nobody reads: the kernel computes the value on demand.
 int posix_start_stopwatch(void);
 uint64_t posix_read_stopwatch(int stopwatch);
-// Has SIGALRM end this process after so many milliseconds; with 0, no more.
+// Makes SIGALRM end this process after `milliseconds`; 0 cancels that.
 int posix_set_timer(int milliseconds);
-// Has malloc take all memory from the heap, keep what is freed, and ask for so many bytes more than it needs each time:
-// a process in a sandbox cannot ask. Pages that are not touched cost nothing. -1 where the heap cannot grow that much.
+// Makes malloc take all memory from the heap, keep freed memory, and grow the heap by `bytes` more than needed each
+// time: a confined process cannot ask for memory. Untouched pages cost nothing. Returns -1 if the heap cannot grow that
+// much.
 int posix_keep_heap(uintptr_t bytes);
-// Gives back what is free of the heap, but for the reserve.
+// Returns free heap memory to the system, except for the reserve.
 void posix_trim_heap(void);
-// waitpid(2) for any child (-1) or one: the process, 0 for none. `*exit` is its exit status, or minus the signal's number.
+// waitpid(2) for one child, or for any if `child` is -1. Returns the process ID, or 0 if none has ended. Sets `*exit`
+// to the exit status, or to minus the signal number.
 pid_t posix_reap(pid_t child, int wait, int *exit);
-// The same for one child, after waiting for its end for at most so many milliseconds, or twice that where it is told of
-// another's. SIGCHLD must be blocked.
+// Like posix_reap for one child, but waits for at most `milliseconds`, or twice that if the first SIGCHLD was about
+// another child. SIGCHLD must be blocked.
 pid_t posix_reap_soon(pid_t child, int milliseconds, int *exit);
-// fork(2) without what the C library does around it, that is, with a lock for each of its parts and new lists of its
-// threads, pages that every child would have to copy. For a process of one thread, with a child that only computes and ends.
-// After posix_share_descriptors, parent and child have one table of descriptors until posix_keep_standard, which makes a
-// copy to close most of it: neither may open or close any before.
+// fork(2) without the work of the C library, which takes the locks of all its parts and rebuilds its list of threads,
+// and so writes to pages that every fork would have to copy. Only for a process with one thread, and for a child that
+// only computes and exits.
+//
+// After posix_share_descriptors, parent and child share one descriptor table until the child calls
+// posix_close_all_but_standard, which copies only the descriptors that stay open. Until then neither may open or close
+// a descriptor.
 pid_t posix_fork_alone(void);
-// Has posix_fork_alone do without a copy of the table of descriptors, where the kernel knows close_range(2) (Linux 5.9).
-// Valgrind knows no such children.
+// Lets posix_fork_alone share the descriptor table instead of copying it, if the kernel has close_range(2) (Linux 5.9).
+// Valgrind does not support such children.
 void posix_share_descriptors(void);
 
-// Drops from memory what of the program's file is there only because starting it needed it, and moves the code that is
-// needed all the time, and constants, into huge pages where the kernel has them: forking copies one entry for each, and what
-// is forked finds it mapped. Takes every free piece of the heap for good, so that what is allocated from now on lies
-// together: each page that is written between one fork and the next costs more than a system call. May be called again.
+// Prepares memory for cheap forks. Drops pages of the program's file that only its start needed. Moves code and
+// constants that are always needed into huge pages where the kernel has them: a fork copies one entry for each, and the
+// child finds them mapped. Fills all free pieces of the heap for good, so that later allocations lie together: each
+// page that is written between two forks costs more than a system call. May be called again.
 void posix_forget_startup(void);
 
-// Leaves out of processes forked from now on the pages by which the kernel tells the time, three mappings to copy: for those
-// that go into a sandbox, where the time cannot be told. After posix_forget_startup.
+// Excludes the pages of the kernel's clock (vDSO and vvar) from processes forked from now on, which saves copying three
+// mappings. Only for children that become confined and cannot read the clock. Call after posix_forget_startup.
 void posix_keep_clock_from_children(void);
 
-// Memory that the processes forked from now on share, all zeros; null where there is none.
+// Maps zeroed memory that this process shares with those forked from now on; NULL if that fails.
 uint64_t *posix_shared_words(uintptr_t count);
-// Leaves the shared memory out of processes forked from now on.
-int posix_unshare_words(uint64_t *words, uintptr_t count);
-// Takes it from this process.
-void posix_drop_words(uint64_t *words, uintptr_t count);
+// Excludes the shared memory from processes forked from now on.
+int posix_exclude_words_from_forks(uint64_t *words, uintptr_t count);
+// Unmaps the shared memory in this process.
+void posix_unmap_words(uint64_t *words, uintptr_t count);
 static inline uint64_t posix_load(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 static inline void posix_store(uint64_t *word, uint64_t value) { __atomic_store_n(word, value, __ATOMIC_SEQ_CST); }

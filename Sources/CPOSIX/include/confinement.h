@@ -1,7 +1,8 @@
-// Which system calls each kind of process may make, as seccomp filters (Linux's Documentation/userspace-api/seccomp_filter.rst).
+// seccomp filters: which system calls each kind of process may make (Linux's
+// Documentation/userspace-api/seccomp_filter.rst).
 #pragma once
 
-// Confines this process, for good, to the calls of a review (the table in confinement.c): any other ends it by SIGSYS. The
-// filter stacks on those that are there, such as a container runtime's. Needs PR_SET_NO_NEW_PRIVS. -1 with errno where the
-// kernel or a filter refuses it, and then nothing has changed.
+// Confines this process, permanently, to the system calls of a review (see the table in confinement.c). Any other call
+// kills it with SIGSYS. The filter is added to those already installed, such as a container runtime's. Needs
+// PR_SET_NO_NEW_PRIVS. Returns -1 with errno set if the kernel or another filter refuses it; nothing has changed then.
 int posix_confine_review(void);

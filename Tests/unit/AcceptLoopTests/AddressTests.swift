@@ -1,4 +1,4 @@
-// Addresses to listen on: which texts are one, what each means, and how the kernel gets and gives it.
+// Listening addresses: which texts are valid, what they mean, and their conversion to and from `sockaddr`.
 
 import Glibc
 import Testing
@@ -8,7 +8,7 @@ import Testing
 @Suite("Addresses")
 struct AddressTests {
   @Test(
-    "A text is read as host and port, and shown as people write it",
+    "A valid text is parsed into host and port, and formatted again",
     arguments: [
       ("127.0.0.1:8443", "127.0.0.1", 8443, "127.0.0.1:8443"), ("0.0.0.0:0", "0.0.0.0", 0, "0.0.0.0:0"),
       ("10.1.2.3:65535", "10.1.2.3", 65535, "10.1.2.3:65535"), ("[::1]:8443", "::1", 8443, "[::1]:8443"),
@@ -25,7 +25,7 @@ struct AddressTests {
   }
 
   @Test(
-    "Anything else is none",
+    "Any other text is rejected",
     arguments: [
       "", ":", "::", "8443", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:+80",
       "127.0.0.1: 80", "127.0.0.1:80 ", " 127.0.0.1:80", "127.0.0.1:8o", "127.0.0.1:http", "127.0.0.1:99999999999",
@@ -37,14 +37,14 @@ struct AddressTests {
     #expect(Address(text) == nil)
   }
 
-  @Test("Every address is that of both families")
+  @Test("The address for all interfaces is that of IPv6 and IPv4")
   func any() {
     #expect(Address.any(port: 8443) == Address(":8443"))
     #expect(Address.any(port: 8443).description == "[::]:8443")
   }
 
   @Test(
-    "The kernel gets the family, the port and the number, and gives them back",
+    "Family, port and number survive the conversion to sockaddr and back",
     arguments: ["127.0.0.1:8443", "0.0.0.0:1", "255.254.253.252:65535", "[::1]:258", "[::]:9090", "[2001:db8::a]:443"])
   func kernel(_ text: String) throws {
     let address = try #require(Address(text))

@@ -1,23 +1,23 @@
-// The counters as Prometheus reads them: the text is taken apart by the rules of its format 0.0.4, and what was counted
-// is found under the names and labels that it should have.
+// The metrics as Prometheus reads them. A small parser of the text format 0.0.4 checks the syntax; the tests then look
+// up values by name and labels.
 
 import TLS
 import Testing
 
 @testable import AcceptLoop
 
-/// One line with a value.
+/// One sample line.
 private struct Sample: Equatable {
   let name: String
   let labels: [String: String]
   let value: Double
 }
 
-/// An exposition, taken apart; records an issue for what the format does not allow.
+/// A parsed exposition. Records an issue for every violation of the format.
 private struct Exposition {
   private(set) var samples: [Sample] = []
   private(set) var types: [String: String] = [:]
-  /// Names with their labels, as written and in the order of the text.
+  /// Names with their labels, as written, in the order of the text.
   private(set) var series: [String] = []
 
   init(_ counters: Counters) throws {
@@ -81,12 +81,12 @@ private struct Exposition {
     return Sample(name: String(name), labels: labels, value: try #require(Double(rest.dropFirst()), "\(line)"))
   }
 
-  /// The value under a name and labels; `nil` without one.
+  /// The value for a name and labels; `nil` if there is none.
   func callAsFunction(_ name: String, _ labels: [String: String] = [:]) -> Double? {
     samples.first { $0.name == name && $0.labels == labels }?.value
   }
 
-  /// The series of a name, as written.
+  /// All series of a name, as written.
   func series(of name: String) -> [String] { series.filter { $0 == name || $0.hasPrefix(name + "{") } }
 }
 
@@ -106,10 +106,10 @@ private func review(
 
 @Suite("Counters")
 struct CountersTests {
-  @Test("A server that has done nothing shows what it is, and every counter of a known kind at zero")
+  @Test("A new server exposes its version, and every known counter at zero")
   func fresh() throws {
     var counters = counters()
-    counters.use(labels)
+    counters.register(labels)
     let shown = try Exposition(counters)
     #expect(shown("pisw_build_info", ["version": "1.2.3"]) == 1)
     #expect(shown("pisw_start_time_seconds") == 1_700_000_000)
@@ -137,13 +137,13 @@ struct CountersTests {
     #expect(shown.types["pisw_certificate_expiry_timestamp_seconds"] == nil)
   }
 
-  @Test("What the listener knows itself is shown as it is")
+  @Test("Values that the listener sets are exposed unchanged")
   func gauges() throws {
     var counters = counters()
     counters.connections = 11
     counters.activeConnections = 12
     counters.adminConnections = 13
-    counters.pauses = 14
+    counters.acceptPauses = 14
     counters.restoredTokens = 15
     counters.certificateExpiry = 2_000_000_000
     counters.residentMemory = 9_000_000
@@ -172,10 +172,10 @@ struct CountersTests {
     }
   }
 
-  @Test("Buckets are cumulative, hold their bound, and end with all of them")
+  @Test("Buckets are cumulative, include their bound, and end with the total")
   func histogram() throws {
     var counters = counters()
-    // At most 0.1 ms twice, 0.25 ms once, 1 s once, more once.
+    // Two reviews up to 0.1 ms, one up to 0.25 ms, one up to 1 s, one longer.
     for time in [0, 100, 101, 1_000_000, 1_000_001] { counters.count(review(.patched, time)) }
     let shown = try Exposition(counters)
     let buckets = shown.samples.filter { $0.name == "pisw_review_duration_seconds_bucket" }
@@ -186,7 +186,7 @@ struct CountersTests {
     #expect(shown.types["pisw_review_duration_seconds"] == "histogram")
   }
 
-  @Test("A time is counted in the first bucket that holds it", arguments: zip(bounds, bounds.indices))
+  @Test("A duration is counted in the first bucket that includes it", arguments: zip(bounds, bounds.indices))
   func bucket(_ bound: String, _ index: Int) throws {
     var counters = counters()
     let microseconds = Double(bound).map { $0.isFinite ? Int(($0 * 1e6).rounded()) : 9_999_999 } ?? 0
@@ -195,10 +195,10 @@ struct CountersTests {
     #expect(buckets.map(\.value) == bounds.indices.map { $0 < index ? 0 : 1 })
   }
 
-  @Test("Images are counted by decision and source; what has no name is other")
+  @Test("Images are counted by decision and upstream; unknown ones are counted as other")
   func images() throws {
     var counters = counters()
-    counters.use(labels)
+    counters.register(labels)
     let images = [
       ImageCount(decision: 0, upstream: 1, count: 3), ImageCount(decision: 0, upstream: 1, count: 4),
       ImageCount(decision: 1, upstream: nil, count: 5), ImageCount(decision: 2, upstream: 0, count: 6),
@@ -215,10 +215,10 @@ struct CountersTests {
         ].map { Sample(name: "pisw_images_total", labels: ["decision": $0, "upstream": $1], value: $2) })
   }
 
-  @Test("Images of a configuration that is not known are other, whatever their numbers")
+  @Test("Images under an unknown configuration are counted as other")
   func unknownFingerprint() throws {
     var counters = counters()
-    counters.use(labels)
+    counters.register(labels)
     let unknown = Report.review(
       .patched, microseconds: 1, images: [ImageCount(decision: 0, upstream: 0, count: 2)],
       labels: labels.fingerprint &+ 1)
@@ -229,14 +229,14 @@ struct CountersTests {
     #expect(shown("pisw_reviews_total", ["result": "patched"]) == 1)
   }
 
-  @Test("Connections that are older than the configuration are counted under their own names, sixteen of them back")
+  @Test("Images under an older configuration keep its names, for the sixteen latest configurations")
   func olderConfigurations() throws {
     var counters = counters()
     let all = (0..<17).map { ImageLabels(decisions: ["d"], upstreams: ["u\($0)"]) }
     for labels in all {
-      counters.use(labels)
-      // The same again is no other.
-      counters.use(labels)
+      counters.register(labels)
+      // Registering the same names again changes nothing.
+      counters.register(labels)
     }
     for labels in all { counters.count(review(.patched, 1, [ImageCount(decision: 0, upstream: 0, count: 1)], labels)) }
     let shown = try Exposition(counters)
@@ -245,13 +245,13 @@ struct CountersTests {
     for i in 1..<17 { #expect(shown("pisw_images_total", ["decision": "d", "upstream": "u\(i)"]) == 1) }
   }
 
-  @Test("Ends of processes are counted by process and signal or limit")
+  @Test("Ends of processes are counted by process and by signal or limit")
   func ends() throws {
     var counters = counters()
     for fault in [.signal(11), .signal(11), .signal(24), .signal(40), .deadline, .noAnswer] as [ReviewFault] {
       counters.count(.reviewEnded(fault))
     }
-    counters.countEnd(of: "connection", reason: "SIGKILL")
+    counters.countProcessEnd(of: "connection", reason: "SIGKILL")
     let shown = try Exposition(counters)
     for (process, reason, count) in [
       ("review", "SIGSEGV", 2.0), ("review", "SIGXCPU", 1), ("review", "40", 1), ("review", "deadline", 1),
@@ -263,7 +263,7 @@ struct CountersTests {
     #expect(shown.samples.filter { $0.name == "pisw_reviews_total" }.allSatisfy { $0.value == 0 })
   }
 
-  @Test("Failed handshakes, refused requests, reloads and reports that are none have their own counts")
+  @Test("Failed handshakes, refused requests, reloads and malformed reports each have a counter")
   func others() throws {
     var counters = counters()
     for failure in TLSFailure.allCases { counters.count(.handshakeFailed(failure)) }
@@ -286,17 +286,17 @@ struct CountersTests {
     #expect(shown("pisw_reloads_total", ["file": "configuration", "result": "failure"]) == 2)
   }
 
-  @Test("Series stand in the order of their labels, however they came")
+  @Test("Series are sorted by their labels, whatever the order of the events")
   func sorted() throws {
     var counters = counters()
     let labels = ImageLabels(decisions: ["b", "a"], upstreams: ["z", "y", "x"])
-    counters.use(labels)
+    counters.register(labels)
     counters.count(
       review(
         .patched, 1, (0..<6).map { ImageCount(decision: $0 % 2, upstream: 2 - $0 % 3, count: 1) }, labels))
     for status in [503, 404, 413, 405] { counters.count(.refused(status: status)) }
     for signal in [11, 6, 9] as [Int32] { counters.count(.reviewEnded(.signal(signal))) }
-    counters.countEnd(of: "admin", reason: "SIGSEGV")
+    counters.countProcessEnd(of: "admin", reason: "SIGSEGV")
     let shown = try Exposition(counters)
     for name in [
       "pisw_images_total", "pisw_requests_refused_total", "pisw_processes_ended_total", "pisw_reloads_total",
@@ -307,7 +307,7 @@ struct CountersTests {
   }
 
   @Test(
-    "Backslash, quote and line feed in a label are escaped, and nothing else is",
+    "Backslash, quote and line feed are escaped in a label, and nothing else",
     arguments: [
       ("", ""), ("a\"b", #"a\"b"#), (#"a\b"#, #"a\\b"#), (#"\n"#, #"\\n"#), ("\"", #"\""#), ("\\", #"\\"#),
       ("a\",x=\"b", #"a\",x=\"b"#), ("a\nb\n", #"a\nb\n"#), ("\\\n\"", #"\\\n\""#),
@@ -317,9 +317,9 @@ struct CountersTests {
   func escapes(_ value: String, _ escaped: String) throws {
     let fresh = try Exposition(counters())
     var counted = counters(value)
-    counted.use(ImageLabels(decisions: ["d" + value], upstreams: [value]))
+    counted.register(ImageLabels(decisions: ["d" + value], upstreams: [value]))
     let lines = counted.text.split(separator: 0x0A).map { Array($0) }
-    // Bytes, not characters: a sign that joins the one before it must not hide a quote.
+    // Compares bytes, not characters: a combining mark must not hide a quote.
     #expect(lines.contains(Array("pisw_build_info{version=\"\(escaped)\"} 1".utf8)))
     #expect(lines.contains(Array("pisw_images_total{decision=\"d\(escaped)\",upstream=\"\(escaped)\"} 0".utf8)))
     let shown = try Exposition(counted)

@@ -1,11 +1,11 @@
-// Telling that files changed, however they were: written, replaced, reached through another link, removed, put there.
+// Detecting that files changed: written in place, replaced, reached through another link, removed, or created.
 
 import Foundation
 import Testing
 
 @testable import AcceptLoop
 
-/// A folder that goes with its test.
+/// A temporary folder, removed with its test.
 private final class Folder {
   let path = NSTemporaryDirectory() + "pisw-\(UUID().uuidString)/"
 
@@ -21,7 +21,7 @@ private final class Folder {
     try FileManager.default.createSymbolicLink(atPath: path + name, withDestinationPath: destination)
   }
 
-  /// Puts one file in the place of another, as `mv` does.
+  /// Replaces one file by another, as `mv` does.
   func move(_ name: String, over other: String) throws {
     let result = unsafe rename(path + name, path + other)
     try #require(result == 0)
@@ -34,9 +34,10 @@ private final class Folder {
   }
 }
 
-@Suite("Files that change")
+@Suite("Watching files")
 struct FileWatchTests {
-  /// What a watch of two files says after something happened to them: once that they changed, and then no more.
+  /// Whether a watch of two files reports a change after something happened to them. It must report the change only
+  /// once.
   private func isSeen(
     _ prepare: (Folder) throws -> Void = { try $0.write("one", to: "a") }, _ happening: (Folder) throws -> Void
   ) throws -> Bool {
@@ -44,35 +45,35 @@ struct FileWatchTests {
     try prepare(folder)
     try folder.write("x", to: "b")
     var watch = FileWatch([folder.path + "b", folder.path + "a"])
-    let isEarly = watch.changed()
+    let isEarly = watch.checkForChanges()
     #expect(!isEarly, "nothing happened yet")
-    // The clock of a file system ticks every few milliseconds.
+    // The time stamps of a file system advance only every few milliseconds.
     usleep(20_000)
     try happening(folder)
-    let isSeen = watch.changed()
-    let isSeenTwice = watch.changed()
-    #expect(!isSeenTwice, "it is told once")
+    let isSeen = watch.checkForChanges()
+    let isReportedTwice = watch.checkForChanges()
+    #expect(!isReportedTwice, "a change is reported only once")
     return isSeen
   }
 
-  @Test("Nothing is no change")
+  @Test("Nothing happened: no change is reported")
   func nothing() throws {
     #expect(try !isSeen { _ in })
     #expect(try !isSeen { try $0.write("other", to: "c") })
     for files in [[], ["", "/nonexistent/file"]] {
       var watch = FileWatch(files)
-      let isSeen = watch.changed()
+      let isSeen = watch.checkForChanges()
       #expect(!isSeen)
     }
   }
 
-  @Test("A file that is written in place changes, with another size or the same")
+  @Test("Writing in place is reported, with another size or the same")
   func written() throws {
     #expect(try isSeen { try $0.write("longer", to: "a") })
     #expect(try isSeen { try $0.write("two", to: "a") })
   }
 
-  @Test("A file that is replaced changes, even by one of the same size, contents and time")
+  @Test("Replacing a file is reported, even by one of the same size, contents and time")
   func replaced() throws {
     let prepare: (Folder) throws -> Void = { folder in
       for name in ["a", "new"] {
@@ -83,19 +84,19 @@ struct FileWatchTests {
     #expect(try isSeen(prepare) { try $0.move("new", over: "a") })
   }
 
-  @Test("A file that is touched changes")
+  @Test("Touching a file is reported")
   func touched() throws {
     #expect(try isSeen { try $0.setTime(of: "a", to: 1_000_000_000) })
   }
 
-  @Test("A file that is removed changes, and one that appears")
+  @Test("Removing and creating a file are reported")
   func comesAndGoes() throws {
     #expect(try isSeen { try FileManager.default.removeItem(atPath: $0.path + "a") })
     let nothing: (Folder) throws -> Void = { _ in }
     #expect(try isSeen(nothing) { try $0.write("one", to: "a") })
   }
 
-  @Test("The link that Kubernetes swaps for a new folder changes the files that are reached through it")
+  @Test("Kubernetes' swap of a symbolic link to a new folder is reported")
   func swapped() throws {
     let prepare: (Folder) throws -> Void = { folder in
       for name in ["..1", "..2"] {
@@ -111,7 +112,7 @@ struct FileWatchTests {
         try folder.link("..new", to: "..2")
         try folder.move("..new", over: "..data")
       })
-    // Another link to the same folder is the same file.
+    // A new link to the same folder leads to the same file.
     #expect(
       try !isSeen(prepare) { folder in
         try folder.link("..new", to: "..1")

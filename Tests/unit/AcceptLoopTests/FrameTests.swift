@@ -1,4 +1,4 @@
-// A review's outcome on its way through the pipe from the process of the review: its connection trusts no byte of it.
+// Frames: how a review process sends its outcome to its connection process, which must not trust any byte of it.
 
 import HTTP1
 import Testing
@@ -15,12 +15,12 @@ private func outcome(
     status: status, body: Array(body.utf8), result: result, images: images, level: level, fields: fields)
 }
 
-/// Where the fields of the log begin, after five numbers and the counts.
+/// The offset of the log fields, after five numbers and the image counts.
 private let head = 16 + Report.size
 
-@Suite("The frame of an outcome")
+@Suite("Frames")
 struct FrameTests {
-  @Test("Every outcome is read as it was written")
+  @Test("Every outcome survives encoding and decoding")
   func roundTrip() throws {
     let images = [
       ImageCount(decision: 0, upstream: 1, count: 2), ImageCount(decision: 3, upstream: nil, count: 65_535),
@@ -42,7 +42,7 @@ struct FrameTests {
     }
   }
 
-  @Test("Fields that the connection adds to follow those of the review", arguments: LogFormat.allCases)
+  @Test("The connection can append fields to those of the review", arguments: LogFormat.allCases)
   func goesOn(_ format: LogFormat) throws {
     let written = outcome(.ok, "{}", .patched, [], .info, format)
     var fields = try #require(ReviewOutcome(frame: written.frame, format)).fields
@@ -51,7 +51,7 @@ struct FrameTests {
     #expect(fields.bytes == written.fields.bytes + Array(added.utf8))
   }
 
-  @Test("The level is in byte 3, and the numbers of no level are refused")
+  @Test("Byte 3 is the level, and unknown levels are rejected")
   func levels() {
     for (number, level) in LogLevel.allCases.enumerated() {
       #expect(outcome(.ok, "{}", .patched, [], level).frame[3] == UInt8(number))
@@ -62,7 +62,7 @@ struct FrameTests {
     }
   }
 
-  @Test("An outcome without fields is read as it was written")
+  @Test("An outcome without fields survives encoding and decoding")
   func noFields() throws {
     let written = ReviewOutcome(
       status: .ok, body: [0x7B, 0x7D], result: .unchanged, images: [], level: .info, fields: LogFields(.json))
@@ -70,12 +70,12 @@ struct FrameTests {
     #expect(written.fields.bytes.isEmpty && read.fields.bytes.isEmpty && read.body == [0x7B, 0x7D])
   }
 
-  @Test("A body that is no review has a message of its own", arguments: ReviewResult.allCases)
+  @Test("A body that is not a review has its own log message", arguments: ReviewResult.allCases)
   func message(_ result: ReviewResult) {
     #expect(outcome(.ok, "", result).message == (result == .invalid ? "not a review" : "review"))
   }
 
-  @Test("A frame that ends too early, at any byte, is none, and so is one that goes on")
+  @Test("A frame that is cut at any byte, or has bytes after its end, is rejected")
   func truncated() {
     let images = (0..<3).map { ImageCount(decision: $0, upstream: $0, count: $0) }
     let frame = outcome(.ok, "{\"response\":{}}\n", .patched, images).frame
@@ -85,7 +85,7 @@ struct FrameTests {
     #expect(ReviewOutcome(frame: frame, .json) != nil)
   }
 
-  @Test("Lengths that do not make the whole are none, however large")
+  @Test("Lengths that do not add up to the frame are rejected, however large")
   func lengths() {
     let frame = outcome().frame
     for offset in 4..<16 {
@@ -98,7 +98,7 @@ struct FrameTests {
   }
 
   @Test(
-    "A status, result or level that is none, and counts that are none or a record of another kind, are refused",
+    "An unknown status, result or level, and malformed image counts, are rejected",
     arguments: [
       ("status 0", [0: 0, 1: 0]), ("status 201", [0: 201, 1: 0]), ("status 65535", [0: 255, 1: 255]),
       ("result 4", [2: 4]), ("result 255", [2: 255]), ("level 3", [3: 3]), ("no kind", [16: 0]),
@@ -109,7 +109,7 @@ struct FrameTests {
     #expect(ReviewOutcome(frame: changed(outcome().frame, changes), .json) == nil, "\(what)")
   }
 
-  @Test("A control byte in the fields is none: a line of the log cannot become two")
+  @Test("A control character in the fields is rejected, so that one log line cannot become two")
   func controlBytes() {
     let written = outcome()
     let frame = written.frame

@@ -1,4 +1,4 @@
-// Lines of the log: whatever a client wrote into a name, a line stays one line, valid JSON or printable text.
+// Log lines: whatever a client put into a name, a line stays a single line of valid JSON or printable text.
 
 import Foundation
 import Testing
@@ -8,7 +8,7 @@ import Testing
 private let logs: [LogFormat: Log] = Dictionary(
   uniqueKeysWithValues: LogFormat.allCases.map { ($0, Log(format: $0, isDebug: false)) })
 
-/// A whole line, without the line feed that ends it and that is the only one.
+/// A whole line without its line feed. Checks that it contains no other control character.
 private func line(
   _ level: LogLevel, _ message: String, _ fields: LogFields?, _ format: LogFormat = .json
 ) throws -> [UInt8] {
@@ -18,7 +18,7 @@ private func line(
   return line.dropLast()
 }
 
-/// A line in JSON, read by Foundation.
+/// A JSON line, parsed by Foundation.
 private func parsed(
   _ fields: LogFields? = nil, _ level: LogLevel = .info, _ message: String = "m"
 ) throws -> [String: Any] {
@@ -26,7 +26,7 @@ private func parsed(
   return try #require(try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any])
 }
 
-/// What becomes of a value in a JSON line.
+/// A value after a round trip through a JSON line.
 private func logged(_ value: String) throws -> String {
   var fields = LogFields(.json)
   fields.add("value", value)
@@ -41,9 +41,9 @@ private let texts = [
   "\u{2028}\u{2029}", "\u{85}", "{\"level\":\"error\"}", "\"}\n{\"message\":\"forged\"", "\u{FFFD}\u{FEFF}",
 ]
 
-@Suite("Lines of the log")
+@Suite("Log lines")
 struct LogTests {
-  @Test("A line in JSON has time, level and message, and then what was added, each as the kind that it is")
+  @Test("A JSON line has time, level and message, then the added fields with their types")
   func members() throws {
     var fields = try #require(logs[.json]).fields
     fields.add("text", "x")
@@ -65,7 +65,7 @@ struct LogTests {
       ))
   }
 
-  @Test("A line without fields, and one with none in them, are the same", arguments: LogFormat.allCases)
+  @Test("A line with nil fields equals a line with empty fields", arguments: LogFormat.allCases)
   func noFields(_ format: LogFormat) throws {
     let afterTime = format == .json ? #","level":"info","message":"m"}"# : " info: m"
     for fields in [nil, LogFields(format)] {
@@ -75,7 +75,7 @@ struct LogTests {
   }
 
   @Test(
-    "The levels have their names, and are sent as their positions",
+    "Each level is written by its name",
     arguments: zip(LogLevel.allCases, ["info", "warning", "error"]))
   func levels(_ level: LogLevel, _ name: String) throws {
     #expect(LogLevel.allCases.count == 3)
@@ -83,7 +83,7 @@ struct LogTests {
     #expect(String(decoding: try line(level, "m", nil, .text), as: UTF8.self).hasSuffix("Z " + name + ": m"))
   }
 
-  @Test("The time is RFC 3339 in UTC, to the millisecond, and now")
+  @Test("The time is now, in RFC 3339 format, UTC, to the millisecond")
   func time() throws {
     let time = try #require(try parsed()["time"] as? String)
     #expect(time.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil)
@@ -95,14 +95,14 @@ struct LogTests {
     #expect(formatter.date(from: String(inText.prefix(24))) != nil && inText.dropFirst(24) == " info: m")
   }
 
-  @Test("A text comes out of a JSON line as it went in, in a value and the message", arguments: texts)
+  @Test("A string survives a JSON line, as a value and as the message", arguments: texts)
   func json(_ text: String) throws {
     #expect(Array(try logged(text).utf8) == Array(text.utf8))
     let message = try #require(try parsed(nil, .info, text)["message"] as? String)
     #expect(Array(message.utf8) == Array(text.utf8))
   }
 
-  @Test("A line for people is printable ASCII, with values in quotes that they cannot end", arguments: texts)
+  @Test("A text line is printable ASCII, and a value cannot end its quotes", arguments: texts)
   func text(_ text: String) throws {
     var fields = LogFields(.text)
     fields.add("name", text)
@@ -112,20 +112,20 @@ struct LogTests {
     let written = String(decoding: bytes, as: UTF8.self)
     #expect(bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
     #expect(written.hasSuffix(" count=3 ok=true"))
-    // A value is quoted as a JSON string is.
+    // Values are quoted as JSON strings.
     let start = try #require(written.range(of: " name=", options: .backwards)).upperBound
     let value = written[start...].dropLast(" count=3 ok=true".utf8.count)
     let read = try JSONSerialization.jsonObject(with: Data(value.utf8), options: .fragmentsAllowed) as? String
     #expect(read.map { Array($0.utf8) } == Array(text.utf8))
   }
 
-  @Test("A value of 253 bytes is kept, and a longer one cut with dots", arguments: [252, 253, 254, 255, 10_000])
+  @Test("A value of up to 253 bytes is kept; a longer one is cut, with dots", arguments: [252, 253, 254, 255, 10_000])
   func length(_ length: Int) throws {
     let value = String(repeating: "a", count: length)
     #expect(try logged(value) == (length <= 253 ? value : String(repeating: "a", count: 250) + "..."))
   }
 
-  @Test("A cut within a character leaves valid JSON, and of the value what was whole", arguments: ["é", "日", "😀"])
+  @Test("A cut within a character leaves valid JSON and all characters before it", arguments: ["é", "日", "😀"])
   func cut(_ character: String) throws {
     for before in 240...256 {
       for format in LogFormat.allCases {
@@ -136,7 +136,7 @@ struct LogTests {
         guard format == .json else { continue }
         let written = try #require(try parsed(fields)["value"] as? String)
         #expect(written.hasPrefix(String(repeating: "a", count: min(before, 250))) && written.hasSuffix("..."))
-        // A character that was cut apart is U+FFFD, which has three bytes.
+        // Half a character is decoded as U+FFFD, which has three bytes.
         #expect(written.utf8.count <= 255)
         let whole = written.dropLast(3).filter { $0 != "\u{FFFD}" }
         #expect(value.hasPrefix(whole) && whole.utf8.count > 250 - character.utf8.count)
@@ -144,7 +144,7 @@ struct LogTests {
     }
   }
 
-  @Test("A line of many long values of any bytes is valid")
+  @Test("A line with many long values of any bytes is valid")
   func many() throws {
     var fields = LogFields(.json)
     for (i, text) in texts.enumerated() { fields.add("v\(i)", String(repeating: text, count: 300)) }
@@ -154,14 +154,14 @@ struct LogTests {
 
 @Suite("Dates")
 struct DateTests {
-  /// The Gregorian calendar, for all times, in UTC.
+  /// The proleptic Gregorian calendar in UTC.
   private static let calendar = {
     var calendar = Calendar(identifier: .iso8601)
     calendar.timeZone = .gmt
     return calendar
   }()
 
-  @Test("Every day from 1970 to 2199 has the date that Foundation gives it, and they are 84 006 days")
+  @Test("All 84 006 days from 1970 to 2199 have the date that Foundation gives them")
   func everyDay() {
     var day = 0
     while true {
@@ -179,7 +179,7 @@ struct DateTests {
   }
 
   @Test(
-    "Days at the borders of months, leap years, centuries and eras",
+    "Days at the borders of months, leap years, centuries and eras have the right date",
     arguments: [
       (-719_468, 0, 3, 1), (-1, 1969, 12, 31), (0, 1970, 1, 1), (58, 1970, 2, 28), (59, 1970, 3, 1),
       (364, 1970, 12, 31), (365, 1971, 1, 1), (789, 1972, 2, 29), (790, 1972, 3, 1),
@@ -197,7 +197,7 @@ struct DateTests {
 @Suite("Decimal fractions")
 struct DecimalTests {
   @Test(
-    "A number of parts has as many decimals as it has digits",
+    "A count of fractions is written with the given number of decimals",
     arguments: [
       (0, 6, "0.000000"), (1, 6, "0.000001"), (999_999, 6, "0.999999"), (1_000_000, 6, "1.000000"),
       (1_500_000, 6, "1.500000"), (12_345_678, 6, "12.345678"), (100_000, 6, "0.100000"), (5, 1, "0.5"),
@@ -210,13 +210,13 @@ struct DecimalTests {
 
 @Suite("Signals")
 struct SignalTests {
-  @Test("Signals of crashes are told from those that end a process for a limit or by wish")
+  @Test("Signals of crashes are distinguished from those of limits and kills")
   func crashes() {
     #expect((1...64).filter { isCrash($0) } == [4, 5, 6, 7, 8, 11, 31])
   }
 
   @Test(
-    "A signal has its name, and one without its number",
+    "A signal is named, or written as its number",
     arguments: [(4, "SIGILL"), (6, "SIGABRT"), (9, "SIGKILL"), (11, "SIGSEGV"), (31, "SIGSYS"), (40, "40")])
   func names(_ signal: Int32, _ name: String) {
     #expect(signalName(signal) == name)

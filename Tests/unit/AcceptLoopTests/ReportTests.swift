@@ -1,5 +1,4 @@
-// The records that children send to the listener: what is written is read as it was meant, and what no child of ours
-// can have written is nothing.
+// Reports from child processes: each survives encoding and decoding, and malformed records are rejected.
 
 import TLS
 import Testing
@@ -26,16 +25,16 @@ private let reports: [Report] =
   + TLSFailure.allCases.map { .handshakeFailed($0) }
   + [400, 404, 405, 408, 411, 413, 415, 417, 431, 500, 501, 503, 505].map { .refused(status: $0) }
 
-/// A record with some of its bytes changed.
+/// A copy of a record with some bytes changed.
 func changed(_ record: [UInt8], _ changes: [Int: UInt8]) -> [UInt8] {
   var record = record
   for (offset, byte) in changes { record[offset] = byte }
   return record
 }
 
-@Suite("Records of children")
+@Suite("Report records")
 struct ReportTests {
-  @Test("Every kind is read as it was written, wherever in a buffer it lies, and a pipe keeps it whole")
+  @Test("Every report survives encoding and decoding at any offset, and fits into PIPE_BUF")
   func roundTrip() {
     for report in reports {
       let record = report.bytes
@@ -50,7 +49,7 @@ struct ReportTests {
     #expect(Set(reports.map(\.bytes)).count == reports.count)
   }
 
-  @Test("What a record has no room for is written as the most or least that it has")
+  @Test("Numbers out of range are written as the nearest number in range")
   func bounds() {
     let image = ImageCount(decision: 1, upstream: 2, count: 70_000)
     #expect(
@@ -59,14 +58,14 @@ struct ReportTests {
           .patched, microseconds: 0, images: [ImageCount(decision: 1, upstream: 2, count: 65_535)], labels: 3))
   }
 
-  /// The counts that are read back.
+  /// Image counts after a round trip.
   private func images(_ written: [ImageCount]) -> [ImageCount]? {
     let record = Report.review(.patched, microseconds: 1, images: written, labels: 2).bytes
     guard case .review(.patched, microseconds: 1, let images, labels: 2)? = Report(record[...]) else { return nil }
     return images
   }
 
-  @Test("22 counts are kept apart; of more, those decided alike are one count of other sources")
+  @Test("Up to 22 counts are kept apart; more are merged per decision, as other upstreams")
   func folding() throws {
     let many = (0..<23).map { ImageCount(decision: $0 % 3, upstream: $0 / 3, count: 10 + $0) }
     #expect(images(Array(many.prefix(22))) == Array(many.prefix(22)))
@@ -76,18 +75,18 @@ struct ReportTests {
         count: many.filter { $0.decision == decision }.reduce(0) { $0 + $1.count })
     }
     #expect(images(many) == folded)
-    // Those of other sources from the start are no exception.
+    // Counts that were already of other upstreams are merged as well.
     let mixed = many + [ImageCount(decision: 2, upstream: nil, count: 1000)]
     #expect(images(mixed)?.last == ImageCount(decision: 2, upstream: nil, count: folded[2].count + 1000))
   }
 
-  @Test("More decisions than a record holds make a valid record")
+  @Test("More decisions than fit into a record still give a valid record")
   func manyDecisions() {
     let many = (0..<40).map { ImageCount(decision: $0, upstream: $0, count: 1) }
     #expect(images(many) == (0..<22).map { ImageCount(decision: $0, upstream: nil, count: 1) })
   }
 
-  @Test("A record of another size is none", arguments: [0, 1, 127, 129, 256])
+  @Test("A record of another size is rejected", arguments: [0, 1, 127, 129, 256])
   func sizes(_ size: Int) {
     for report in reports {
       let record = (report.bytes + report.bytes).prefix(size)
@@ -98,12 +97,12 @@ struct ReportTests {
   private static let review = Report.review(.patched, microseconds: 5, images: [], labels: 0).bytes
 
   @Test(
-    "A record that no child writes is none",
+    "A malformed record is rejected",
     arguments: [
       ("no kind", [0: 0]), ("an unknown kind", [0: 5]), ("another unknown kind", [0: 255]),
       ("an unknown result", [1: 4]), ("more images than fit", [2: 23]), ("many more images than fit", [2: 255]),
       ("a time of twelve days", [13: 1]), ("a time beyond an Int", [15: 0xFF]),
-      ("no signal", [0: 2, 1: 0]), ("a signal that is none", [0: 2, 1: 65]), ("another one", [0: 2, 1: 255]),
+      ("no signal", [0: 2, 1: 0]), ("an unknown signal", [0: 2, 1: 65]), ("another unknown signal", [0: 2, 1: 255]),
       ("an unknown fault", [0: 2, 1: 11, 2: 3]), ("an unknown failure", [0: 3, 1: 9]),
       ("another unknown failure", [0: 3, 1: 255]), ("no status", [0: 4]),
       ("a status that we never answer with", [0: 4, 2: 0x2B, 3: 0x02]), ("a status of 65535", [0: 4, 2: 255, 3: 255]),
@@ -113,25 +112,25 @@ struct ReportTests {
     #expect(Report(changed(ReportTests.review, changes)[...]) == nil, "\(what)")
   }
 
-  @Test("Nothing but zeros, and nothing but ones, is none", arguments: [0, 0xFF] as [UInt8])
+  @Test("A record of only zeros or only ones is rejected", arguments: [0, 0xFF] as [UInt8])
   func uniform(_ byte: UInt8) {
     #expect(Report([UInt8](repeating: byte, count: Report.size)[...]) == nil)
   }
 }
 
-@Suite("Names that are counted")
+@Suite("Fingerprints of label names")
 struct FingerprintTests {
   private func fingerprint(_ decisions: [String], _ upstreams: [String]) -> UInt32 {
     ImageLabels(decisions: decisions, upstreams: upstreams).fingerprint
   }
 
-  @Test("The same names have the same fingerprint")
+  @Test("Equal names have equal fingerprints")
   func same() {
     #expect(fingerprint(["a", "b"], ["docker.io"]) == fingerprint(["a", "b"], ["docker.io"]))
     #expect(fingerprint([], []) == fingerprint([], []))
   }
 
-  @Test("Other names, another order, other borders between names or lists: each has one of its own")
+  @Test("Other names, another order, or another split into names or lists gives another fingerprint")
   func different() {
     let all = [
       fingerprint([], []), fingerprint(["ab"], []),

@@ -1,5 +1,5 @@
-// What listener and connections share: the table of slots, and the tokens, which must be as many as there were whatever
-// becomes of the processes that hold them.
+// What the listener and the connection processes share: the table of slots, and the tokens, whose number must stay the
+// same whatever happens to the processes that hold them.
 
 import Glibc
 import POSIX
@@ -11,7 +11,7 @@ import Testing
 struct TokenTests {
   private let state: SharedState
   private let tokens: TokenPipe
-  /// Slots beyond these are for counting.
+  /// The slots beyond these are used by `available`.
   private static let slots = 10
 
   init() throws {
@@ -27,7 +27,7 @@ struct TokenTests {
     return tokens.tryTake(slot(number))
   }
 
-  /// How many tokens can be taken; they are put back.
+  /// Counts the available tokens by taking and returning them.
   private func available(_ tokens: TokenPipe) -> Int {
     let takers = (TokenTests.slots..<2 * TokenTests.slots).map(slot)
     let count = takers.prefix { tokens.tryTake($0) }.count
@@ -35,7 +35,7 @@ struct TokenTests {
     return count
   }
 
-  @Test("There are as many as there should be, and each is put back once")
+  @Test("All tokens are available at first, and each is returned only once")
   func takeAndPutBack() {
     #expect(available(tokens) == 3)
     for i in 0..<3 {
@@ -43,7 +43,7 @@ struct TokenTests {
       #expect(available(tokens) == 2 - i)
     }
     #expect(!tokens.tryTake(slot(3)))
-    // Who holds none puts none back, and is told so.
+    // A slot without a token returns none.
     #expect(!tokens.putBack(slot(3)))
     #expect(available(tokens) == 0)
     #expect(tokens.putBack(slot(1)))
@@ -54,7 +54,7 @@ struct TokenTests {
     #expect(available(tokens) == 3)
   }
 
-  @Test("Who waits gets one that is there at once, and none when the time is up")
+  @Test("Waiting for a token succeeds at once if one is available, and otherwise fails at the deadline")
   func waiting() {
     for i in 0..<3 { #expect(tokens.take(slot(i), before: .after(milliseconds: 0))) }
     let start = monotonicNow()
@@ -65,7 +65,7 @@ struct TokenTests {
     #expect(available(tokens) == 0)
   }
 
-  @Test("Who holds one takes no other: a large body asks anew with every part that arrives")
+  @Test("A slot that holds a token takes no second one, although a large body asks for each part that arrives")
   func holdsOne() {
     for _ in 0..<5 { #expect(tokens.take(slot(0), before: .after(milliseconds: 0))) }
     #expect(available(tokens) == 2)
@@ -73,7 +73,7 @@ struct TokenTests {
     #expect(available(tokens) == 3)
   }
 
-  @Test("Tokens of one kind are not those of the other")
+  @Test("The two kinds of tokens are independent")
   func kinds() throws {
     let bodies = try TokenPipe(.largeBody, count: 2)
     #expect(tokens.tryTake(slot(0)) && bodies.tryTake(slot(0)))
@@ -90,7 +90,7 @@ struct TokenTests {
     #expect(available(bodies) == 2 && available(tokens) == 2)
   }
 
-  @Test("Tokens of processes that ended are put back; those that are held are not", arguments: 0...3)
+  @Test("Tokens of dead processes are restored, and tokens that are held are not", arguments: 0...3)
   func restore(_ lost: Int) {
     for i in 0..<3 { #expect(take(i)) }
     for i in 0..<lost { slot(i).clear() }
@@ -103,10 +103,10 @@ struct TokenTests {
     #expect(available(tokens) == 3)
   }
 
-  @Test("A token that came back twice is taken out")
+  @Test("A surplus token is removed")
   func surplus() {
     #expect(take(0))
-    // As if its process had ended between putting it back and saying so.
+    // As if the process had died after returning its token, before recording that.
     #expect(tokens.restore(state, slots: [], isOverdue: false) == 1)
     #expect(available(tokens) == 3)
     #expect(tokens.restore(state, slots: [0], isOverdue: false) == 1)
@@ -115,12 +115,12 @@ struct TokenTests {
     #expect(available(tokens) == 3)
   }
 
-  @Test("A slot that was cleared holds nothing of what the connection before held")
+  @Test("A cleared slot holds no token of the previous connection")
   func cleared() throws {
     let bodies = try TokenPipe(.largeBody, count: 1)
     #expect(tokens.tryTake(slot(0)) && bodies.tryTake(slot(0)))
     slot(0).clear()
-    // The next connection in it has none to put back, takes its own, and is not counted as holding any.
+    // The next connection in the slot returns none, takes its own, and is not counted as holding any.
     #expect(!tokens.putBack(slot(0)))
     #expect(available(tokens) == 2)
     #expect(
@@ -131,7 +131,7 @@ struct TokenTests {
     #expect(available(tokens) == 2)
   }
 
-  @Test("A token that a connection says it has while it has no request under way is put back")
+  @Test("A token that a connection claims to hold without a request is restored")
   func idleHolder() {
     #expect(take(0))
     slot(0).enter(.idle)
@@ -139,10 +139,10 @@ struct TokenTests {
     #expect(available(tokens) == 3)
   }
 
-  @Test("A connection that stays in the middle of taking a token holds nothing up for ever")
+  @Test("A connection that stays in the middle of taking a token does not block restoring for ever")
   func stuck() {
     #expect(take(1))
-    slot(0).step()
+    slot(0).advanceSequence()
     #expect(tokens.restore(state, slots: [0, 1], isOverdue: false) == nil)
     #expect(tokens.restore(state, slots: [0, 1], isOverdue: true) == 0)
     var byte: UInt8 = 0
@@ -152,7 +152,7 @@ struct TokenTests {
     #expect(available(tokens) == 2)
   }
 
-  @Test("Where nothing was lost, nothing is put back")
+  @Test("Without lost tokens, nothing is restored")
   func nothingLost() {
     #expect(tokens.restore(state, slots: [], isOverdue: false) == 0)
     #expect(available(tokens) == 3)
@@ -164,7 +164,7 @@ struct TokenTests {
 
 @Suite("The shared table")
 struct SharedStateTests {
-  @Test("All is zero at first; the server's words are their own")
+  @Test("The table is zero at first, and the server's words are independent")
   func server() throws {
     let state = try SharedState(slots: 4)
     #expect(!state.isDraining && !state.isClosing && state.generation == 0)
@@ -175,31 +175,33 @@ struct SharedStateTests {
     #expect(!state.isDraining && state.isClosing)
     state.generation += 5
     #expect(state.generation == 5)
-    for i in 0..<4 { #expect(state[slot: i].phase == .none && !state[slot: i].givesWay) }
+    for i in 0..<4 { #expect(state[slot: i].phase == .none && !state[slot: i].isAskedToClose) }
   }
 
-  @Test("A slot says its phase and since when, and nothing of its neighbours changes")
+  @Test("A slot stores its phase and when it began, and other slots do not change")
   func slots() throws {
     let state = try SharedState(slots: 3)
     for phase in [Phase.handshake, .idle, .busy, .none] {
       let before = monotonicNow() / 1_000_000
       state[slot: 1].enter(phase)
       #expect(state[slot: 1].phase == phase)
-      #expect((before...(monotonicNow() / 1_000_000)).contains(state[slot: 1].since))
+      #expect((before...(monotonicNow() / 1_000_000)).contains(state[slot: 1].phaseStart))
     }
     state[slot: 1].enter(.busy)
-    state[slot: 1].giveWay()
-    #expect(state[slot: 1].givesWay && state[slot: 1].phase == .busy)
-    for i in [0, 2] { #expect(state[slot: i].phase == .none && state[slot: i].since == 0 && !state[slot: i].givesWay) }
+    state[slot: 1].askToClose()
+    #expect(state[slot: 1].isAskedToClose && state[slot: 1].phase == .busy)
+    for i in [0, 2] {
+      #expect(state[slot: i].phase == .none && state[slot: i].phaseStart == 0 && !state[slot: i].isAskedToClose)
+    }
     #expect(!state.isDraining && !state.isClosing && state.generation == 0)
     state[slot: 0].enter(.idle)
     state[slot: 2].enter(.handshake)
     state[slot: 1].clear()
-    #expect(state[slot: 1].phase == .none && state[slot: 1].since == 0 && !state[slot: 1].givesWay)
+    #expect(state[slot: 1].phase == .none && state[slot: 1].phaseStart == 0 && !state[slot: 1].isAskedToClose)
     #expect(state[slot: 0].phase == .idle && state[slot: 2].phase == .handshake)
   }
 
-  @Test("What is written through one copy of the table is read through another")
+  @Test("A write through one copy of the table is visible through another")
   func copies() throws {
     let state = try SharedState(slots: 1)
     let copy = state
@@ -211,11 +213,13 @@ struct SharedStateTests {
 
 @Suite("Settings")
 struct SettingsTests {
-  @Test("Bodies that need no turn fill 16 MiB at most, however many connections", arguments: [1, 256, 100_000])
+  @Test(
+    "Bodies that need no token take at most 16 MiB together, however many connections there are",
+    arguments: [1, 256, 100_000])
   func smallBodies(_ connections: Int) {
     var settings = ServerSettings()
     settings.maxConnections = connections
-    #expect(settings.smallBody * connections <= 16 << 20)
-    #expect(settings.largeBodies * settings.maxBody <= 16 << 20)
+    #expect(settings.smallBodyLimit * connections <= 16 << 20)
+    #expect(settings.maxLargeBodies * settings.maxBody <= 16 << 20)
   }
 }

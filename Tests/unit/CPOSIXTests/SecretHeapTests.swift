@@ -1,13 +1,13 @@
-// The heap that OpenSSL's memory comes from: it must do what malloc does, and leave nothing behind that was freed.
+// The heap for OpenSSL's memory: it must behave like malloc, and wipe what is freed.
 
 import CPOSIX
 import Foundation
 import Testing
 
-/// 4 MiB: the largest block.
+/// 4 MiB, the largest block.
 private let largest = 4 << 20
 
-/// Memory from the heap, or what was: the heap gives nothing back to the system, so that it can be looked at.
+/// A block of the heap, live or freed. The heap never returns memory to the system, so freed memory can be inspected.
 @safe private struct Block: Equatable {
   private let start: UnsafeMutableRawPointer
 
@@ -18,7 +18,7 @@ private let largest = 4 << 20
 
   init?(_ size: Int) { unsafe self.init(secret_allocate(size, nil, 0)) }
 
-  /// As realloc(3) with a null pointer.
+  /// Like realloc(3) with a null pointer.
   static func reallocatedNothing(_ size: Int) -> Block? { unsafe Block(secret_reallocate(nil, size, nil, 0)) }
   func reallocated(_ size: Int) -> Block? { unsafe Block(secret_reallocate(start, size, nil, 0)) }
   func free() { unsafe secret_free(start, nil, 0) }
@@ -27,19 +27,19 @@ private let largest = 4 << 20
 
   func fill(_ contents: [UInt8]) { unsafe start.copyMemory(from: contents, byteCount: contents.count) }
 
-  /// Compared in C: the tests are not optimised.
+  /// Compares in C, because the tests are not optimised.
   func holds(_ contents: [UInt8]) -> Bool { unsafe memcmp(start, contents, contents.count) == 0 }
   func isWiped(_ count: Int) -> Bool { holds([UInt8](repeating: 0, count: count)) }
 }
 
-/// Bytes that are never zero, different for each seed, and nowhere the same as a little further on.
+/// Bytes that are never zero, differ for each seed, and do not repeat at short distances.
 private func pattern(_ count: Int, _ seed: Int) -> [UInt8] {
   var bytes = (0..<255).map { UInt8(($0 * 31 + seed * 101) % 255 + 1) }
   while bytes.count < count { bytes += bytes }
   return Array(bytes.prefix(count))
 }
 
-/// Everything up to 1040, then sizes around every border of the larger blocks: four steps to each doubling.
+/// All sizes up to 1040, then sizes around each border of the larger blocks: four steps per doubling.
 private let sizes: [Int] =
   Array(0...1040)
   + (0..<12).flatMap { doubling in
@@ -49,12 +49,14 @@ private let sizes: [Int] =
     }
   }
 
-/// Serialised: the heap is for one thread. It has 64 MiB for good, so the test that uses them up comes last.
+/// Serialised, because the heap is not thread-safe. It never grows beyond 64 MiB, so the test that exhausts it is the
+/// last.
 @Suite("The heap for secrets", .serialized)
 struct SecretHeapTests {
-  @Test("Memory of every size up to 4 MiB is there, aligned to 16 bytes, all of it one's own")
+  @Test("Blocks of every size up to 4 MiB are aligned to 16 bytes and do not overlap")
   func everySize() throws {
-    // All kept until the end, the large ones apart: together they are more than the heap has.
+    // All blocks are kept until the end. The large ones are tested one at a time, because together they exceed the
+    // heap.
     for group in [sizes.filter { $0 <= 64 << 10 }] + sizes.filter({ $0 > 64 << 10 }).map({ [$0] }) {
       var blocks: [(Block, size: Int)] = []
       for size in group {
@@ -69,7 +71,7 @@ struct SecretHeapTests {
   }
 
   @Test(
-    "More than 4 MiB is not to be had, whatever the number, and nothing is harmed by asking",
+    "More than 4 MiB is refused, without harm to other blocks",
     arguments: [largest + 1, largest + 16, 5 << 20, 64 << 20, 1 << 32, .max - 15, .max, -1, -16])
   func tooLarge(_ size: Int) throws {
     #expect(Block(size) == nil)
@@ -82,7 +84,7 @@ struct SecretHeapTests {
   }
 
   @Test(
-    "What is freed is wiped to the last byte",
+    "Freed memory is wiped to the last byte",
     arguments: [1, 15, 16, 17, 1000, 1023, 1024, 1025, 1280, 1281, 4096, 100_000, largest - 1, largest])
   func wiped(_ size: Int) throws {
     let block = try #require(Block(size))
@@ -91,11 +93,11 @@ struct SecretHeapTests {
     #expect(block.isWiped(size))
   }
 
-  @Test("Freeing nothing does nothing")
+  @Test("Freeing a null pointer does nothing")
   func freeNothing() { unsafe secret_free(nil, nil, 0) }
 
   @Test(
-    "Freed memory is used again, the last freed first, for its own size only, and is all zeros",
+    "Freed memory is reused for the same block size, last freed first, and is zero",
     arguments: [(33, 48), (1000, 1008), (1025, 1280), (70_000, 81_920)])
   func reuse(_ size: Int, _ most: Int) throws {
     let first = try #require(Block(size))
@@ -112,7 +114,7 @@ struct SecretHeapTests {
     for block in [first, second, larger] { block.free() }
   }
 
-  @Test("A block that grows keeps its contents, and is wiped where it was")
+  @Test("A block that grows keeps its contents, and its old memory is wiped")
   func grow() throws {
     let steps = [1, 16, 17, 1024, 1025, 5000, 65_536, 1 << 20, largest]
     for (old, new) in zip(steps, steps.dropFirst()) {
@@ -121,7 +123,7 @@ struct SecretHeapTests {
       let grown = try #require(block.reallocated(new))
       #expect(grown.holds(pattern(old, 6)) && grown.address % 16 == 0, "\(old) to \(new)")
       #expect(grown == block ? new <= 16 : block.isWiped(old), "\(old) to \(new)")
-      // All of the new size is one's own.
+      // The whole new size is usable.
       grown.fill(pattern(new, 7))
       let neighbour = try #require(Block(old))
       neighbour.fill(pattern(old, 8))
@@ -132,7 +134,7 @@ struct SecretHeapTests {
     }
   }
 
-  @Test("A block that grows beyond its room moves; one that shrinks or fits stays, and is wiped whole in the end")
+  @Test("A block that outgrows its size moves; one that shrinks or fits stays, and all of it is wiped when freed")
   func moves() throws {
     let block = try #require(Block(100))
     block.fill(pattern(100, 9))
@@ -145,7 +147,7 @@ struct SecretHeapTests {
     #expect(moved.isWiped(113))
   }
 
-  @Test("Growing from nothing allocates, and shrinking to nothing frees and wipes")
+  @Test("Reallocating a null pointer allocates, and reallocating to size 0 frees and wipes")
   func nothing() throws {
     let block = try #require(Block.reallocatedNothing(200))
     block.fill(pattern(200, 10))
@@ -165,7 +167,7 @@ struct SecretHeapTests {
     }
     var blocks: [(block: Block, contents: [UInt8])] = []
     for round in 0..<5_000 {
-      // Mostly small sizes, as OpenSSL's.
+      // Mostly small sizes, as OpenSSL allocates.
       let size = 1 + next(next(20) == 0 ? 40_000 : 700)
       let contents = pattern(size, round)
       switch blocks.isEmpty ? 0 : next(blocks.count > 200 ? 3 : 4) {
@@ -192,9 +194,9 @@ struct SecretHeapTests {
     }
   }
 
-  /// The flags of the mapping that a block lies in, as the kernel shows them.
+  /// The flags of the mapping that contains a block, from /proc/self/smaps.
   private func flags(_ block: Block) throws -> [Substring] {
-    // Read by C: Foundation may go by a file's size, and those of /proc have none.
+    // Read with C functions: Foundation may rely on a file's size, and files in /proc have none.
     let file = unsafe try #require(fopen("/proc/self/smaps", "r"))
     defer { unsafe fclose(file) }
     var line = [CChar](repeating: 0, count: 4096)
@@ -209,14 +211,14 @@ struct SecretHeapTests {
     return []
   }
 
-  @Test("Forked processes get no copy of any of it once they are not to; here it goes on as before")
+  @Test("The heap can be excluded from forks, and stays usable in this process")
   func keptFromChildren() throws {
     let block = try #require(Block(300))
     block.fill(pattern(300, 11))
-    // `dc`: fork(2) does not copy the mapping.
+    // `dc` means that fork(2) does not copy the mapping.
     let before = try flags(block)
     #expect(before.contains("rd") && !before.contains("dc"))
-    #expect(secret_keep_from_children() == 0)
+    #expect(secret_exclude_from_forks() == 0)
     #expect(try flags(block).contains("dc") && block.holds(pattern(300, 11)))
     let later = try #require(Block(3 << 20))
     #expect(try flags(later).contains("dc"), "nor of what is allocated later")
@@ -224,7 +226,7 @@ struct SecretHeapTests {
     later.free()
   }
 
-  @Test("When the heap is used up there is no more of it, and what is freed can be had again")
+  @Test("An exhausted heap refuses to allocate, and freed memory can be allocated again")
   func usedUp() throws {
     var blocks: [Block] = []
     while let block = Block(largest) {

@@ -1,11 +1,11 @@
-// What each method, path and kind of body is answered with, on the webhook's port and on the admin port.
+// The endpoint or error for each method, path and kind of body, on the webhook port and on the admin port.
 
 import Endpoints
 import Foundation
 import HTTP1
 import Testing
 
-/// What a request comes to: an endpoint, or a status with the methods that the path has.
+/// The result for a request: an endpoint, or a status with the allowed methods.
 private enum Outcome: Equatable {
   case endpoint(Endpoint)
   case refused(Int, allow: String?)
@@ -25,7 +25,7 @@ private func webhook(_ method: String, _ path: String, type: String? = nil, codi
 }
 
 private func admin(_ method: String, _ path: String) -> Outcome {
-  // No media type matters to who only reads.
+  // The admin port ignores media types.
   Outcome(
     Request(method: method, path: path, contentType: "text/x", contentEncoding: "gzip", body: []), adminEndpoint)
 }
@@ -37,17 +37,17 @@ private let otherPaths = [
   "/ready", "/metrics/", "mutate", "h:443",
 ]
 
-@Suite("Endpoints of the webhook's port")
+@Suite("Endpoints of the webhook port")
 struct WebhookTests {
-  @Test("POST /mutate is a review; other methods are told so", arguments: ["GET", "HEAD", "PUT", "post", ""])
+  @Test("POST /mutate is a review; other methods are 405", arguments: ["GET", "HEAD", "PUT", "post", ""])
   func mutate(_ other: String) {
     #expect(webhook("POST", "/mutate") == .endpoint(.mutate))
     #expect(webhook(other, "/mutate") == .refused(405, allow: "POST"))
-    // The method is looked at before the body is.
+    // The method is checked before the body.
     #expect(webhook(other, "/mutate", type: "text/plain", coding: "gzip") == .refused(405, allow: "POST"))
   }
 
-  @Test("Probes are read, and only read", arguments: probes)
+  @Test("Probes accept GET and HEAD only", arguments: probes)
   func reading(_ path: String, _ endpoint: Endpoint) {
     for method in ["GET", "HEAD"] {
       #expect(webhook(method, path) == .endpoint(endpoint))
@@ -59,13 +59,14 @@ struct WebhookTests {
   }
 
   @Test(
-    "No other path is there, whatever the method; metrics are on the admin port", arguments: otherPaths + ["/metrics"])
+    "Any other path is 404, whatever the method; metrics are on the admin port only",
+    arguments: otherPaths + ["/metrics"])
   func others(_ path: String) {
     for method in ["GET", "POST", "CONNECT"] { #expect(webhook(method, path) == .refused(404, allow: nil)) }
   }
 
   @Test(
-    "A body that is JSON, or does not say what it is, is read",
+    "A body that is declared as JSON, or not declared, is accepted",
     arguments: [
       nil, "", "application/json", "APPLICATION/JSON", "Application/Json; charset=utf-8", "application/json;q",
       "application/json ; x", "application/json\t;x", "text/json", "application/ld+json", "application/x+JSON;v=1",
@@ -78,7 +79,7 @@ struct WebhookTests {
   }
 
   @Test(
-    "A body that says to be something else is 415",
+    "A body that is declared as anything else is 415",
     arguments: [
       "text/plain", "application/yaml", "application/x-www-form-urlencoded", "application/jsonx", "json",
       "application/json,text/plain", "application/vnd.kubernetes.protobuf", ";application/json", " application/json",
@@ -89,7 +90,8 @@ struct WebhookTests {
     #expect(webhook("POST", "/mutate", type: type) == .refused(415, allow: nil))
   }
 
-  @Test("A coded body is 415, JSON or not", arguments: ["gzip", "br", "identity,gzip", "x-identity", "identity ", ""])
+  @Test(
+    "An encoded body is 415, JSON or not", arguments: ["gzip", "br", "identity,gzip", "x-identity", "identity ", ""])
   func codings(_ coding: String) {
     #expect(webhook("POST", "/mutate", coding: coding) == .refused(415, allow: nil))
     #expect(webhook("POST", "/mutate", type: "application/json", coding: coding) == .refused(415, allow: nil))
@@ -98,7 +100,7 @@ struct WebhookTests {
 
 @Suite("Endpoints of the admin port")
 struct AdminTests {
-  @Test("Metrics and probes are read, and only read", arguments: probes + [("/metrics", .metrics)])
+  @Test("Metrics and probes accept GET and HEAD only", arguments: probes + [("/metrics", .metrics)])
   func reading(_ path: String, _ endpoint: Endpoint) {
     for method in ["GET", "HEAD"] { #expect(admin(method, path) == .endpoint(endpoint)) }
     for method in ["POST", "PUT", "DELETE", "get"] {
@@ -106,15 +108,16 @@ struct AdminTests {
     }
   }
 
-  @Test("No other path is there; reviews come through TLS alone", arguments: otherPaths + ["/mutate"])
+  @Test("Any other path is 404; reviews come over TLS only", arguments: otherPaths + ["/mutate"])
   func others(_ path: String) {
     for method in ["GET", "POST"] { #expect(admin(method, path) == .refused(404, allow: nil)) }
   }
 }
 
-@Suite("Answers to requests that cannot be served")
+@Suite("Error responses")
 struct ErrorResponseTests {
-  @Test("The status, the methods and the reason are in it, the reason as JSON", arguments: ["no", "a \"b\"\n\\ é", ""])
+  @Test(
+    "A response has the status, the allowed methods, and the reason as JSON", arguments: ["no", "a \"b\"\n\\ é", ""])
   func response(_ reason: String) throws {
     for (status, allow) in [(Status.methodNotAllowed, "POST" as String?), (.badRequest, nil)] {
       let response = Response(RequestError(status, reason, allow: allow))
@@ -125,8 +128,8 @@ struct ErrorResponseTests {
     }
   }
 
-  @Test("All is well is 200 and says so")
+  @Test("A successful probe is 200 with the body ok")
   func well() {
-    #expect(Response.well == Response(.ok, contentType: "text/plain", body: Array("ok\n".utf8)))
+    #expect(Response.probeSucceeded == Response(.ok, contentType: "text/plain", body: Array("ok\n".utf8)))
   }
 }

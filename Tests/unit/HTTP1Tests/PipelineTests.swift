@@ -1,18 +1,18 @@
-// Requests that follow each other on one connection, however the bytes arrive: each is read as if it stood alone, and
-// none takes a byte of the next.
+// Several requests on one connection. Each is parsed as if it were alone, wherever the bytes are cut, and none takes a
+// byte of the next.
 
 import HTTP1
 import Testing
 
-/// What became of the bytes of a connection.
+/// The result of parsing the bytes of a connection.
 private struct Stream: Equatable {
   var requests: [Request] = []
-  /// The status that ended the stream.
+  /// The status of the request that was refused.
   var refused: Int?
-  /// Whether a request has begun that is not whole.
+  /// Whether an incomplete request is left.
   var hasRest = false
 
-  /// Feeds a parser part by part, and goes on after every whole request with what has arrived already.
+  /// Feeds the parts to a parser. After each complete request, goes on with the bytes that have already arrived.
   init(_ parts: [ArraySlice<UInt8>], _ limits: RequestLimits) {
     var parser = RequestParser(limits: limits)
     do throws(RequestError) {
@@ -35,7 +35,7 @@ private struct Stream: Equatable {
   }
 }
 
-/// The outcome of a text, however it arrives.
+/// The result for a text. Checks that it is the same wherever the text is cut.
 private func stream(
   _ text: String, _ limits: RequestLimits = RequestLimits(body: 100), _ location: SourceLocation = #_sourceLocation
 ) -> Stream {
@@ -46,7 +46,7 @@ private func stream(
   for cut in bytes.indices {
     #expect(Stream([bytes[..<cut], bytes[cut...]], limits) == whole, "cut at \(cut)", sourceLocation: location)
   }
-  // Every cut in three, if it does not take too long.
+  // All cuts into three parts, for short texts.
   if bytes.count < 110 {
     for first in bytes.indices {
       for second in bytes.indices where second > first {
@@ -63,10 +63,10 @@ private let length = "POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe
 private let chunks =
   "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nhe\r\n3\r\nllo\r\n0\r\nT: x\r\n\r\n"
 
-@Suite("Requests one after the other")
+@Suite("Consecutive requests")
 struct PipelineTests {
   @Test(
-    "Each is read as if it stood alone, in any order",
+    "Each is parsed as if it were alone, in any order",
     arguments: [
       [get], [get, get], [length, get], [get, length], [length, length], [chunks], [chunks, get], [get, chunks],
       [chunks, chunks], [length, chunks, get, chunks, length],
@@ -78,13 +78,13 @@ struct PipelineTests {
     #expect(together.refused == nil && !together.hasRest)
   }
 
-  @Test("Empty lines between requests belong to the next")
+  @Test("Empty lines between requests belong to the next one")
   func emptyLines() {
     let outcome = stream("\r\n" + get + "\r\n\r\n" + length + "\r\n")
     #expect(outcome.requests.map(\.path) == ["/a", "/b"] && outcome.hasRest && outcome.refused == nil)
   }
 
-  @Test("What one request said is not said by the next")
+  @Test("Fields of one request do not leak into the next")
   func fields() {
     let first =
       "POST /b HTTP/1.0\r\nContent-Type: a\r\nContent-Encoding: b\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx"
@@ -93,7 +93,7 @@ struct PipelineTests {
     #expect(outcome.requests.map(\.keepsAlive) == [true, true] && outcome.requests[1].isHTTP11)
   }
 
-  @Test("A body may look like a request, and stays a body")
+  @Test("A body that looks like a request stays a body")
   func smuggled() {
     let outer = "POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: \(get.utf8.count)\r\n\r\n" + get
     let outcome = stream(outer + length)
@@ -101,7 +101,7 @@ struct PipelineTests {
   }
 
   @Test(
-    "A request that is refused ends the stream, and those before it were read",
+    "A refused request ends the stream; the requests before it are parsed",
     arguments: [
       ("GET /a HTTP/1.1\r\n\r\n", 400), ("POST /a HTTP/1.1\r\nHost: h\r\n\r\n", 411), ("GET / HTTP/2.0\r\n", 505),
       ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n", 413), ("\n", 400), ("x\r\n", 400),
@@ -111,7 +111,7 @@ struct PipelineTests {
     #expect(outcome.requests.map(\.path) == ["/a", "/b"] && outcome.refused == status)
   }
 
-  @Test("A request that is not whole yet waits for the rest")
+  @Test("An incomplete request waits for the rest")
   func unfinished() {
     for (text, count) in [(get, get.utf8.count), (length, length.utf8.count), (chunks, chunks.utf8.count)] {
       for end in 1..<count {
@@ -121,7 +121,7 @@ struct PipelineTests {
     }
   }
 
-  @Test("The limits of head, fields and body begin anew with each request")
+  @Test("The limits of head, fields and body apply to each request separately")
   func limits() {
     let fields = String(repeating: "X: " + String(repeating: "a", count: 100) + "\r\n", count: 98)
     let large = "POST / HTTP/1.1\r\nHost: h\r\n" + fields + "Content-Length: 100\r\n\r\n"
@@ -129,13 +129,13 @@ struct PipelineTests {
     let parts = [Array(String(repeating: text, count: 5).utf8)[...]]
     let outcome = Stream(parts, RequestLimits(body: 100))
     #expect(outcome.requests.count == 5 && outcome.refused == nil && !outcome.hasRest)
-    // The last line end is one character.
+    // Removes the last CR LF, which is a single character in Swift.
     let trailers = String(chunks.dropLast()) + fields + "\r\n"
     let chunked = Stream([Array(String(repeating: trailers, count: 5).utf8)[...]], RequestLimits(body: 5))
     #expect(chunked.requests.count == 5 && chunked.refused == nil)
   }
 
-  @Test("A parser that went on is one that is new")
+  @Test("After startNext, a parser behaves like a new one")
   func untouched() throws {
     var parser = RequestParser(limits: RequestLimits(body: 100))
     #expect(try parser.feed(Array(get.utf8)))
@@ -147,7 +147,7 @@ struct PipelineTests {
   }
 }
 
-@Suite("How much there is of a request")
+@Suite("How much of a request has arrived")
 struct AmountTests {
   private func parser(fedWith text: String) throws -> RequestParser {
     var parser = RequestParser(limits: RequestLimits(body: 100))
@@ -155,7 +155,7 @@ struct AmountTests {
     return parser
   }
 
-  @Test("Of a body with a length it is known as soon as the head is there, and stays")
+  @Test("The size of a body with Content-Length is known once the head is complete")
   func announced() throws {
     let head = length.dropLast(5)
     #expect(try parser(fedWith: String(head.dropLast())).bodyBytes == 0)
@@ -164,7 +164,7 @@ struct AmountTests {
     #expect(try parser(fedWith: get).bodyBytes == 0)
   }
 
-  @Test("Of chunks it is what has arrived of their contents")
+  @Test("The size of a chunked body is what has arrived so far")
   func arrived() throws {
     var parser = RequestParser(limits: RequestLimits(body: 100))
     var most = 0
@@ -176,14 +176,14 @@ struct AmountTests {
     #expect(most == 5)
   }
 
-  @Test("More has arrived if bytes follow the request", arguments: ["", "\r", "G", get])
+  @Test("hasMore is true if bytes follow the request", arguments: ["", "\r", "G", get])
   func more(_ rest: String) throws {
     for request in [get, length, chunks] {
       #expect(try parser(fedWith: request + rest).hasMore == !rest.isEmpty)
     }
   }
 
-  @Test("Bytes of a line that is not whole are waiting")
+  @Test("hasMore is true for an incomplete line")
   func partOfLine() throws {
     #expect(try parser(fedWith: "GET /a").hasMore)
     #expect(try !parser(fedWith: "GET /a HTTP/1.1\r\n").hasMore)

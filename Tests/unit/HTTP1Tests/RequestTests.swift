@@ -1,10 +1,10 @@
-// Requests in, byte for byte: what is read out of the good ones, and the status that each bad one gets (RFC 9110 and
-// 9112). Every row is fed at once, byte by byte, and cut in two at every place: the outcome must be the same.
+// Parsing requests, byte for byte: the content of each valid one, and the status of each invalid one (RFC 9110 and
+// 9112). Every row is fed at once, byte by byte, and cut in two at every place; the result must be the same.
 
 import HTTP1
 import Testing
 
-/// What became of bytes that were fed to a parser.
+/// The result of feeding bytes to a parser.
 enum Outcome: Equatable, CustomStringConvertible {
   case whole(Request)
   case unfinished
@@ -18,7 +18,7 @@ enum Outcome: Equatable, CustomStringConvertible {
     }
   }
 
-  /// Feeds a parser part by part, until the request is whole or refused.
+  /// Feeds the parts to a parser until the request is complete or refused.
   init(_ parts: [ArraySlice<UInt8>], _ limits: RequestLimits) {
     var parser = RequestParser(limits: limits)
     do throws(RequestError) {
@@ -33,7 +33,7 @@ enum Outcome: Equatable, CustomStringConvertible {
   }
 }
 
-/// The outcome of a text however it arrives; records an issue if that depends on where it is cut.
+/// The result for a text. Records an issue if it depends on where the text is cut.
 func outcome(
   of text: String, limits: RequestLimits = RequestLimits(body: 100), _ location: SourceLocation = #_sourceLocation
 ) -> Outcome {
@@ -52,14 +52,14 @@ func outcome(
 
 private let head = "POST /mutate HTTP/1.1\r\nHost: h\r\n"
 
-/// A POST with more fields, and what follows the head.
+/// A POST request with additional fields, and a body.
 private func post(_ fields: String..., body: String = "") -> String {
   head + fields.map { $0 + "\r\n" }.joined() + "\r\n" + body
 }
 
 private func chunked(_ body: String) -> String { post("Transfer-Encoding: chunked", body: body) }
 
-/// What a good request must be read as.
+/// The expected content of a valid request.
 struct Expected: Sendable {
   var method = "POST"
   var path = "/mutate"
@@ -85,9 +85,9 @@ private func expect(_ text: String, _ expected: Expected, _ location: SourceLoca
   #expect(request.contentEncoding == expected.contentEncoding, sourceLocation: location)
 }
 
-@Suite("Requests that are read")
+@Suite("Valid requests")
 struct GoodRequestTests {
-  @Test("What a kube-apiserver sends is read")
+  @Test("A request from kube-apiserver is parsed")
   func apiServer() {
     expect(
       "POST /mutate?timeout=5s HTTP/1.1\r\nHost: pisw.kube-system.svc:8443\r\nUser-Agent: kube-apiserver-admission\r\n"
@@ -97,7 +97,7 @@ struct GoodRequestTests {
   }
 
   @Test(
-    "The path is told from the target, without query, scheme and host",
+    "The path is the target without query, scheme and host",
     arguments: [
       ("/", "/"), ("/mutate", "/mutate"), ("/mutate?", "/mutate"), ("/mutate?timeout=5s", "/mutate"), ("/a?b?c", "/a"),
       ("/mutate/", "/mutate/"), ("//mutate", "//mutate"), ("/%6dutate", "/%6dutate"), ("/a;b", "/a;b"),
@@ -108,20 +108,21 @@ struct GoodRequestTests {
     expect("GET \(target) HTTP/1.1\r\nHost: h\r\n\r\n", Expected(method: "GET", path: path))
   }
 
-  @Test("OPTIONS has its asterisk and CONNECT its authority, and neither is a path of ours")
+  @Test("OPTIONS may have an asterisk and CONNECT an authority as target")
   func otherTargets() {
     expect("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", Expected(method: "OPTIONS", path: "*"))
     expect("CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", Expected(method: "CONNECT", path: "h:443"))
   }
 
   @Test(
-    "A method is any token, and case matters", arguments: ["GET", "HEAD", "PUT", "get", "M-SEARCH", "!#$%&'*+.^_`|~9"])
+    "A method may be any token, and case matters",
+    arguments: ["GET", "HEAD", "PUT", "get", "M-SEARCH", "!#$%&'*+.^_`|~9"])
   func methods(_ method: String) {
     expect("\(method) / HTTP/1.1\r\nHost: h\r\n\r\n", Expected(method: method, path: "/"))
   }
 
   @Test(
-    "A body is as long as Content-Length says, and what follows it belongs to the next request",
+    "A body is as long as Content-Length says; what follows belongs to the next request",
     arguments: [
       (["Content-Length: 5"], "hello", "hello"), (["Content-Length: 5"], "helloGET / HTTP/1.1\r\n", "hello"),
       (["Content-Length: 0"], "", ""), (["Content-Length: 0"], "x", ""), (["content-LENGTH:3"], "abc", "abc"),
@@ -134,7 +135,7 @@ struct GoodRequestTests {
   }
 
   @Test(
-    "Chunks are put together; extensions and trailers are passed over",
+    "Chunks are joined; extensions and trailers are skipped",
     arguments: [
       ("0\r\n\r\n", ""), ("5\r\nhello\r\n0\r\n\r\n", "hello"), ("2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", "hello"),
       ("00005\r\nhello\r\n000\r\n\r\n", "hello"), ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
@@ -148,7 +149,7 @@ struct GoodRequestTests {
   }
 
   @Test(
-    "The coding's name ignores case and blanks around it",
+    "The name of the transfer coding ignores case and surrounding blanks",
     arguments: ["chunked", "Chunked", "CHUNKED", " \tchunked \t"])
   func coding(_ coding: String) {
     expect(post("Transfer-Encoding:" + coding, body: "1\r\na\r\n0\r\n\r\n"), Expected(body: "a"))
@@ -159,14 +160,14 @@ struct GoodRequestTests {
     expect("\(method) / HTTP/1.1\r\nHost: h\r\n\r\nrest", Expected(method: method, path: "/"))
   }
 
-  @Test("Empty lines before the request are passed over", arguments: [1, 2, 10])
+  @Test("Empty lines before the request are skipped", arguments: [1, 2, 10])
   func emptyLines(_ count: Int) {
     expect(
       String(repeating: "\r\n", count: count) + "GET / HTTP/1.1\r\nHost: h\r\n\r\n", Expected(method: "GET", path: "/"))
   }
 
   @Test(
-    "The connection is kept in 1.1 unless the client closes it, and in 1.0 only if it asks",
+    "HTTP/1.1 keeps the connection unless the client closes it, HTTP/1.0 only if it asks",
     arguments: [
       ("1.1", nil, true), ("1.1", "close", false), ("1.1", "Close", false), ("1.1", "keep-alive", true),
       ("1.1", "x, close , y", false), ("1.1", "closed", true), ("1.0", nil, false), ("1.0", "keep-alive", true),
@@ -185,13 +186,13 @@ struct GoodRequestTests {
   }
 
   @Test(
-    "Host may be empty, a name, an address, with and without a port",
+    "Host may be empty, a name or an address, with or without a port",
     arguments: ["", "h", "h:8443", "10.0.0.1", "[::1]:8443"])
   func hosts(_ host: String) {
     expect("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n", Expected(method: "GET", path: "/"))
   }
 
-  @Test("Content-Type and Content-Encoding are kept, in any case of the name, several joined by commas")
+  @Test("Content-Type and Content-Encoding are kept, whatever the case of their names, and joined by commas")
   func media() {
     expect(
       "GET / HTTP/1.1\r\nHOST: h\r\nCONTENT-type:text/json; charset=utf-8 \r\nContent-Encoding: gzip\r\n"
@@ -200,7 +201,7 @@ struct GoodRequestTests {
         method: "GET", path: "/", contentType: "text/json; charset=utf-8", contentEncoding: "gzip,br"))
   }
 
-  @Test("Several Content-Types and their bytes beyond ASCII are one text, repaired")
+  @Test("Several Content-Type fields are joined, and bytes that are not UTF-8 are replaced")
   func mediaBytes() throws {
     var bytes = Array("GET / HTTP/1.1\r\nHost: h\r\nContent-Type: \té \r\nContent-Type:\r\nContent-Type: a".utf8)
     bytes += [0xC3] + Array("b\r\n\r\n".utf8)
@@ -210,16 +211,16 @@ struct GoodRequestTests {
     #expect(request.contentType == "é,,a\u{FFFD}b")
   }
 
-  @Test("A value may be empty, and hold tabs, colons and bytes beyond ASCII")
+  @Test("A field value may be empty, and may contain tabs, colons and bytes beyond ASCII")
   func values() {
     expect("GET / HTTP/1.1\r\nHost: h\r\nA:\r\nB: x:y\tz é\r\n\r\n", Expected(method: "GET", path: "/"))
   }
 }
 
-@Suite("Requests that are refused")
+@Suite("Refused requests")
 struct RefusedRequestTests {
   @Test(
-    "Two readings of where the body ends are 400: nothing can be smuggled",
+    "A body whose end is ambiguous is 400, so that no request can be smuggled",
     arguments: [
       post("Content-Length: 5", "Transfer-Encoding: chunked", body: "0\r\n\r\n"),
       post("Transfer-Encoding: chunked", "Content-Length: 5", body: "0\r\n\r\n"),
@@ -258,7 +259,7 @@ struct RefusedRequestTests {
   }
 
   @Test(
-    "Lines end in CR LF, and hold no other control byte but tabs",
+    "A line that does not end in CR LF, or contains a control character other than tab, is 400",
     arguments: [
       "GET / HTTP/1.1\nHost: h\n\n", "GET / HTTP/1.1\r\nHost: h\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\n\n",
       "\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\rHost: h\r\n\r\n", "GET / HTTP/1.1\r\r\nHost: h\r\n\r\n",
@@ -273,7 +274,7 @@ struct RefusedRequestTests {
   }
 
   @Test(
-    "A field is a name, a colon right after it, and a value on one line",
+    "A field line that is not name, colon, value on one line is 400",
     arguments: [
       post(" X: folded"), post("X: a", " folded"), post("X: a", "\tfolded"), post("X : a"), post("X\t: a"), post("X"),
       post(": a"), post("X Y: a"), post("X(: a"), post("é: a"), post("X/Y: a"), post("\"X\": a"), post("X@: a"),
@@ -284,7 +285,7 @@ struct RefusedRequestTests {
   }
 
   @Test(
-    "A request line is a method, a target and a version with one blank between each two",
+    "A request line that is not method, space, target, space, version is 400",
     arguments: [
       "GET / HTTP/1.1 \r\n\r\n", " GET / HTTP/1.1\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n", "GET /  HTTP/1.1\r\n\r\n",
       "GET\t/\tHTTP/1.1\r\n\r\n", "GET / a HTTP/1.1\r\n\r\n", "GET /\r\n\r\n", "GET\r\n\r\n", "GET / \r\n\r\n",
@@ -301,7 +302,7 @@ struct RefusedRequestTests {
   }
 
   @Test(
-    "One Host is needed in HTTP/1.1, and never more",
+    "HTTP/1.1 requires exactly one valid Host",
     arguments: [
       "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nX-Host: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: h\r\nhost: i\r\n\r\n", "GET / HTTP/1.0\r\nHost: h\r\nHost: i\r\n\r\n",
@@ -313,7 +314,8 @@ struct RefusedRequestTests {
     #expect(outcome(of: text) == .refused(400))
   }
 
-  @Test("Of all bytes, those of a token may stand in a name, and those of an authority in Host", arguments: 0...255)
+  @Test(
+    "Every byte is tested: only token bytes are valid in names, and only authority bytes in Host", arguments: 0...255)
   func bytes(_ byte: UInt8) {
     func isRead(_ start: String, _ end: String) -> Bool {
       let bytes = Array(start.utf8) + [byte] + Array(end.utf8)
@@ -325,7 +327,7 @@ struct RefusedRequestTests {
     #expect(isRead("G", "T / HTTP/1.1\r\nHost: h\r\n\r\n") == isToken)
     let isHost = isAlphanumeric || "-._~%!$&'()*+,;=:[]".utf8.contains(byte)
     #expect(isRead("GET / HTTP/1.1\r\nHost: a", "b\r\n\r\n") == isHost)
-    // A control byte is found wherever in a line it stands, and whatever stands before it.
+    // A control character is found at any offset in a line, whatever precedes it.
     let isPlain = (byte >= 0x20 && byte != 0x7F) || byte == 0x09
     for place in 0..<20 {
       for before in ["a", "\t", "\u{80}", " ", "~"] {
@@ -337,33 +339,41 @@ struct RefusedRequestTests {
   }
 
   @Test(
-    "Each says what is wrong with it",
+    "The reason says what is wrong",
     arguments: [
-      ("GET /\n", "a line that ends without CR LF"), ("GET /\rx", "a CR without LF"),
-      ("GET /\0", "a control byte in a line"), ("GET /\r\n", "no request line: method, target, version"),
-      (" / HTTP/1.1\r\n", "a method that is no token"), ("G( / x\r\n", "a method that is no token"),
-      ("GET # HTTP/1.x\r\n", "no HTTP version at the end of the request line"),
-      ("GET # HTTP/2.0\r\n", "HTTP/1.1 and 1.0 only"), ("GET # HTTP/1.1\r\n", "a target with bytes that no URI has"),
-      ("GET  HTTP/1.1\r\n", "a target with bytes that no URI has"),
-      ("OPTIONS ** HTTP/1.1\r\n", "a target that is neither a path nor a URL"),
-      ("GET https://:1/ HTTP/1.1\r\n", "a target without a host"),
-      (head + " X: a\r\n", "a folded field"), (head + "X : a\r\n", "a field without a name and a colon right after it"),
-      (head + "X\r\n", "a field without a name and a colon right after it"),
-      ("GET / HTTP/1.1\r\nHost: /\r\n", "a Host that is none"), ("GET / HTTP/1.1\r\n\r\n", "expected one Host field"),
-      (post("Content-Length: 5,"), "a Content-Length that is no number"),
-      (post("Content-Length: 5a"), "a Content-Length that is no number"),
-      (post("Content-Length: 5, 6"), "several Content-Lengths that differ"),
+      ("GET /\n", "a line ends with LF instead of CR LF"), ("GET /\rx", "a CR is not followed by LF"),
+      ("GET /\0", "a line contains a control character"),
+      ("GET /\r\n", "expected a request line: method, target and version"),
+      (" / HTTP/1.1\r\n", "the method is not a token"), ("G( / x\r\n", "the method is not a token"),
+      ("GET # HTTP/1.x\r\n", "the request line does not end with an HTTP version"),
+      ("GET # HTTP/2.0\r\n", "only HTTP/1.1 and HTTP/1.0 are supported"),
+      ("GET # HTTP/1.1\r\n", "the request target is empty, or contains a byte that is not valid in a URI"),
+      ("GET  HTTP/1.1\r\n", "the request target is empty, or contains a byte that is not valid in a URI"),
+      ("OPTIONS ** HTTP/1.1\r\n", "the request target is neither a path nor an HTTP URL"),
+      ("GET https://:1/ HTTP/1.1\r\n", "the request target has no host"),
+      (head + " X: a\r\n", "a header field continues on a second line"),
+      (head + "X : a\r\n", "a header field does not begin with a name and a colon"),
+      (head + "X\r\n", "a header field does not begin with a name and a colon"),
+      ("GET / HTTP/1.1\r\nHost: /\r\n", "the Host field is not a valid host"),
+      ("GET / HTTP/1.1\r\n\r\n", "expected exactly one Host field"),
+      (post("Content-Length: 5,"), "Content-Length is not a number"),
+      (post("Content-Length: 5a"), "Content-Length is not a number"),
+      (post("Content-Length: 5, 6"), "Content-Length has several different values"),
       (post("Content-Length: 101"), "the body is larger than 100 bytes"),
-      (post("Content-Length: 0", "Transfer-Encoding: chunked"), "both Content-Length and Transfer-Encoding"),
-      ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding in HTTP/1.0"),
-      (post("Transfer-Encoding: chunked, gzip"), "a Transfer-Encoding that does not end in chunked"),
-      (post("Transfer-Encoding: gzip, chunked"), "a Transfer-Encoding other than chunked"),
-      (post(), "expected Content-Length, or chunks"),
-      (post("Content-Length: 1", "Expect: x"), "an expectation other than 100-continue"),
-      (chunked("x\r\n"), "a chunk without a size"), (chunked("1 \r\n"), "blanks after a chunk's size"),
+      (
+        post("Content-Length: 0", "Transfer-Encoding: chunked"),
+        "the request has both Content-Length and Transfer-Encoding"
+      ),
+      ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding is not allowed in HTTP/1.0"),
+      (post("Transfer-Encoding: chunked, gzip"), "Transfer-Encoding does not end with chunked"),
+      (post("Transfer-Encoding: gzip, chunked"), "the only supported Transfer-Encoding is chunked"),
+      (post(), "expected Content-Length or a chunked body"),
+      (post("Content-Length: 1", "Expect: x"), "the only supported Expect is 100-continue"),
+      (chunked("x\r\n"), "expected a chunk size in hexadecimal digits"),
+      (chunked("1 \r\n"), "blanks after the chunk size"),
       (chunked("65\r\n"), "the body is larger than 100 bytes"),
-      (head + String(repeating: "X: a\r\n", count: 100), "more than 100 fields"),
-      (String(repeating: "\r\n", count: 10_000), "a line, or all of them, longer than allowed"),
+      (head + String(repeating: "X: a\r\n", count: 100), "more than 100 header fields"),
+      (String(repeating: "\r\n", count: 10_000), "a line is too long, or all lines together are"),
     ])
   func reasons(_ text: String, _ reason: String) {
     var parser = RequestParser(limits: RequestLimits(body: 100))
@@ -387,14 +397,14 @@ struct RefusedRequestTests {
   }
 
   @Test(
-    "A coding before chunked that we do not have is 501",
+    "An unsupported coding before chunked is 501",
     arguments: ["gzip, chunked", "x , Chunked", "a,b;c=\"d\",\tchunked"])
   func codings(_ coding: String) {
     #expect(outcome(of: post("Transfer-Encoding: " + coding, body: "0\r\n\r\n")) == .refused(501))
   }
 
   @Test(
-    "A chunk is a hexadecimal size, CR LF, so many bytes, CR LF",
+    "A chunk that is not size, CR LF, data, CR LF is 400",
     arguments: [
       "\r\n", "x\r\n", "-1\r\n", "+1\r\na\r\n", "0x1\r\na\r\n", " 1\r\na\r\n", "1 \r\na\r\n", "1\t\r\na\r\n",
       "1\na\r\n",
@@ -407,7 +417,7 @@ struct RefusedRequestTests {
   }
 
   @Test(
-    "A body larger than allowed is 413, told from the first sign of it",
+    "A body that is too large is 413 as soon as that is known",
     arguments: [
       post("Content-Length: 101"), post("Content-Length: 99999999999999999999999999999999999999"),
       chunked("65\r\n"), chunked("64\r\n" + String(repeating: "x", count: 100) + "\r\n1\r\n"),
@@ -418,7 +428,7 @@ struct RefusedRequestTests {
   }
 
   @Test(
-    "A request that ends too early is neither whole nor refused, at every byte",
+    "A request that is cut at any byte is neither complete nor refused",
     arguments: [
       post("Content-Length: 5", body: "hello"), chunked("5;x\r\nhello\r\n0\r\nT: x\r\n\r\n"),
     ])
@@ -435,7 +445,7 @@ struct RefusedRequestTests {
 struct LimitTests {
   private let limits = RequestLimits(body: 100)
 
-  @Test("A body of exactly the limit is read, whole and in chunks")
+  @Test("A body of exactly the limit is accepted, with Content-Length and in chunks")
   func body() {
     let body = String(repeating: "x", count: 100)
     expect(post("Content-Length: 100", body: body), Expected(body: body))
@@ -443,14 +453,14 @@ struct LimitTests {
     expect(chunked("32\r\n" + body.prefix(50) + "\r\n32\r\n" + body.prefix(50) + "\r\n0\r\n\r\n"), Expected(body: body))
   }
 
-  @Test("100 fields are read, and the 101st is 431")
+  @Test("100 fields are accepted, and the 101st is 431")
   func fields() {
     let fields = "Host: h\r\n" + String(repeating: "X: a\r\n", count: 99)
     expect("GET / HTTP/1.1\r\n" + fields + "\r\n", Expected(method: "GET", path: "/"))
     #expect(outcome(of: "GET / HTTP/1.1\r\n" + fields + "X: a\r\n\r\n") == .refused(431))
   }
 
-  @Test("A head of 16 KiB with its line ends is read, and one of a byte more without its last one is 431")
+  @Test("A head of 16 KiB with its line endings is accepted, and a longer one is 431")
   func head() {
     let start = "GET / HTTP/1.1\r\nHost: h\r\nX: "
     let room = 16 * 1024 - start.utf8.count - 2
@@ -466,13 +476,13 @@ struct LimitTests {
     #expect(outcome(of: chunked(String(repeating: "0", count: 2_000))) == .refused(400))
   }
 
-  @Test("Trailers count towards the head")
+  @Test("Trailers count towards the limit of the head")
   func trailers() {
     let trailers = String(repeating: "X: " + String(repeating: "a", count: 95) + "\r\n", count: 200)
     #expect(outcome(of: chunked("0\r\n" + trailers + "\r\n")) == .refused(431))
   }
 
-  @Test("Empty lines before the request count towards the head, and do not go on for ever")
+  @Test("Empty lines before the request count towards the limit of the head")
   func emptyLines() {
     let lines = String(repeating: "\r\n", count: 20_000)
     #expect(outcome(of: lines) == .refused(431))
@@ -480,7 +490,7 @@ struct LimitTests {
   }
 }
 
-@Suite("A request as it arrives")
+@Suite("Parsing progress")
 struct ProgressTests {
   private func parser(fedWith text: String) throws -> RequestParser {
     var parser = RequestParser(limits: RequestLimits(body: 100))
@@ -495,14 +505,14 @@ struct ProgressTests {
     #expect(try !parser(fedWith: "GET / HTTP/1.1\r\n").isUntouched)
   }
 
-  @Test("The head is known to be there once its empty line is")
+  @Test("hasHead is true once the empty line has arrived")
   func hasHead() throws {
     #expect(try !parser(fedWith: head + "Content-Length: 5\r\n\r").hasHead)
     #expect(try parser(fedWith: head + "Content-Length: 5\r\n\r\n").hasHead)
   }
 
   @Test(
-    "A client that expects 100 Continue waits until its body begins, if it has one",
+    "awaitsContinue is true until the first byte of the body, if there is a body",
     arguments: [
       (post("Content-Length: 5", "Expect: 100-continue"), true),
       (post("Content-Length: 5", "Expect: 100-Continue"), true),
@@ -517,7 +527,7 @@ struct ProgressTests {
     #expect(try parser(fedWith: text).awaitsContinue == awaits)
   }
 
-  @Test("Another expectation is 417", arguments: ["200-ok", "100-continue, x", "", "100-continue;q=1"])
+  @Test("Any other expectation is 417", arguments: ["200-ok", "100-continue, x", "", "100-continue;q=1"])
   func otherExpectations(_ value: String) {
     #expect(outcome(of: post("Content-Length: 5", "Expect: " + value, body: "hello")) == .refused(417))
   }

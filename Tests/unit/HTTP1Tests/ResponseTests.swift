@@ -1,4 +1,4 @@
-// Responses out, byte for byte.
+// Formatting responses, byte for byte.
 
 import HTTP1
 import Testing
@@ -7,7 +7,7 @@ import Testing
 struct ResponseTests {
   private let body = Array("{}\n".utf8)
 
-  @Test("A response is its status line, its fields, an empty line and its body")
+  @Test("A response is a status line, fields, an empty line and the body")
   func whole() {
     let bytes = Response(.ok, contentType: "application/json", body: body).http1(closing: true, withBody: true)
     #expect(
@@ -15,7 +15,7 @@ struct ResponseTests {
         == "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\nConnection: close\r\n\r\n{}\n")
   }
 
-  @Test("A connection that stays open is not said to close, and HEAD gets the length without the body")
+  @Test("An open connection has no Connection field, and HEAD gets the length but no body")
   func head() {
     let bytes = Response(.ok, contentType: "text/plain", body: body).http1(closing: false, withBody: false)
     #expect(
@@ -23,7 +23,7 @@ struct ResponseTests {
         == "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n")
   }
 
-  @Test("A 405 says what is allowed")
+  @Test("A 405 lists the allowed methods")
   func allow() {
     let response = Response(.methodNotAllowed, contentType: "text/plain", body: [], allow: "GET, HEAD")
     #expect(

@@ -1,11 +1,11 @@
-// Files replaced at once, and the entries of folders.
+// Atomic replacement of files, and the entries of folders.
 
 import Foundation
 import Glibc
 import POSIX
 import Testing
 
-/// Runs a test in a folder of its own.
+/// Runs a test in a temporary folder.
 private func inFolder(_ body: (String) throws -> Void) throws {
   let folder = FileManager.default.temporaryDirectory.appending(path: "pisw-" + UUID().uuidString).path
   try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -21,7 +21,7 @@ private func read(_ path: String) throws -> String { try String(contentsOfFile: 
 
 @Suite("Files")
 struct FilesTests {
-  @Test("A file gets its new contents, keeps its mode, and a link goes on leading to it")
+  @Test("A replaced file has the new contents and its old mode, and a link keeps its target")
   func replace() throws {
     try inFolder { folder in
       try write("old", to: folder + "/file")
@@ -37,7 +37,7 @@ struct FilesTests {
   }
 
   @Test(
-    "A file that changed since it was read stays as it is, whatever it holds now",
+    "A file that was changed since it was read is left unchanged",
     arguments: ["", "ol", "odd", "older"])
   func changed(_ now: String) throws {
     try inFolder { folder in
@@ -51,7 +51,7 @@ struct FilesTests {
     }
   }
 
-  @Test("What is no regular file, or is not there, is refused", arguments: [("", EINVAL), ("/nowhere", ENOENT)])
+  @Test("A missing or not regular file is refused", arguments: [("", EINVAL), ("/nowhere", ENOENT)])
   func refused(_ name: String, _ code: Int32) throws {
     try inFolder { folder in
       let error = #expect(throws: SystemError.self) { try replaceContents(of: folder + name, from: [], to: []) }
@@ -59,7 +59,7 @@ struct FilesTests {
     }
   }
 
-  @Test("A folder's entries are told apart, in the order of their names")
+  @Test("A folder's entries are sorted by name, each with its kind")
   func folders() throws {
     try inFolder { folder in
       try write("", to: folder + "/b")
@@ -74,7 +74,7 @@ struct FilesTests {
     }
   }
 
-  @Test("A folder that is not there is an error")
+  @Test("A missing folder is an error")
   func noFolder() {
     let error = #expect(throws: SystemError.self) { try entries(ofFolder: "/nowhere") }
     #expect(error?.code == ENOENT)

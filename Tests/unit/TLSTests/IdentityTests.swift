@@ -1,11 +1,11 @@
-// Certificates and keys as operators have them, made with the openssl command: which are a server's identity, and what
-// is said of each that is none. OpenSSL is one for the whole process, and started once.
+// Certificates and keys as operators have them, created with the openssl command: which are accepted, and which error
+// each of the others causes. OpenSSL is initialised once for the whole test process.
 
 import Foundation
 import TLS
 import Testing
 
-/// Files for every case, made once.
+/// The files for all tests, created once.
 private final class Files: Sendable {
   static let all = Result { try Files() }
   let folder = NSTemporaryDirectory() + "pisw-tls-\(UUID().uuidString)/"
@@ -53,7 +53,7 @@ private final class Files: Sendable {
     let said = try errors.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
     try #require(process.terminationStatus == 0, "\(String(decoding: said, as: UTF8.self))")
-    // Nobody deinits what is static: the folder goes with the process.
+    // A static value is never deinitialised, so the folder is removed when the process exits.
     unsafe Files.atEnd = folder
     atexit { try? FileManager.default.removeItem(atPath: unsafe Files.atEnd) }
   }
@@ -61,18 +61,18 @@ private final class Files: Sendable {
   nonisolated(unsafe) private static var atEnd = ""
 }
 
-/// The identity of files in the folder.
+/// Loads an identity from files of the folder.
 private func identity(_ certificate: String, _ key: String, _ clientCA: String? = nil) throws -> TLSIdentity {
   let folder = try Files.all.get().folder
   return try TLSIdentity(
     TLSFiles(certificate: folder + certificate, key: folder + key, clientCA: clientCA.map { folder + $0 }))
 }
 
-/// Serialised: OpenSSL's memory is a heap for one thread.
+/// Serialised, because OpenSSL's heap is not thread-safe.
 @Suite("A server's identity", .serialized)
 struct IdentityTests {
   @Test(
-    "Keys of both kinds in every form, chains, and files that hold more, are taken",
+    "EC and RSA keys in every format, chains, and files with additional content are accepted",
     arguments: [
       ("ec.pem", "ec.key", nil), ("ec.pem", "sec1.key", nil), ("rsa.pem", "rsa.key", nil), ("rsa.pem", "rsa1.key", nil),
       ("chain.pem", "ec.key", nil), ("both.pem", "both.pem", nil), ("commented.pem", "ec.key", nil),
@@ -80,21 +80,21 @@ struct IdentityTests {
     ] as [(String, String, String?)])
   func valid(_ certificate: String, _ key: String, _ clientCA: String?) throws {
     let identity = try identity(certificate, key, clientCA)
-    // A handshake in memory, which must not fail badly, whomever it demands a certificate of.
+    // An in-memory handshake must not crash, even if client certificates are required.
     identity.warmUp()
     #expect(identity.expiry > Int(Date().timeIntervalSince1970))
   }
 
-  @Test("The end of the first certificate is the identity's", arguments: ["ec.pem", "chain.pem"])
+  @Test("The expiry is that of the first certificate", arguments: ["ec.pem", "chain.pem"])
   func expiry(_ certificate: String) throws {
     let end = try String(contentsOfFile: try Files.all.get().folder + "ec.end", encoding: .utf8)
     #expect(try identity(certificate, "ec.key").expiry == Int(end.dropLast()))
   }
 
   @Test(
-    "What cannot be used is told by the file and the reason",
+    "The error names the file and the problem",
     arguments: [
-      // The certificate.
+      // Certificates.
       ("missing.pem", "ec.key", nil, "missing.pem", "No such file"),
       (".", "ec.key", nil, ".", "directory"), ("empty.pem", "ec.key", nil, "empty.pem", "no certificate in it"),
       ("text.pem", "ec.key", nil, "text.pem", "no certificate in it; expected PEM"),
@@ -105,7 +105,7 @@ struct IdentityTests {
       ("cut.pem", "ec.key", nil, "cut.pem", "certificate 1 is damaged: "),
       ("chain-damaged.pem", "ec.key", nil, "chain-damaged.pem", "certificate 2 is damaged: "),
       ("large.pem", "ec.key", nil, "large.pem", "larger than 1 MiB"),
-      // The key.
+      // Keys.
       ("ec.pem", "missing.key", nil, "missing.key", "No such file"),
       ("ec.pem", "text.pem", nil, "text.pem", "no private key in it; expected PEM"),
       ("ec.pem", "empty.pem", nil, "empty.pem", "no private key in it"),
@@ -117,12 +117,12 @@ struct IdentityTests {
       ("ec.pem", "damaged.key", nil, "damaged.key", "the private key is damaged: "),
       ("ec.pem", "cut.key", nil, "cut.key", "no private key in it"),
       ("ec.pem", "large.pem", nil, "large.pem", "larger than 1 MiB"),
-      // Both.
+      // Keys that do not match.
       ("ec.pem", "ca.key", nil, "ca.key", "not the key of the certificate in "),
       ("ec.pem", "rsa.key", nil, "rsa.key", "not the key of the certificate in "),
       ("rsa.pem", "ec.key", nil, "ec.key", "not the key of the certificate in "),
       ("reversed.pem", "ec.key", nil, "ec.key", "not the key of the certificate in "),
-      // The authorities of clients.
+      // Client certificate authorities.
       ("ec.pem", "ec.key", "missing.pem", "missing.pem", "No such file"),
       ("ec.pem", "ec.key", "text.pem", "text.pem", "no certificate in it"),
       ("ec.pem", "ec.key", "damaged.pem", "damaged.pem", "certificate 1 is damaged: "),
@@ -135,7 +135,7 @@ struct IdentityTests {
     #expect(error.file == folder + file && error.problem.contains(problem))
     #expect(error.description == error.file + ": " + error.problem)
     #expect(!error.problem.contains("no reason given"))
-    // What went wrong once does not go on: OpenSSL's errors are forgotten.
+    // The error queue of OpenSSL is cleared, so the next load succeeds.
     _ = try identity("chain.pem", "ec.key", "ca.pem")
   }
 }

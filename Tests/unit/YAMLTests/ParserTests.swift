@@ -1,4 +1,4 @@
-// The events of libyaml behind their Swift type: what they say, where they stand, and what is no YAML.
+// libyaml's events as Swift values: their content, their places, and the errors for text that is not valid YAML.
 
 import Testing
 import YAML
@@ -12,7 +12,7 @@ private func events(_ text: [UInt8]) throws(YAMLError) -> [YAMLEvent] {
 
 private func events(_ text: String) throws(YAMLError) -> [YAMLEvent] { try events(Array(text.utf8)) }
 
-/// The events within the only document.
+/// The events within a text's only document.
 private func node(_ text: String) throws -> [YAMLEvent] {
   let all = try events(text)
   try #require(all.count >= 4)
@@ -24,7 +24,7 @@ private func node(_ text: String) throws -> [YAMLEvent] {
 @Suite("Events")
 struct EventTests {
   @Test(
-    "Every shape of a node has its events",
+    "Every kind of node has its events",
     arguments: [
       ("a", [.scalar("a", isPlain: true)]),
       ("[]", [.sequenceStart, .sequenceEnd]),
@@ -53,7 +53,7 @@ struct EventTests {
   }
 
   @Test(
-    "A scalar has its text, and says whether it was written without quotes",
+    "A scalar has its value, and is plain if it was written without quotes",
     arguments: [
       ("true", "true", true), ("'true'", "true", false), (#""true""#, "true", false),
       ("|\n  a\n  b\n", "a\nb\n", false),
@@ -65,25 +65,25 @@ struct EventTests {
     #expect(try node(text).map(\.kind) == [.scalar(value, isPlain: isPlain)])
   }
 
-  @Test("Only a node with an explicit tag says so", arguments: ["!!str a", "!x [a]", "!!map {a: b}", "! a"])
+  @Test("hasTag is true only for a node with an explicit tag", arguments: ["!!str a", "!x [a]", "!!map {a: b}", "! a"])
   func tags(_ text: String) throws {
     #expect(try node(text)[0].hasTag)
     #expect(try !node(String(text.drop { $0 != " " }))[0].hasTag)
   }
 
-  @Test("An empty text has no document, and so has one of comments", arguments: ["", "\n", "# nothing\n", "   "])
+  @Test("A text that is empty or has only comments has no document", arguments: ["", "\n", "# nothing\n", "   "])
   func empty(_ text: String) throws {
     #expect(try events(text).map(\.kind) == [.streamStart, .streamEnd])
   }
 
-  @Test("Each document begins and ends")
+  @Test("Each document has a start and an end event")
   func documents() throws {
     let kinds = try events("a\n---\nb\n...\n").map(\.kind)
     #expect(kinds.count { $0 == .documentStart } == 2)
     #expect(kinds.count { $0 == .documentEnd } == 2)
   }
 
-  @Test("A parser that is dropped half-way takes nothing with it, and many may live at once")
+  @Test("A parser can be dropped half-way, and several can exist at once")
   func lifetimes() throws {
     for _ in 0..<100 {
       var first = YAMLParser(Array("a: [b, c]".utf8)[...])
@@ -111,7 +111,7 @@ struct MarkTests {
     #expect(starts == ["mirrors 2:1", "docker.io 3:3", "proxy 3:14", "日本 4:3", "ä 4:8", "b 4:11"])
   }
 
-  @Test("CR LF ends one line")
+  @Test("CR LF is a single line break")
   func lineEnds() throws {
     let last = try node("a: 1\r\nb: 2\r\n")[3]
     #expect(last.kind == .scalar("b", isPlain: true))
@@ -119,10 +119,10 @@ struct MarkTests {
   }
 }
 
-@Suite("What is no YAML")
+@Suite("Syntax errors")
 struct YAMLErrorTests {
   @Test(
-    "A fault has its place and a problem in words; what is missing at the end is missed on the line after it",
+    "An error has a place and a description; a missing end is reported on the line after it",
     arguments: [
       ("a: b: c", 1, 5), ("a: [1, 2\n", 2, 1), ("- a\nb: [\n", 2, 1), ("k: 'open", 1, 9), ("\tk: v", 1, 1),
       ("a:\n  - b\n c: d\n", 3, 2),
@@ -135,7 +135,7 @@ struct YAMLErrorTests {
   }
 
   @Test(
-    "Bytes that are not UTF-8 and control bytes are refused, not replaced",
+    "Bytes that are not UTF-8, and control characters, are errors",
     arguments: [
       [0xFF], [0x61, 0x3A, 0x20, 0xC3, 0x28], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0x61, 0x00, 0x62], [0x61, 0x01],
       [0xF8],
@@ -144,7 +144,7 @@ struct YAMLErrorTests {
     #expect(throws: YAMLError.self) { try events(text) }
   }
 
-  @Test("Nesting without an end is an error or ends, and does not crash")
+  @Test("Endless nesting is an error and does not crash")
   func nesting() {
     let text = Array(repeating: UInt8(ascii: "["), count: 20_000)
     #expect(throws: YAMLError.self) { try events(text) }

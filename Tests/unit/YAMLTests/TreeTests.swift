@@ -1,9 +1,9 @@
-// Documents as trees: what each node is, which bytes it was written in, and what its value is.
+// Documents as trees: the kind, byte range and value of each node.
 
 import Testing
 import YAML
 
-/// The trees of a text, which begins at an offset of a larger one.
+/// The trees of a text that begins at an offset within a larger one.
 private func trees(_ text: String, after prefix: String = "") throws(YAMLError) -> [YAMLTree] {
   var parser = YAMLParser(Array(text.utf8)[...])
   var trees: [YAMLTree] = []
@@ -14,7 +14,7 @@ private func trees(_ text: String, after prefix: String = "") throws(YAMLError) 
   }
 }
 
-/// Each scalar of a tree: the bytes that it was written in, and its value.
+/// Each scalar of a tree: its text as written, and its value.
 private func scalars(_ tree: YAMLTree) -> [String] {
   tree.nodes.indices.filter { tree.nodes[$0].kind == .scalar }.map { index in
     let node = tree.nodes[index]
@@ -24,7 +24,7 @@ private func scalars(_ tree: YAMLTree) -> [String] {
 
 @Suite("Trees")
 struct TreeTests {
-  @Test("Children follow their collection, and each node knows what comes after it")
+  @Test("Children follow their collection, and each node knows the index after it")
   func order() throws {
     let tree = try trees("a: [b, {c: d}]\ne: f\n")[0]
     #expect(
@@ -34,7 +34,7 @@ struct TreeTests {
   }
 
   @Test(
-    "A scalar has its bytes and its value, in every style, among letters of any script and line breaks of any kind",
+    "A scalar has its byte range and value, in every style, with any script and any line break",
     arguments: [
       ("a", ["a = a"]), ("'it''s'", ["'it''s' = it's"]), (#""\x61é""#, [#""\x61é" = aé"#]),
       ("é: 日本", ["é = é", "日本 = 日本"]),
@@ -54,7 +54,7 @@ struct TreeTests {
     #expect(scalars(try trees(text, after: "é: before\n")[0]) == expected)
   }
 
-  @Test("A line of many characters is walked once")
+  @Test("A line of many characters is scanned only once")
   func longLine() throws {
     let text = "[" + String(repeating: "é, ", count: 200_000) + "x]"
     let tree = try trees(text)[0]
@@ -62,7 +62,7 @@ struct TreeTests {
     #expect(Int(tree.nodes.last!.start) == text.utf8.count - 2)
   }
 
-  @Test("Styles and tags are told apart")
+  @Test("Styles and tags are distinguished")
   func styles() throws {
     let tree = try trees("[a, 'a', \"a\", !!str a, !!int a, ! a, !x a, !!binary a]")[0]
     #expect(
@@ -74,7 +74,7 @@ struct TreeTests {
     #expect(try trees(">\n a\n")[0].nodes[0].style == .folded)
   }
 
-  @Test("An alias stands for the node of the last anchor of its name, in its own document")
+  @Test("An alias refers to the latest anchor of its name in its own document")
   func aliases() throws {
     let tree = try trees("[&a x, *a, &a y, *a]")[0]
     #expect(tree.hasAliases)
@@ -104,7 +104,7 @@ struct TreeTests {
     #expect(tree.nodes.isEmpty)
   }
 
-  @Test("Faults have their offset in bytes", arguments: [("é: [", 5), ("a: b\né: @x", 9), ("é: \"\\q\"", 5)])
+  @Test("Errors have their byte offset", arguments: [("é: [", 5), ("a: b\né: @x", 9), ("é: \"\\q\"", 5)])
   func faults(_ text: String, _ offset: Int) {
     #expect(#expect(throws: YAMLError.self) { try trees(text) }?.offset == offset)
   }

@@ -41,7 +41,7 @@ private func checkRecord(_ record: [UInt8]) {
 /// Counters that know a configuration with the fingerprint that short inputs reach.
 private let counters = {
   var counters = Counters(version: "fuzz", startTime: 0)
-  counters.use(ImageLabels(decisions: ["a", "b"], upstreams: ["docker.io"]))
+  counters.register(ImageLabels(decisions: ["a", "b"], upstreams: ["docker.io"]))
   return counters
 }()
 
@@ -67,10 +67,10 @@ private func framed(_ text: [UInt8], _ record: [UInt8]) -> [UInt8] {
   var head = [UInt8](repeating: 0, count: 16)
   // A status, a result and a level, mostly good ones.
   let statuses: [UInt16] = [200, 400, 500, 600]
-  put(statuses[Int(text[0] % 4)], into: &head, at: 0)
+  putLittleEndian(statuses[Int(text[0] % 4)], into: &head, at: 0)
   head[2] = text[1] % 5
   head[3] = text[1] / 5 % 4
-  put(UInt32(fieldsLength), into: &head, at: 4)
-  put(UInt64(rest.count - fieldsLength), into: &head, at: 8)
+  putLittleEndian(UInt32(fieldsLength), into: &head, at: 4)
+  putLittleEndian(UInt64(rest.count - fieldsLength), into: &head, at: 8)
   return head + record + rest
 }
