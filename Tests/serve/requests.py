@@ -147,7 +147,7 @@ check("HTTP/1.0 closes", lambda: closes(post(version="HTTP/1.0")))
 check("HTTP/1.0 with keep-alive closes all the same",
       lambda: closes(post(review, "Connection: keep-alive", version="HTTP/1.0")))
 check("HEAD /healthz: the length, and no body", lambda: head("/healthz", 200, "3"))
-check("HEAD /mutate is a 405 without a body", lambda: head("/mutate", 405, "42"))
+check("HEAD /mutate is a 405 without a body", lambda: head("/mutate", 405, "46"))
 
 
 def probes():
