@@ -131,11 +131,11 @@ struct ImageTests {
         #"pisw: containers[0]: not a valid image name, left as it is: "\u001b[0m\u00e9""#
       ),
       (
-        #"{"name":"a","image":"a_b.com/x"}"#, "left alone: no registry can be told from it",
-        #"pisw: containers[0]: no registry can be told from the image name: "a_b.com/x""#
+        #"{"name":"a","image":"a_b.com/x"}"#, "left alone: its registry is not a valid host",
+        #"pisw: containers[0]: its registry is not a valid host, left as it is: "a_b.com/x""#
       ),
       (#"{"name":"a","image":"quay.io/x"}"#, "left alone: no mirror for its registry", nil),
-      (#"{"name":"a","image":"p.io/x"}"#, "left alone: it lies under a target", nil),
+      (#"{"name":"a","image":"p.io/x"}"#, "left alone: already under a target", nil),
       (#"{"name":"a","image":"redis"}"#, "left alone: ignored", nil), ("null", nil, nil),
       ("{}", "left alone: no image name", nil),
     ] as [(String, String?, String?)])
@@ -163,7 +163,7 @@ struct ImageTests {
     let reply = try reply(to: pod(spec: #""containers":[\#(container("a", image))]"#), "mirrors: {docker.io: p.io/x}")
     #expect(reply.patch.isEmpty)
     #expect(reply.warnings.count == 1)
-    #expect(reply.warnings.first?.hasPrefix("pisw: containers[0]: left as it is, no valid name under p.io/x: ") == true)
+    #expect(reply.warnings.first?.hasPrefix("pisw: containers[0]: left as it is, the name under p.io/x would not be valid: ") == true)
   }
 
   @Test(

@@ -114,7 +114,7 @@ struct OriginalsTests {
     #expect(!reply.patch.contains { $0.contains("annotations") })
     #expect(
       reply.warnings == [
-        "pisw: the annotation k8s-proxy-image-swapper/original-images is no JSON object, left as it is"
+        "pisw: the annotation k8s-proxy-image-swapper/original-images is not a JSON object, left as it is"
       ])
   }
 
@@ -134,7 +134,7 @@ struct OriginalsTests {
       let reply = try reply(to: pod(#""annotations":{"a":"\#(String(repeating: "x", count: count))"}"#), yaml)
       #expect(reply.images.count == 1)
       #expect(reply.patch.contains { $0.contains("annotations") } == fits)
-      #expect(reply.warnings == (fits ? [] : ["pisw: no room for the annotation \(key), left out"]))
+      #expect(reply.warnings == (fits ? [] : ["pisw: the annotation \(key) is left out: the annotations would exceed 256 KiB"]))
     }
   }
 

@@ -131,7 +131,7 @@ struct ScopeTests {
   func mirrorPod(_ value: String) throws {
     let reply = try reply(to: pod(#""annotations":{"kubernetes.io/config.mirror":"\#(value)"}"#))
     #expect(reply.patch.isEmpty && reply.warnings.isEmpty)
-    #expect(reply.decisions == ["containers[0] left alone: the mirror of a static pod"])
+    #expect(reply.decisions == ["containers[0] left alone: the mirror pod of a static pod"])
   }
 
   @Test("The annotations of static pods that are no mirrors are nothing to us")

@@ -23,14 +23,14 @@ struct ExplanationTests {
       explanation(of: "nginx", under: try policy(yaml)) == """
         nginx
           is           docker.io/library/nginx:latest
-          does it lie under a target already?
+          is it already under a target?
             no   p.io  (mirror docker.io at c:1:11)
             no   p.io/o  (mirror docker.io/library at c:1:28)
             no   p.io/{registry}  (mirror * at c:1:55)
           is it ignored?
             no   ignoreimages *:dev at c:2:16
             no   ignoreimages acme/web at c:2:25
-          which source is the longest it lies under?
+          which mirror has the longest matching source?
             yes  mirror docker.io/library at c:1:28  <- decides
             yes  mirror docker.io at c:1:11
             yes  mirror * at c:1:55
@@ -46,9 +46,9 @@ struct ExplanationTests {
     #expect(
       explanation(of: "p.io/x", under: policy).hasSuffix(
         """
-          does it lie under a target already?
+          is it already under a target?
             yes  p.io  (mirror docker.io at c:1:11)  <- decides
-          decision     left alone: it lies under a target, mirror docker.io at c:1:11
+          decision     left alone: already under a target, mirror docker.io at c:1:11
           result       p.io/x
 
         """))
@@ -83,12 +83,12 @@ struct ExplanationTests {
   func proof(_ map: String) throws {
     let policy = try policy("mirrors: " + map)
     for mirror in policy.mirrors {
-      guard case .held(let sample, let result) = mirror.proof else {
+      guard case .proved(let sample, let result) = mirror.proof else {
         Issue.record("\(mirror.proof)")
         continue
       }
       #expect(policy.decide(sample) == .redirected(image: result, by: mirror))
-      #expect(policy.isSettled(result) && !policy.isSettled(sample))
+      #expect(policy.isAlreadyRedirected(result) && !policy.isAlreadyRedirected(sample))
     }
   }
 }

@@ -26,7 +26,7 @@ struct OverlapTests {
       let matching = samples.filter { isMatch($0, glob: one) }
       for other in patterns {
         let expected = matching.contains { isMatch($0, glob: other) }
-        #expect(overlap(one, other) == expected, "\(one) and \(other)")
+        #expect(globsOverlap(one, other) == expected, "\(one) and \(other)")
       }
     }
   }

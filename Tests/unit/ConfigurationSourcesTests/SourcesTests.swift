@@ -49,7 +49,7 @@ struct ConfigurationSourcesTests {
   @Test("Nothing at all is an error that tells the three ways out", .enabled(if: noDefaultFile))
   func nothing() throws {
     let none = try failure()
-    #expect(none.problems.count == 1 && none.place == "there is none")
+    #expect(none.problems.count == 1 && none.place == "nothing is configured")
     for way in ["--mirror", "REGISTRY_URL", "--config"] { #expect(none.problems[0].contains(way)) }
     // A variable that begins with HTTP_ is a CGI client's.
     let foreign = try failure(nil, ["HTTP_PISW_CONFIG": "/x", "HTTP_REGISTRY_URL": "evil.io"])
@@ -201,19 +201,19 @@ extension ConfigurationSourcesTests {
       ),
       (
         "apiVersion: v1\nkind: ConfigMap\ndata: {a: x, b: y}\n",
-        ["FILE: a ConfigMap whose data has 2 texts; expected one config.yaml, or one text alone"]
+        ["FILE: a ConfigMap whose data has 2 texts; expected the key config.yaml, or a single key"]
       ),
       (
         "apiVersion: v1\nkind: ConfigMap\n",
-        ["FILE: a ConfigMap whose data has 0 texts; expected one config.yaml, or one text alone"]
+        ["FILE: a ConfigMap whose data has 0 texts; expected the key config.yaml, or a single key"]
       ),
       (
         "apiVersion: v1\nkind: ConfigMap\ndata: {config.yaml: x, config.yaml: y}\n",
-        ["FILE: a ConfigMap whose data has 2 texts; expected one config.yaml, or one text alone"]
+        ["FILE: a ConfigMap whose data has 2 texts; expected the key config.yaml, or a single key"]
       ),
       (
         "apiVersion: v1\nkind: ConfigMap\ndata: {a: x}\n---\na: b\n",
-        ["FILE: a ConfigMap with a second document after it: hand over the ConfigMap alone"]
+        ["FILE: a second document after the ConfigMap: pass the ConfigMap alone"]
       ),
       ("apiVersion: v1\nkind: ConfigMap\ndata: [\n", ["FILE:4:1: not valid YAML"]),
     ])

@@ -88,7 +88,7 @@ struct ScopeTests {
     let label = deployment.replacing("{app: web}", with: "{k8s-proxy-image-swapper/skip: \"true\"}")
     #expect(try preview(label).findings.map { $0.words.decision } == ["left alone: opted out"])
     let mirror = pod("image: nginx").replacing("{name: p}", with: "{annotations: {kubernetes.io/config.mirror: x}}")
-    #expect(try preview(mirror).findings.map { $0.words.decision } == ["left alone: the mirror of a static pod"])
+    #expect(try preview(mirror).findings.map { $0.words.decision } == ["left alone: the mirror pod of a static pod"])
   }
 
   @Test("The webhook's warnings are there, once each")

@@ -36,7 +36,7 @@ struct SharingTests {
     #expect(preview.edits == [])
     #expect(preview.findings.map(\.becomes) == [nil])
     #expect(preview.findings.map(\.isRedirected) == [true])
-    #expect(preview.findings.map { $0.words.decision } == ["not edited: an anchor shares it with what stays"])
+    #expect(preview.findings.map { $0.words.decision } == ["not edited: an anchor shares it with text that stays"])
   }
 
   @Test("Two pods of a list share a name, and one of them is left alone")
@@ -52,7 +52,7 @@ struct SharingTests {
     #expect(preview.edits == [])
     #expect(
       preview.findings.map { $0.words.decision } == [
-        "not edited: an anchor shares it with what stays", "left alone: excluded",
+        "not edited: an anchor shares it with text that stays", "left alone: excluded",
       ])
   }
 

@@ -65,7 +65,7 @@ struct IdempotenceTests {
     configuration.add(file: "c", Array("mirrors:\n\(mirrors)ignoreimages: ['*/b*', '*:tag']\n".utf8))
     let policy = try configuration.policy()
     for name in try names() {
-      let deciding = policy.rulesConsidered(for: name).first(where: \.holds)?.rule
+      let deciding = policy.rulesConsidered(for: name).first(where: \.matches)?.rule
       switch policy.decide(name) {
       case .redirected(_, let mirror), .invalidResult(_, let mirror): #expect(deciding == .source(mirror), "\(name)")
       case .alreadyRedirected(let mirror): #expect(deciding == .target(mirror), "\(name)")
