@@ -20,7 +20,8 @@ extension SwapPolicy {
   /// The rules that `decide` evaluates for an image, in its order; empty for a name that no rule is evaluated for.
   ///
   /// First come the targets, then the ignored images. The first of them that matches decides and ends the list.
-  /// Otherwise the mirrors' sources follow: those that match first, the longest foremost, which decides.
+  /// Otherwise the mirrors' sources follow: first the longest one that matches, which decides, then shorter ones, then
+  /// those that do not match.
   public func rulesConsidered(for image: String) -> [ConsideredRule] {
     if image == "auto" || isImageID(image) { return [] }
     guard let reference = try? ImageReference(image), reference.hasDomain else { return [] }

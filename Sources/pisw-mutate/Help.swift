@@ -45,7 +45,7 @@ let help = """
 
   ENVIRONMENT:
     PISW_CONFIG               the configuration file
-    REGISTRY_URL, PROXY_URL   the target for docker.io; if both are set, they must agree
+    REGISTRY_URL, PROXY_URL   the target for docker.io; must agree if both are set
     LOGLEVEL=DEBUG            the same as --explain
 
   EXIT STATUS:

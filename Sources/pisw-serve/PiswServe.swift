@@ -32,7 +32,7 @@ struct PiswServe: ParsableCommand {
 
       ENVIRONMENT:
         PISW_CONFIG               the configuration file
-        REGISTRY_URL, PROXY_URL   the target for docker.io; if both are set, they must agree
+        REGISTRY_URL, PROXY_URL   the target for docker.io; must agree if both are set
         LOGLEVEL=DEBUG            log every decision
 
       EXIT STATUS:
@@ -84,13 +84,13 @@ struct PiswServe: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Run each review in a process of its own (request), or in its connection's process (connection), which is faster but isolates less.",
+      "Run each review in its own process (request), or in its connection's (connection): faster, less isolated.",
       valueName: "KIND"))
   var isolation = Isolation.request
 
   @Option(
     help: ArgumentHelp(
-      "Confine the process of each review with seccomp: require (do not start without it), prefer (warn without it), or off.",
+      "Confine each review's process with seccomp: require (or do not start), prefer (or warn), or off.",
       valueName: "WHETHER"))
   var sandbox = Sandbox.prefer
 

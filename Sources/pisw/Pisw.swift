@@ -35,7 +35,7 @@ struct Pisw: ParsableCommand {
 
       ENVIRONMENT:
         PISW_CONFIG               the configuration file
-        REGISTRY_URL, PROXY_URL   the target for docker.io; if both are set, they must agree
+        REGISTRY_URL, PROXY_URL   the target for docker.io; must agree if both are set
 
       EXIT STATUS:
         0   done

@@ -1,4 +1,4 @@
-// Why an image goes where it goes, in words, and why rewriting twice changes nothing.
+// Explanations of decisions, and the proof that rewriting twice changes nothing.
 
 import ConfigurationReview
 import SwapPolicy
@@ -17,7 +17,7 @@ private let yaml = """
 
 @Suite("Explanations")
 struct ExplanationTests {
-  @Test("Every rule that was asked is told, in order, with the one that decides")
+  @Test("It lists every rule that was evaluated, in order, and marks the one that decides")
   func whole() throws {
     #expect(
       explanation(of: "nginx", under: try policy(yaml)) == """
@@ -40,7 +40,7 @@ struct ExplanationTests {
         """)
   }
 
-  @Test("Nothing after the rule that decides is asked")
+  @Test("It lists no rule after the one that decides")
   func early() throws {
     let policy = try policy(yaml)
     #expect(
@@ -64,7 +64,7 @@ struct ExplanationTests {
   }
 
   @Test(
-    "A name that no rule is asked about",
+    "For some names no rule is evaluated",
     arguments: [
       "auto", "", "Nginx:", "a_b.com/x", "x\u{1B}[2J", "sha256:" + String(repeating: "a", count: 64),
     ])
@@ -75,7 +75,7 @@ struct ExplanationTests {
   }
 
   @Test(
-    "The proof for a mirror is a sample under its source whose result lies under its target, and stays",
+    "The proof for a mirror is a sample under its source, whose result is under its target and stays",
     arguments: [
       "{docker.io: p.io}", "{'*': '{registry}.p.io:5000/a'}", "{docker.io: docker.io/mirror}", "{a.io/b: P.io:443}",
       "{'reg:443': p.io}",

@@ -1,4 +1,4 @@
-// What is told of a valid configuration, and what is not.
+// Warnings about valid configurations, and configurations without warnings.
 
 import ConfigurationReview
 import SwapPolicy
@@ -17,7 +17,7 @@ private let hub = "mirrors: {docker.io: p.io}\n"
 @Suite("Warnings")
 struct WarningTests {
   @Test(
-    "Rules that do something are no cause for a warning",
+    "A rule that has an effect causes no warning",
     arguments: [
       hub, "mirrors: {docker.io: p.io, docker.io/library: p.io/official, quay.io: p.io/quay, '*': 'p.io/{registry}'}",
       "mirrors: {'*': '{registry}.p.io', docker.io: p.io/d}",
@@ -36,7 +36,7 @@ struct WarningTests {
   }
 
   @Test(
-    "Mirrors that shadow each other, repeat, collide or would loop",
+    "Mirrors that shadow each other, are redundant, collide or could loop",
     arguments: [
       (
         "{quay.io: gcr.io, gcr.io: p.io}",
@@ -104,7 +104,7 @@ struct WarningTests {
   }
 
   @Test(
-    "Ignored images that change nothing",
+    "Entries of ignoreimages that have no effect",
     arguments: [
       ("[quay.io/a]", ["c:2:16: has no effect: no mirror's source matches such an image"]),
       ("['quay.io/*']", ["c:2:16: has no effect: no mirror's source matches such an image"]),
@@ -128,7 +128,7 @@ struct WarningTests {
   }
 
   @Test(
-    "The source * covers no registry with a port, and not localhost", arguments: ["localhost:5000/x", "localhost/*"])
+    "The source * matches neither registries with a port nor localhost", arguments: ["localhost:5000/x", "localhost/*"])
   func local(_ entry: String) throws {
     #expect(
       try warnings("mirrors: {'*': 'p.io/{registry}'}\nignoreimages: ['\(entry)']")
@@ -154,7 +154,7 @@ struct WarningTests {
     #expect(found.count == 1 && found[0].hasSuffix(": can never match: " + problem), "\(found)")
   }
 
-  @Test("Exclusions that others include")
+  @Test("Exclusions that other exclusions include")
   func repeated() throws {
     #expect(
       try warnings(hub + "exclude: {labels: {a: ['b*', c, b1], d: b1}}") == [
@@ -167,7 +167,7 @@ struct WarningTests {
       ])
   }
 
-  @Test("An entry said to be without effect is: leaving it out changes no decision")
+  @Test("To leave out an entry with a warning changes no decision")
   func withoutEffect() throws {
     let images = [
       "nginx", "nginx:1", "nginx:dev", "a/b", "a/b:1", "a/b:dev", "quay.io/a", "quay.io/a/b:1", "p.io/a/b",
