@@ -29,7 +29,15 @@ func serveAdmin(_ settings: ServerSettings, _ socket: Int32, isDraining: Bool, _
   let bytes = response.http1(closing: true, withBody: parser.request.method != "HEAD")
   // A request that used up its deadline still gets a little time for its error response.
   let responseDeadline = deadline.milliseconds > 0 ? deadline : .after(milliseconds: 100)
-  if stream.writeAll(bytes, before: responseDeadline) { _ = stream.read() }
+  if stream.writeAll(bytes, before: responseDeadline) { discardReceived(from: stream) }
+}
+
+/// Reads what the client has sent beyond the request, without waiting for more: closing a socket with unread bytes resets
+/// the connection, and the client loses the response.
+private func discardReceived(from stream: PlainConnection) {
+  for _ in 0..<64 {
+    guard case (.done, let bytes) = stream.read(), !bytes.isEmpty else { return }
+  }
 }
 
 /// Reads one request; `nil` if the client closes or times out before it sends a byte.

@@ -76,6 +76,11 @@ struct ConnectionProcess<Connection: Stream> {
 
   /// Serves requests until the connection closes.
   mutating func run() {
+    // However the connection ends, its tokens are for others.
+    defer {
+      context.reviewTokens.putBack(slot)
+      context.bodyTokens.putBack(slot)
+    }
     while true {
       // Only here are all buffers of a large body freed, so the heap can be trimmed and the token returned.
       if slot.holds(.largeBody) {

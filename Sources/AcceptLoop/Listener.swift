@@ -54,6 +54,8 @@ struct Listener {
   var recentCrashes: [Int] = []
   /// When the tokens were last counted.
   var lastTokenCount = 0
+  /// The slots that were in the middle of taking or returning a token then.
+  var oddSequences: [Int: UInt64] = [:]
   /// Whether a connection process ended since then. It may have died with a token.
   var tokensMayBeLost = false
   /// When draining began; `nil` before.
@@ -302,13 +304,15 @@ extension Listener {
   /// Counts the tokens after a connection process ended, and every second: any process that can read the pipe could
   /// take tokens without recording it.
   private mutating func restoreLostTokens() {
-    guard tokensMayBeLost || now >= lastTokenCount + 1000 else { return }
-    let slots = children.values.compactMap(\.self)
-    let isOverdue = now >= lastTokenCount + 2000
-    let restored = [reviewTokens, bodyTokens].map { $0.restore(state, slots: slots, isOverdue: isOverdue) }
-    tokensMayBeLost = restored.contains(nil)
-    if !tokensMayBeLost { lastTokenCount = now }
-    counters.restoredTokens += restored.reduce(0) { $0 + ($1 ?? 0) }
+    let isDue = now >= lastTokenCount + 1000
+    guard tokensMayBeLost || isDue else { return }
+    let holders = TokenHolders(children.values.compactMap(\.self), last: oddSequences)
+    for tokens in [reviewTokens, bodyTokens] { counters.restoredTokens += tokens.restore(state, holders) }
+    tokensMayBeLost = false
+    if isDue {
+      lastTokenCount = now
+      oddSequences = holders.oddSequences(state)
+    }
   }
 }
 

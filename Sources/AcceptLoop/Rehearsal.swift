@@ -42,7 +42,10 @@ func rehearseConfined(_ handler: ReviewHandler, addressSpace: Int, format: LogFo
   }
   var exit: Int32 = 0
   guard child > 0 else { return "cannot start a process: " + SystemError.last.description }
-  guard unsafe posix_reap(child, 1, &exit) == child, exit != 0 else { return nil }
+  guard unsafe posix_reap(child, 1, &exit) == child else {
+    return "cannot wait for it: " + SystemError.last.description
+  }
+  if exit == 0 { return nil }
   let text = (try? reason.reading.tryRead(atMost: 4096)) ?? []
   return text.isEmpty ? "the rehearsal exited with " + String(exit) : String(decoding: text, as: UTF8.self)
 }

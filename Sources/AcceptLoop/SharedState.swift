@@ -169,26 +169,31 @@ struct TokenPipe {
     return true
   }
 
-  /// Restores lost tokens, and removes surplus ones. Returns how many, or `nil` if they could not be counted because a
-  /// connection was taking or returning a token in all 100 attempts.
+  /// Restores lost tokens, and removes surplus ones; returns how many it added or removed.
   ///
-  /// - Parameter isOverdue: whether counting has failed for two seconds, far longer than moving a token takes. The last
-  ///   attempt then counts without waiting for connections to settle. If it is off by one, the next count corrects it.
-  func restore(_ state: SharedState, slots: [Int], isOverdue: Bool) -> Int? {
-    for attempt in 1...100 {
-      let before = slots.map { state[slot: $0].sequence }
-      let mustSettle = !isOverdue || attempt < 100
-      if mustSettle, before.contains(where: { $0 % 2 == 1 }) { continue }
-      let heldCount = slots.count { state[slot: $0].holdsForRequest(kind) }
-      let availableCount = Int(posix_bytes_waiting(pipe.reading.number))
-      guard !mustSettle || slots.map({ state[slot: $0].sequence }) == before else { continue }
-      addTokens(count - heldCount - availableCount)
-      // A surplus token: its process died after returning it, before recording that.
-      var byte: UInt8 = 0
-      for _ in 0..<max(0, heldCount + availableCount - count) { _ = unsafe read(pipe.reading.number, &byte, 1) }
-      return abs(count - heldCount - availableCount)
+  /// A connection that is just taking or returning a token may or may not hold one. So a token counts as lost only if even
+  /// all of these cannot hold it, and as surplus only if there are none of these.
+  func restore(_ state: SharedState, _ slots: TokenHolders) -> Int {
+    let before = slots.map { state[slot: $0].sequence }
+    let held = slots.map { state[slot: $0].holdsForRequest(kind) }
+    let availableCount = Int(posix_bytes_waiting(pipe.reading.number))
+    var heldCount = 0
+    var unsettledCount = 0
+    for (i, slot) in slots.enumerated() {
+      let isSettled = state[slot: slot].sequence == before[i] && (before[i] % 2 == 0 || slots.isStuck(slot, before[i]))
+      if isSettled { heldCount += held[i] ? 1 : 0 } else { unsettledCount += 1 }
     }
-    return nil
+    let missingCount = count - availableCount - heldCount - unsettledCount
+    if missingCount > 0 {
+      addTokens(missingCount)
+      return missingCount
+    }
+    guard unsettledCount == 0 else { return 0 }
+    // A surplus token: its process died after returning it, before recording that.
+    var removedCount = 0
+    var byte: UInt8 = 0
+    while removedCount < -missingCount, unsafe read(pipe.reading.number, &byte, 1) == 1 { removedCount += 1 }
+    return removedCount
   }
 
   private func addTokens(_ count: Int) {
@@ -196,5 +201,30 @@ struct TokenPipe {
       var byte = UInt8(ascii: "+")
       _ = unsafe write(pipe.writing.number, &byte, 1)
     }
+  }
+}
+
+/// The slots of the connections that may hold tokens, and which of them were already in the middle of taking or returning
+/// one when the tokens were last counted.
+struct TokenHolders: Sequence {
+  private let slots: [Int]
+  private let oddSequences: [Int: UInt64]
+
+  /// - Parameter last: the sequences that were odd a second ago or earlier. Nobody takes a second to move a token: a
+  ///   connection whose sequence has not changed since has stopped there, and counts as the table has it.
+  init(_ slots: [Int], last oddSequences: [Int: UInt64] = [:]) {
+    self.slots = slots
+    self.oddSequences = oddSequences
+  }
+
+  func makeIterator() -> IndexingIterator<[Int]> { slots.makeIterator() }
+
+  func isStuck(_ slot: Int, _ sequence: UInt64) -> Bool { oddSequences[slot] == sequence }
+
+  /// The sequences that are odd now.
+  func oddSequences(_ state: SharedState) -> [Int: UInt64] {
+    var found: [Int: UInt64] = [:]
+    for slot in slots where state[slot: slot].sequence % 2 == 1 { found[slot] = state[slot: slot].sequence }
+    return found
   }
 }

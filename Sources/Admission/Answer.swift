@@ -1,23 +1,22 @@
-// The answer to a review: the AdmissionReview that goes back to the API server, and what was decided, for people.
+// The answer to a review: the AdmissionReview that goes back to the API server, and the decision about each image.
 
 import JSON
 import SwapPolicy
 
 /// The answer to one AdmissionReview.
 public struct Answer: Sendable {
-  /// The patch (RFC 6902), an array of operations; empty when nothing changes. Of its operations, those that replace
-  /// something replace an image.
+  /// The patch (RFC 6902), an array of operations; empty when nothing changes. Every `replace` in it replaces an image.
   public internal(set) var patch: [UInt8] = []
-  /// The warnings for the user; v1beta1 has no place for them.
+  /// The warnings for the user. `body` leaves them out in v1beta1, which has no member for them.
   public internal(set) var warnings: [String] = []
-  /// Why the review needed no look at images; `nil` when it did.
+  /// Why the images were not looked at; `nil` when they were.
   public internal(set) var notReviewed: NotReviewed?
-  /// A wrong type or a duplicate inside the pod, which is then allowed as it is.
+  /// A wrong type or a duplicate member inside the pod. Such a pod is allowed unchanged.
   public internal(set) var podFault: JSONError?
-  /// What the review is about; `nil` unless the answer was observed.
+  /// The object that the review is about; `nil` unless the caller passed `observe`.
   public internal(set) var subject: ReviewSubject?
   let version: Review.Version
-  /// The request's uid as the text has it, between the quotes.
+  /// The request's uid as it stands in the text, between the quotes, escapes included.
   let uid: ArraySlice<UInt8>
 
   init(to review: Review, in text: [UInt8]) {
@@ -39,20 +38,20 @@ public struct ReviewSubject: Equatable, Sendable {
   public let isDryRun: Bool
 }
 
-/// What was decided about one image of a pod.
+/// The decision about one image of a pod.
 public struct ImageOutcome: Sendable {
   public enum Verdict: Equatable, Sendable {
-    /// The pod is left alone as a whole, for a reason other than `inScope`.
+    /// The whole pod is left alone. The reason is never `inScope`.
     case outOfScope(Scope)
-    /// The image cannot be changed by this operation.
+    /// The API server does not allow this operation to change the image.
     case notChangeable
     /// The pull policy is `Never`.
     case neverPulled
-    /// The image is the one of the old object.
+    /// The update does not change the image.
     case unchanged
-    /// There is no image name.
+    /// The container or volume has no image name.
     case missing
-    /// The rules decided.
+    /// The rules for image names decided.
     case decided(Decision)
   }
 
@@ -60,28 +59,28 @@ public struct ImageOutcome: Sendable {
   public let index: Int
   /// The container's or volume's name.
   public let name: String?
-  /// The image's name as the pod has it.
+  /// The image name as written in the pod.
   public let image: String?
   public let verdict: Verdict
 }
 
-/// Texts for the user's terminal, within the limits of the API server: 120 characters each, 4096 in all.
+/// Warnings for the user's terminal, within the API server's limits: 120 characters each, 4096 in total.
 struct Warnings {
   private(set) var texts: [String] = []
-  private var room = 4096
+  private var remainingBytes = 4096
 
   mutating func add(_ text: String) {
     var warning = "pisw: " + text
     if warning.utf8.count > 120 { warning = String(Substring(warning.utf8.prefix(117))) + "..." }
-    guard room >= warning.utf8.count else { return }
-    room -= warning.utf8.count
+    guard remainingBytes >= warning.utf8.count else { return }
+    remainingBytes -= warning.utf8.count
     texts.append(warning)
   }
 }
 
-/// Writes the AdmissionReview that answers a review, piece by piece: joined strings would cost 20 us at the start.
+/// Writes the AdmissionReview that answers a review. It appends piece by piece: joining strings would cost 20 us.
 ///
-/// - Parameter uid: the request's uid as the text has it, between the quotes.
+/// - Parameter uid: the request's uid as it stands in the text, between the quotes, escapes included.
 func writeAnswer(version: Review.Version, uid: ArraySlice<UInt8>, patch: [UInt8], warnings: [String]) -> [UInt8] {
   var out: [UInt8] = []
   out.reserveCapacity(400 + patch.count / 3 * 4)

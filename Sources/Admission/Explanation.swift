@@ -1,13 +1,13 @@
-// Decisions in words: a line for each image, for people and for `cut -f`.
+// Decisions as text: one line for each image, for people and for `cut -f`.
 
 import JSON
 import SwapPolicy
 
 extension ImageOutcome {
-  /// One line of six columns with tabs between: where the image is, the image as written, its normalised name, the
-  /// decision, the rule with its place in the configuration, the result. What does not apply is `-`.
+  /// One line of six columns, separated by tabs: the image's place in the pod, the image as written, its normalised
+  /// name, the decision, the rule with its place in the configuration, the result. A column that does not apply is `-`.
   ///
-  /// Of the pod, the line holds only image names and names of containers, in printable ASCII.
+  /// From the pod, the line shows only image names and container names, in printable ASCII.
   public var explanation: String {
     let written = image.map(asciiEscaped)
     let (decision, rule, result) = verdict.words
@@ -17,12 +17,12 @@ extension ImageOutcome {
 }
 
 extension NotReviewed {
-  /// The line for a review without images to look at, in the columns of `ImageOutcome.explanation`.
+  /// The line for a review whose images were not looked at, with the columns of `ImageOutcome.explanation`.
   public var explanation: String { "review\t-\t-\tleft alone: " + rawValue + "\t-\t-" }
 }
 
 extension ImageOutcome {
-  /// `containers[0] (web)`; the name only if it is one that Kubernetes accepts.
+  /// The list, the index and the name: `containers[0] (web)`. A name that Kubernetes would refuse is left out.
   public var place: String {
     let place = list.rawValue + "[" + String(index) + "]"
     guard let name, let first = name.utf8.first, let last = name.utf8.last, name.utf8.count <= 63,
@@ -58,12 +58,12 @@ extension Decision {
     case .placeholder: ("left alone: a placeholder, not an image", nil, nil)
     case .imageID: ("left alone: an image ID of the node, not a name", nil, nil)
     case .invalid(let error): ("left alone: not a valid image name: " + error.rawValue, nil, nil)
-    case .noRegistry: ("left alone: no registry can be told from it", nil, nil)
-    case .alreadyRedirected(let mirror): ("left alone: it lies under a target", mirror.words, nil)
+    case .noRegistry: ("left alone: its registry is not a valid host", nil, nil)
+    case .alreadyRedirected(let mirror): ("left alone: already under a target", mirror.words, nil)
     case .ignored(let rule): ("left alone: ignored", rule.words, nil)
     case .noMirror: ("left alone: no mirror for its registry", nil, nil)
     case .invalidResult(_, let mirror):
-      ("left alone: its name under the target would not be valid", mirror.words, nil)
+      ("left alone: the redirected name would not be valid", mirror.words, nil)
     }
   }
 }
@@ -72,7 +72,7 @@ extension Scope {
   fileprivate var words: (decision: String, rule: String?) {
     switch self {
     case .inScope: ("in scope", nil)
-    case .mirrorPod: ("the mirror of a static pod", nil)
+    case .mirrorPod: ("the mirror pod of a static pod", nil)
     case .optedOut: ("opted out", skipKey)
     case .excluded(let rule):
       ("excluded", rule.words)
@@ -80,7 +80,7 @@ extension Scope {
   }
 }
 
-// The rules, each as it stands in the configuration, with its place.
+// The rules as written in the configuration, each with its place there.
 
 extension Mirror {
   public var words: String { "mirror " + source + at(place) }

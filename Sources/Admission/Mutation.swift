@@ -1,19 +1,19 @@
-// The mutation: one AdmissionReview in, one answer out. Everything else in this project brings reviews here.
+// The mutation: takes one AdmissionReview and returns its answer. Every program of this project calls it.
 
 import JSON
 import SwapPolicy
 
 /// Answers one AdmissionReview (admission.k8s.io/v1 or v1beta1).
 ///
-/// The pod is always allowed. A patch is given only where it applies to the object in the review; a pod with a wrong
-/// type inside gets none, a warning, and `Answer.podFault`.
+/// The answer always allows the pod. Its patch applies to the object in the review. For a pod that contains a wrong
+/// type or a duplicate member, the answer has no patch, one warning, and `Answer.podFault`.
 ///
 /// - Parameters:
-///   - text: the review as JSON.
+///   - text: the AdmissionReview as JSON.
 ///   - policy: the rules.
-///   - observe: called with what was decided about each image, in the order of the pod; of no worth if the answer has
-///     a `podFault`.
-/// - Throws: `JSONError` when the text is not JSON or no AdmissionReview: then there is nothing to answer.
+///   - observe: called with the decision about each image, in the order of `ImageList`. Discard what it received if the
+///     answer has a `podFault`.
+/// - Throws: `JSONError` when the text is not JSON or not an AdmissionReview, so that no answer is possible.
 public func answer(
   _ text: [UInt8], under policy: SwapPolicy, observe: ((ImageOutcome) -> Void)? = nil
 ) throws(JSONError) -> Answer {
@@ -36,7 +36,7 @@ private struct Mutation {
   var answer: Answer
   var patch = Patch()
   var warnings = Warnings()
-  /// What the annotation of original names is to hold: `containers/web` and the name as JSON.
+  /// The new members of the original-images annotation: a key such as `containers/web`, and the image name as JSON.
   var originals: [(String, [UInt8])] = []
 
   private var json: JSONReader { JSONReader(text) }
@@ -47,7 +47,7 @@ private struct Mutation {
     answer = Answer(to: review, in: text)
   }
 
-  /// - Throws: `JSONError` for a wrong type or a duplicate inside the pod.
+  /// - Throws: `JSONError` for a wrong type or a duplicate member inside the pod.
   mutating func run(_ policy: SwapPolicy, _ observe: ((ImageOutcome) -> Void)?) throws(JSONError) {
     answer.notReviewed = try review.notReviewed()
     if answer.notReviewed != nil { return }
@@ -74,7 +74,7 @@ private struct Mutation {
     if review.operation == .create { try addPullSecrets(pod, policy.imagePullSecrets) }
   }
 
-  /// Drops whatever was to change; the pod is allowed as it is.
+  /// Discards the patch and all warnings, so that the pod is allowed unchanged, and warns about the fault.
   mutating func leaveAlone(_ fault: JSONError) {
     answer.podFault = fault
     patch = Patch()
@@ -97,7 +97,7 @@ extension Mutation {
     }
     guard let image else { return .missing }
     let decision = policy.decide(image)
-    if decision.isAboutNoName { return .decided(decision) }
+    if decision.isNotAName { return .decided(decision) }
     if field.isNeverPulled { return .neverPulled }
     if review.operation == .update, review.subresource == .none, old.image(of: field, json) == image {
       return .unchanged
@@ -105,14 +105,14 @@ extension Mutation {
     return .decided(decision)
   }
 
-  /// Adds to the patch and the warnings what a decision asks for.
+  /// Adds the operation or the warning that a decision calls for.
   private mutating func apply(_ decision: Decision, to field: ImageField, _ image: String) {
     switch decision {
     case .redirected(let target, _): patch.replace(field, with: target)
     case .invalid: warn(field, "not a valid image name, left as it is: " + quoted(image))
-    case .noRegistry: warn(field, "no registry can be told from the image name: " + quoted(image))
+    case .noRegistry: warn(field, "its registry is not a valid host, left as it is: " + quoted(image))
     case .invalidResult(_, let mirror):
-      warn(field, "left as it is, no valid name under " + mirror.target + ": " + quoted(image))
+      warn(field, "left as it is, the name under " + mirror.target + " would not be valid: " + quoted(image))
     case .empty, .placeholder, .imageID, .alreadyRedirected, .ignored, .noMirror: break
     }
   }
@@ -122,24 +122,25 @@ extension Mutation {
   }
 }
 
-// The rest of the pod, once an image changed.
+// Changes to the rest of a pod in which an image changed.
 extension Mutation {
   private static let label = "k8s-proxy-image-swapper"
   private static let labelPointer = "/metadata/labels/k8s-proxy-image-swapper"
   private static let labelValue = "patched-image"
   private static let originalsKey = "k8s-proxy-image-swapper/original-images"
-  /// What all annotations of an object may hold, keys and values together (TotalAnnotationSizeLimitB).
-  private static let annotationRoom = 256 * 1024
+  /// The API server's limit for all annotations of an object, in bytes, keys and values together
+  /// (TotalAnnotationSizeLimitB).
+  private static let maximumAnnotationBytes = 256 * 1024
 
-  /// Adds the label that tells redirected pods, with the parents it lacks.
+  /// Adds the label that marks redirected pods, and its parents if the pod lacks them.
   private mutating func addLabel(_ pod: Pod) throws(JSONError) {
-    var isThere = false
-    try json.eachText(in: pod.labels) {
+    var isLabelled = false
+    try json.forEachText(in: pod.labels) {
       json.key($0, is: Mutation.label) ? 0 : nil
     } body: {
-      isThere = json.isEqual($1, Mutation.labelValue)
+      isLabelled = json.isEqual($1, Mutation.labelValue)
     }
-    if isThere { return }
+    if isLabelled { return }
     let value = jsonString(Mutation.labelValue)
     if !pod.labels.isAbsent {
       patch.add(Mutation.labelPointer, value)
@@ -150,25 +151,26 @@ extension Mutation {
     }
   }
 
-  /// Keeps the original names of what changed in an annotation, beside those that it already holds.
+  /// Adds the original names of the changed images to the annotation, and keeps the names that it already has.
   private mutating func annotateOriginals(_ pod: Pod) throws(JSONError) {
     var members = originals
     var existing: String?
-    try json.eachText(in: pod.annotations) {
+    try json.forEachText(in: pod.annotations) {
       json.key($0, is: Mutation.originalsKey) ? 0 : nil
     } body: {
       existing = json.decode($1)
     }
     if let existing {
-      guard existing.utf8.count <= Mutation.annotationRoom else { return warnAboutRoom() }
+      guard existing.utf8.count <= Mutation.maximumAnnotationBytes else { return warnThatOriginalsDoNotFit() }
       guard let kept = membersOfObject(existing, except: Set(originals.map(\.0))) else {
-        return warnings.add("the annotation " + Mutation.originalsKey + " is no JSON object, left as it is")
+        return warnings.add("the annotation " + Mutation.originalsKey + " is not a JSON object, left as it is")
       }
       members = kept + originals
     }
     let value = jsonObject(members)
-    guard try annotationBytes(pod) + Mutation.originalsKey.utf8.count + value.count <= Mutation.annotationRoom else {
-      return warnAboutRoom()
+    guard try annotationBytes(pod) + Mutation.originalsKey.utf8.count + value.count <= Mutation.maximumAnnotationBytes
+    else {
+      return warnThatOriginalsDoNotFit()
     }
     let text = jsonString(String(decoding: value, as: UTF8.self))
     if pod.annotations.isAbsent {
@@ -178,11 +180,11 @@ extension Mutation {
     }
   }
 
-  private mutating func warnAboutRoom() {
-    warnings.add("no room for the annotation " + Mutation.originalsKey + ", left out")
+  private mutating func warnThatOriginalsDoNotFit() {
+    warnings.add("the annotation " + Mutation.originalsKey + " is left out: the annotations would exceed 256 KiB")
   }
 
-  /// The members of a JSON object in a text, but for some; `nil` if the text is no JSON object.
+  /// The members of a JSON object, without those of certain names; `nil` if the text is not a JSON object.
   private func membersOfObject(_ text: String, except names: Set<String>) -> [(String, [UInt8])]? {
     var json = JSONReader(Array(text.utf8))
     var members: [(String, [UInt8])] = []
@@ -202,7 +204,7 @@ extension Mutation {
     return members
   }
 
-  /// How many bytes the pod's annotations hold, keys and values together, the one of the originals left out.
+  /// The size of the pod's annotations in bytes, keys and values together, without the original-images annotation.
   private func annotationBytes(_ pod: Pod) throws(JSONError) -> Int {
     guard case .at(let offset) = pod.annotations else { return 0 }
     var json = JSONReader(text, at: offset)
@@ -219,11 +221,11 @@ extension Mutation {
     return count
   }
 
-  /// Appends the configured pull secrets that the pod does not name.
+  /// Appends the configured pull secrets that the pod lacks.
   private mutating func addPullSecrets(_ pod: Pod, _ secrets: [String]) throws(JSONError) {
     var present: [String] = []
-    try json.eachElement(in: pod.imagePullSecrets) { element throws(JSONError) in
-      try element.eachText {
+    try json.forEachElement(in: pod.imagePullSecrets) { element throws(JSONError) in
+      try element.forEachText {
         json.key($0, is: "name") ? 0 : nil
       } body: {
         present.append(json.decode($1))
@@ -243,13 +245,13 @@ extension Mutation {
   }
 }
 
-/// The images of the old object by list and name.
+/// The images of `oldObject`, by list and container name.
 private struct OldImages {
   private let images: [String: String?]
 
   init(_ review: Review, _ json: JSONReader) {
     var images: [String: String?] = [:]
-    // A missing operation under `ephemeralcontainers` counts as CREATE, and still may not touch what is there.
+    // Under `ephemeralcontainers`, a missing operation counts as CREATE, but existing containers still may not change.
     let isNeeded = review.operation == .update || review.subresource == .ephemeralContainers
     for field in isNeeded ? review.oldObject.images : [] {
       guard let key = OldImages.key(field, json) else { continue }

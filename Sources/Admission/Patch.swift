@@ -1,14 +1,14 @@
-// A JSON patch (RFC 6902), written operation by operation, and its base64 form (RFC 4648 section 4).
+// Writes a JSON patch (RFC 6902) operation by operation, and encodes bytes as base64 (RFC 4648 section 4).
 
 import JSON
 
-/// A JSON patch in the making.
+/// A JSON patch under construction.
 struct Patch {
   private var bytes: [UInt8] = []
 
   var isEmpty: Bool { bytes.isEmpty }
 
-  /// Replaces an image, which the pod has, by another.
+  /// Adds an operation that replaces an image of the pod.
   mutating func replace(_ field: ImageField, with image: String) {
     begin()
     bytes.append("{\"op\":\"replace\",\"path\":\"/spec/")
@@ -20,10 +20,10 @@ struct Patch {
     bytes.append(UInt8(ascii: "}"))
   }
 
-  /// Adds a value below a parent that exists, in place of one already there.
+  /// Adds an operation that sets a member. The patch applies only if the member's parent exists (RFC 6902 section 4.1).
   ///
   /// - Parameters:
-  ///   - pointer: a JSON pointer of ASCII without quotes and backslashes.
+  ///   - pointer: a JSON pointer (RFC 6901) in ASCII, without quotes and backslashes.
   ///   - value: the value as JSON.
   mutating func add(_ pointer: String, _ value: [UInt8]) {
     begin()
@@ -39,12 +39,12 @@ struct Patch {
     bytes.append(bytes.isEmpty ? UInt8(ascii: "[") : UInt8(ascii: ","))
   }
 
-  /// The whole patch, an array of its operations; empty without any.
+  /// The patch as a JSON array of its operations; empty if there are none.
   var json: [UInt8] { bytes.isEmpty ? [] : bytes + [UInt8(ascii: "]")] }
 }
 
 extension [UInt8] {
-  /// Appends bytes in base64, with padding.
+  /// Appends bytes as base64, with padding.
   mutating func appendBase64(_ bytes: [UInt8]) {
     let bytes = bytes.span
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

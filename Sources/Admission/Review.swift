@@ -1,10 +1,10 @@
-// What an AdmissionReview says, as far as image names are concerned. Strings stay where they are in the text until
-// they are needed.
+// The parts of an AdmissionReview that matter for image names. Strings are kept as ranges of the text until somebody
+// decodes them.
 
 import JSON
 
-/// An AdmissionReview request (admission.k8s.io/v1 and v1beta1). A class, for it is too large to be copied from frame to
-/// frame of the stack.
+/// An AdmissionReview request (admission.k8s.io/v1 and v1beta1). A class, because copies from one stack frame to the
+/// next would cost too much.
 final class Review {
   enum Version: String {
     case v1 = "admission.k8s.io/v1"
@@ -13,20 +13,21 @@ final class Review {
 
   var version = Version.v1
   var uid = JSONString.none
-  /// Whether `resource` says pods, and `kind` Pod, of the core group; `nil` where the request does not say.
+  /// Whether `resource` is `pods` of the core group; `nil` if the request does not say.
   var resourceIsPods: Bool?
+  /// Whether `kind` is `Pod` of the core group; `nil` if the request does not say.
   var kindIsPod: Bool?
   var subresource = Subresource.none
   var operation = Operation.create
   var namespace: JSONString?
-  /// The object's name; absent when the API server makes one of `generateName`.
+  /// The object's name; `nil` while the API server has not yet made one from `generateName`.
   var name: JSONString?
   var isDryRun = false
   /// The object under review; absent or null on DELETE.
   var object = Pod()
   /// The object before an UPDATE.
   var oldObject = Pod()
-  /// The first wrong type or duplicate inside either object: a fault only if the object is a pod.
+  /// The first wrong type or duplicate member inside either object. It counts as a fault only if the object is a pod.
   var podFault: JSONError?
 
   enum Subresource { case none, ephemeralContainers, other }
@@ -46,10 +47,11 @@ extension ReviewSubject {
   }
 }
 
-/// What a review holds of a pod. Other objects are read the same way; of most, nothing is found.
+/// The parts of a pod that matter. The reader treats every object as a pod, because the text may name the object's kind
+/// last.
 struct Pod {
   var presence = Presence.absent
-  /// Whether the object itself says to be a Pod; `nil` where it does not say.
+  /// Whether the object's own `kind` is `Pod`; `nil` if it has none.
   var kindIsPod: Bool?
   var namespace: JSONString?
   var generateName: JSONString?
@@ -59,14 +61,14 @@ struct Pod {
   var ownerReferences = Presence.absent
   var imagePullSecrets = Presence.absent
   var isBeingDeleted = false
-  /// Every place that holds an image, in the order of `ImageList`.
+  /// Every container and image volume, in the order of `ImageList`.
   var images: [ImageField] = []
 }
 
-/// Whether a member is there; `null` counts as absent.
+/// Whether an object or array is present. `null` counts as absent.
 enum Presence {
   case absent
-  /// Present, and the object or array that it should be, at this offset in the text.
+  /// Present, of the right type, at this offset in the text.
   case at(Int)
 
   var isAbsent: Bool {
@@ -82,7 +84,7 @@ public enum ImageList: String, Sendable {
   case volumes
 }
 
-/// One place that holds an image, or should.
+/// A container or an image volume, with or without an image name.
 struct ImageField {
   let list: ImageList
   /// The position in the list.
@@ -90,6 +92,6 @@ struct ImageField {
   /// The container's or volume's name.
   var name: JSONString?
   var image: JSONString?
-  /// Whether its pull policy is `Never`: the kubelet looks for this very name among the images of the node.
+  /// Whether the pull policy is `Never`: the kubelet then looks for exactly this name among the node's images.
   var isNeverPulled = false
 }

@@ -1,9 +1,9 @@
-// Whether a review is looked at at all, and whether its pod is left alone as a whole.
+// Decides whether the images of a review are looked at, and whether its pod is left alone as a whole.
 
 import JSON
 import SwapPolicy
 
-/// Why a review is answered without a look at its images.
+/// Why the images of a review are not looked at.
 public enum NotReviewed: String, Sendable {
   case notAPod = "not a pod"
   case subresource = "a subresource without images"
@@ -12,12 +12,12 @@ public enum NotReviewed: String, Sendable {
   case beingDeleted = "a pod that is being deleted"
 }
 
-/// Whether a pod's images are looked at, or why the pod is left alone as a whole.
+/// Whether the rules for image names apply to a pod, or why the whole pod is left alone.
 public enum Scope: Equatable, Sendable {
   case inScope
-  /// A static pod's mirror, which must show what already runs.
+  /// The mirror pod of a static pod. It must show the images that already run.
   case mirrorPod
-  /// The label or annotation `k8s-proxy-image-swapper/skip` is `true`.
+  /// The pod has the label or annotation `k8s-proxy-image-swapper/skip: "true"`.
   case optedOut
   case excluded(Exclusion)
 }
@@ -26,9 +26,9 @@ let skipKey = "k8s-proxy-image-swapper/skip"
 private let mirrorAnnotation = "kubernetes.io/config.mirror"
 
 extension Review {
-  /// Why this review needs no look at images; `nil` when it does.
+  /// Why the images of this review are not looked at; `nil` if they are.
   ///
-  /// - Throws: `JSONError` when the request says that it is about a pod and its object is none.
+  /// - Throws: `JSONError` when the request is about a pod but its object is not a valid one.
   func notReviewed() throws(JSONError) -> NotReviewed? {
     if resourceIsPods == false || kindIsPod == false { return .notAPod }
     if object.presence.isAbsent, podFault == nil { return .noObject }
@@ -47,10 +47,10 @@ extension Review {
 }
 
 extension JSONReader {
-  /// Whether a pod is left alone as a whole.
+  /// Whether the rules apply to a pod, or why the whole pod is left alone.
   ///
-  /// - Parameter warnings: gets what a person should know about the opt-out.
-  /// - Throws: `JSONError` for a wrong type or a duplicate among what is read.
+  /// - Parameter warnings: receives a warning for each skip label or annotation that has no effect.
+  /// - Throws: `JSONError` for a wrong type or a duplicate among the members that it reads.
   func scope(
     of pod: Pod, namespace: JSONString?, exclusions: [Exclusion], warnings: inout Warnings
   ) throws(JSONError) -> Scope {
@@ -59,7 +59,7 @@ extension JSONReader {
     var hasBadAnnotation = false
     var hasBadLabel = false
     var excluded: Int?
-    try eachText(in: pod.annotations) {
+    try forEachText(in: pod.annotations) {
       key($0, is: mirrorAnnotation) ? 0 : key($0, is: skipKey) ? 1 : nil
     } body: {
       if $0 == 0 {
@@ -70,7 +70,7 @@ extension JSONReader {
         hasBadAnnotation = true
       }
     }
-    try eachText(in: pod.labels) {
+    try forEachText(in: pod.labels) {
       key($0, is: skipKey) ? -1 : exclusions.firstIndex(ofLabel: $0, self)
     } body: { i, text in
       if i < 0 {
@@ -90,7 +90,8 @@ extension JSONReader {
     return excluded.map { .excluded(exclusions[$0]) } ?? .inScope
   }
 
-  /// The position of an exclusion that holds for the pod's namespace or one of its owners.
+  /// The index of the first exclusion that matches the pod's namespace, else of one that matches an owner; `nil` if
+  /// none matches.
   private func exclusion(
     of pod: Pod, namespace: JSONString?, among exclusions: [Exclusion]
   ) throws(JSONError) -> Int? {
@@ -99,15 +100,15 @@ extension JSONReader {
       if found != nil { return found }
     }
     var found: Int?
-    try eachElement(in: pod.ownerReferences) { element throws(JSONError) in
+    try forEachElement(in: pod.ownerReferences) { element throws(JSONError) in
       var version = JSONString.none
       var kind = JSONString.none
-      try element.eachText {
+      try element.forEachText {
         key($0, is: "apiVersion") ? 0 : key($0, is: "kind") ? 1 : nil
       } body: {
         if $0 == 0 { version = $1 } else { kind = $1 }
       }
-      // `apps/v1` is of the group `apps`, `v1` of the core group.
+      // The group of `apps/v1` is `apps`. `v1` is in the core group, whose name is empty.
       var owner = decodedBytes(version)
       owner.removeLast(owner.count - ((owner.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1))
       owner += decodedBytes(kind)
@@ -116,19 +117,22 @@ extension JSONReader {
     return found
   }
 
-  /// Hands out the texts of some members of an object, each with its number; those that are absent or null are left out.
+  /// Calls `body` with the string value of certain members of an object. Skips members that are absent or null.
   ///
-  /// - Parameter number: a key's number, the same for the same key; `nil` for members of no interest.
-  func eachText(
+  /// - Parameters:
+  ///   - number: returns a number that identifies the key; `nil` for a member to skip.
+  ///   - body: receives the key's number and the value.
+  /// - Throws: `JSONError` for a value that is not a string, or a duplicate member.
+  func forEachText(
     in presence: Presence, number: (JSONString) -> Int?, body: (Int, JSONString) -> Void
   ) throws(JSONError) {
     guard case .at(let offset) = presence else { return }
     var reader = JSONReader(bytes, at: offset)
-    try reader.eachText(number: number, body: body)
+    try reader.forEachText(number: number, body: body)
   }
 
-  /// The same for the object ahead, which is passed.
-  mutating func eachText(number: (JSONString) -> Int?, body: (Int, JSONString) -> Void) throws(JSONError) {
+  /// The same for the next value, which must be an object.
+  mutating func forEachText(number: (JSONString) -> Int?, body: (Int, JSONString) -> Void) throws(JSONError) {
     var seen: [Int] = []
     try openObject()
     while let key = try nextKey() {
@@ -136,7 +140,7 @@ extension JSONReader {
         try skip()
         continue
       }
-      if seen.contains(number) { throw twice(key) }
+      if seen.contains(number) { throw duplicateMember(key) }
       seen.append(number)
       if try peek() == .null {
         try skip()
@@ -146,8 +150,8 @@ extension JSONReader {
     }
   }
 
-  /// Hands out a reader before each element of an array but nulls; the body must pass the element.
-  func eachElement(
+  /// Calls `body` for each element of an array that is not null. `body` must read or skip the element.
+  func forEachElement(
     in presence: Presence, _ body: (inout JSONReader) throws(JSONError) -> Void
   ) throws(JSONError) {
     guard case .at(let offset) = presence else { return }
@@ -159,15 +163,15 @@ extension JSONReader {
   }
 }
 
-// By index, for an element that is copied costs more than what is done with it.
+// These loops use indices, because to copy an element would cost more than to compare it.
 extension [Exclusion] {
-  /// The position of the first entry for a label, by its key.
+  /// The index of the first entry for a label key.
   fileprivate func firstIndex(ofLabel key: JSONString, _ json: JSONReader) -> Int? {
     for i in indices where self[i].subject == .label && json.key(key, is: self[i].labelKey) { return i }
     return nil
   }
 
-  /// The position of the first entry that holds for a text.
+  /// The index of the first entry that matches a text.
   fileprivate func firstIndex(
     of subject: Exclusion.Subject, key: String = "", matching text: String
   ) -> Int? {

@@ -1,10 +1,10 @@
-// What is valid in a configuration and yet surely not meant.
+// Warnings about a valid configuration: entries that their author can hardly have meant.
 
 import SwapPolicy
 
-/// A rule that does nothing, or something that its author may not know.
+/// A warning about a rule that has no effect, or an effect that its author may not expect.
 public struct ConfigurationWarning: Equatable, Sendable {
-  /// Where the rule stands.
+  /// Where the rule was written.
   public let place: Place
   public let problem: String
 
@@ -13,8 +13,9 @@ public struct ConfigurationWarning: Equatable, Sendable {
 }
 
 extension SwapPolicy {
-  /// Every warning about these rules: mirrors first, then ignored images, then exclusions, each in their order.
+  /// All warnings about these rules: about mirrors, then ignored images, then exclusions, each in the order of the
+  /// rules.
   ///
-  /// That a rule can never match is only said where no image whatever could match it.
+  /// A warning says that a rule can never match only if no image and no pod could match it.
   public var warnings: [ConfigurationWarning] { mirrorWarnings + ignoreWarnings + exclusionWarnings }
 }

@@ -1,10 +1,11 @@
-// The configuration that is in force, as a configuration file: each value with where it came from.
+// Writes the configuration in force as a configuration file, with the place that each value comes from.
 
 import ConfigurationSources
 import SwapPolicy
 
 extension LoadedConfiguration {
-  /// This configuration as YAML, which read again gives the same rules; comments tell where each value was written.
+  /// This configuration as YAML. Read again, it gives the same rules. A comment after each value says where it was
+  /// written.
   public var effectiveYAML: String {
     var yaml = YAMLWriter()
     if policy.mirrors.isEmpty { yaml.line("mirrors: {}", "none") } else { yaml.line("mirrors:") }
@@ -51,7 +52,7 @@ private struct YAMLWriter {
     }
   }
 
-  /// The entries of a label stand side by side: a value alone, or a list of several.
+  /// Writes the entries of each label as one value, or as a list of several. The entries of a label are adjacent.
   private mutating func writeLabels(_ entries: [Exclusion]) {
     var rest = entries[...]
     while let first = rest.first {
@@ -67,13 +68,13 @@ private struct YAMLWriter {
   }
 }
 
-/// A text as a YAML scalar: plain where nothing else can be read into it, else in double quotes.
+/// A text as a YAML scalar: plain if no YAML reader can take it for anything else, otherwise in double quotes.
 private func scalar(_ text: String) -> String {
-  let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
+  let reservedWords = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
   let isPlain =
     text.utf8.first.map { isLetter($0) || $0 == UInt8(ascii: "/") } == true && text.utf8.last != UInt8(ascii: ":")
     && text.utf8.allSatisfy { isLetter($0) || ($0 >= 0x30 && $0 <= 0x39) || "-._/:@".utf8.contains($0) }
-    && !words.contains(text.lowercased())
+    && !reservedWords.contains(text.lowercased())
   if isPlain { return text }
   var out = "\""
   for scalar in text.unicodeScalars {

@@ -1,4 +1,5 @@
-// Entries of `exclude` that no pod can match, by what Kubernetes accepts as names.
+// Warns about entries of `exclude` that can match no pod, because Kubernetes would refuse such names, and about
+// redundant ones.
 
 import JSON
 import SwapPolicy
@@ -10,7 +11,9 @@ extension SwapPolicy {
       let earlier = exclusions[..<i].first {
         $0.subject == exclusion.subject && $0.labelKey == exclusion.labelKey && $0.matches(exclusion.pattern)
       }
-      let repeated = earlier.map { "says nothing new: the entry at \($0.place.description) excludes all of these pods" }
+      let repeated = earlier.map {
+        "redundant: the entry at \($0.place.description) already excludes all of these pods"
+      }
       guard let problem = exclusion.impossibility ?? repeated else { return nil }
       return ConfigurationWarning(place: exclusion.place, problem: problem)
     }
@@ -18,18 +21,18 @@ extension SwapPolicy {
 }
 
 extension Exclusion {
-  /// Why nothing can match; `nil` if something may.
+  /// Why no pod can match; `nil` if one may.
   fileprivate var impossibility: String? {
     switch subject {
     case .namespace:
       isPossible(pattern, longest: 63) { isLower($0) || isDigit($0) || $0 == UInt8(ascii: "-") }
-        ? nil : "can never match: \(quoted(pattern)) is no namespace's name (lower-case letters, digits and -)"
+        ? nil : "can never match: \(quoted(pattern)) is not a namespace's name (lower-case letters, digits and -)"
     case .label:
       if !isLabelKey(labelKey) {
-        "can never match: \(quoted(labelKey)) is no label's key ([domain/]name)"
+        "can never match: \(quoted(labelKey)) is not a label's key ([domain/]name)"
       } else {
         isPossible(pattern, longest: 63, allowsEmpty: true, isLabelByte)
-          ? nil : "can never match: \(quoted(pattern)) is no label's value (letters, digits, -, _ and .)"
+          ? nil : "can never match: \(quoted(pattern)) is not a label's value (letters, digits, -, _ and .)"
       }
     case .owner: ownerImpossibility
     }
@@ -45,11 +48,11 @@ extension Exclusion {
       isPossible(part ?? "", longest: 253) { isLabelByte($0) && $0 != UInt8(ascii: "_") }
     }
     return isGood && parts.count < 3
-      ? nil : "can never match: \(quoted(pattern)) is no owner, group/Kind or Kind"
+      ? nil : "can never match: \(quoted(pattern)) is not an owner (group/Kind or Kind)"
   }
 }
 
-/// Whether some text of allowed bytes, which is no longer than so many, matches a pattern.
+/// Whether a pattern can match a text that has at most `longest` bytes, all of them allowed.
 private func isPossible(
   _ pattern: String, longest: Int, allowsEmpty: Bool = false, _ isAllowed: (UInt8) -> Bool
 ) -> Bool {
@@ -57,7 +60,7 @@ private func isPossible(
   return fixed.count <= longest && fixed.allSatisfy(isAllowed) && (allowsEmpty || !pattern.isEmpty)
 }
 
-/// Whether a text is a qualified name: `[DNS subdomain/]name`, as keys of labels are.
+/// Whether a text can be a label's key, a qualified name: `[DNS subdomain/]name`.
 private func isLabelKey(_ key: String) -> Bool {
   let parts = key.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
   guard let name = parts.last, parts.count <= 2, (1...63).contains(name.count) else { return false }

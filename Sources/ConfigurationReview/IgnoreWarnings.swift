@@ -1,4 +1,4 @@
-// Entries of `ignoreimages` that change no decision.
+// Warns about entries of `ignoreimages` that change no decision.
 
 import SwapPolicy
 
@@ -8,11 +8,11 @@ extension SwapPolicy {
       let rule = ignored[i]
       let problem: String
       if let earlier = ignored[..<i].first(where: { $0.covers(rule) }) {
-        problem = "says nothing new: the entry at \(earlier.place.description) ignores all of these images"
-      } else if let mirror = mirrors.first(where: { rule.lies(underTargetOf: $0) }) {
-        problem = "can never matter: it lies under the target of \(mirror.name), where images stay anyway"
-      } else if !mirrors.contains(where: { rule.mayMatch(underSourceOf: $0) }) {
-        problem = "can never matter: no mirror's source covers such an image"
+        problem = "redundant: the entry at \(earlier.place.description) already ignores all of these images"
+      } else if let mirror = mirrors.first(where: { rule.isBelowTarget(of: $0) }) {
+        problem = "has no effect: it is under the target of \(mirror.name), where images stay anyway"
+      } else if !mirrors.contains(where: { rule.mayMatch(belowSourceOf: $0) }) {
+        problem = "has no effect: no mirror's source matches such an image"
       } else {
         return nil
       }
@@ -22,7 +22,7 @@ extension SwapPolicy {
 }
 
 extension IgnoreRule {
-  /// Whether every image that another rule ignores is ignored by this one.
+  /// Whether this rule ignores every image that another rule ignores.
   fileprivate func covers(_ other: IgnoreRule) -> Bool {
     let text = other.canonicalText
     if isMatch(text, glob: canonicalText) { return true }
@@ -30,23 +30,23 @@ extension IgnoreRule {
     return isMatch(text, glob: image + ":*") || isMatch(text, glob: image + "@*")
   }
 
-  /// Whether every image of the rule lies under a target.
-  fileprivate func lies(underTargetOf mirror: Mirror) -> Bool {
+  /// Whether every image that the rule ignores is under a mirror's target.
+  fileprivate func isBelowTarget(of mirror: Mirror) -> Bool {
     let fixed = canonicalText.utf8.prefix { $0 != UInt8(ascii: "*") }
-    if fixed.count == canonicalText.utf8.count { return mirror.holds(name) }
-    return !mirror.hasPlaceholder && fixed.starts(with: (mirror.canonicalHead + "/").utf8)
+    if fixed.count == canonicalText.utf8.count { return mirror.targetCovers(name) }
+    return !mirror.hasPlaceholder && fixed.starts(with: (mirror.canonicalTargetPrefix + "/").utf8)
   }
 
-  /// Whether an image may match the rule and lie under a mirror's source.
-  fileprivate func mayMatch(underSourceOf mirror: Mirror) -> Bool {
+  /// Whether an image that the rule ignores may be under a mirror's source.
+  fileprivate func mayMatch(belowSourceOf mirror: Mirror) -> Bool {
     if mirror.source == "*" {
       let registry = firstComponent(canonicalText)
       return registry.utf8.contains(UInt8(ascii: "*")) || !isLocal(registry: registry)
     }
-    return ["", "/*", ":*", "@*"].contains { overlap(canonicalText, mirror.source + $0) }
+    return ["", "/*", ":*", "@*"].contains { globsOverlap(canonicalText, mirror.source + $0) }
   }
 
-  /// The name of a rule without `*`: what stands before its tag and digest.
+  /// The image name of a rule without `*`, without tag and digest.
   private var name: String {
     let text = canonicalText
     let start = text.utf8.lastIndex(of: UInt8(ascii: "/")) ?? text.utf8.startIndex

@@ -1,21 +1,21 @@
-// Why an image goes where it goes: every rule that is asked, in order, for a person to read.
+// Explains a decision to a person: every rule that was evaluated, in order, and the one that decides.
 
 import Admission
 import JSON
 import SwapPolicy
 
-/// Tells why an image goes where it goes.
+/// Explains the decision about an image name.
 ///
-/// - Returns: lines of text: the normalised name, every rule that was asked with its place in the configuration, the
-///   decision and the result.
+/// - Returns: lines of text: the normalised name, every rule that was evaluated with its place in the configuration,
+///   the decision, and the result.
 public func explanation(of image: String, under policy: SwapPolicy) -> String {
   asciiEscaped(image) + "\n" + normalisation(of: image) + considerations(for: image, under: policy)
     + conclusion(policy.decide(image).words, image)
 }
 
-/// The same for an image of a pod.
+/// Explains the decision about an image of a pod.
 ///
-/// - Parameter words: what is decided, should it not be what the rules decide.
+/// - Parameter words: the decision to print. If it is not the one of the rules, no rules are listed.
 public func explanation(
   of outcome: ImageOutcome, _ words: (decision: String, rule: String?, result: String?), under policy: SwapPolicy
 ) -> String {
@@ -31,7 +31,7 @@ private func normalisation(of image: String) -> String {
   normalizedName(of: image).map { "  is           " + $0 + "\n" } ?? ""
 }
 
-/// The rules about pods as a whole, none of which held.
+/// The rules about whole pods. None of them matched.
 private func exclusions(under policy: SwapPolicy) -> String {
   if policy.exclusions.isEmpty { return "" }
   return "  is the pod excluded?\n" + policy.exclusions.map { "    no   " + $0.words + "\n" }.joined()
@@ -40,15 +40,15 @@ private func exclusions(under policy: SwapPolicy) -> String {
 private func considerations(for image: String, under policy: SwapPolicy) -> String {
   var text = ""
   var stage = ""
-  var isOpen = true
+  var isUndecided = true
   for consideration in policy.rulesConsidered(for: image) {
     if consideration.stage != stage {
       stage = consideration.stage
       text += "  " + stage + "\n"
     }
-    let decides = isOpen && consideration.holds
-    if decides { isOpen = false }
-    text += "    " + (consideration.holds ? "yes  " : "no   ") + consideration.words
+    let decides = isUndecided && consideration.matches
+    if decides { isUndecided = false }
+    text += "    " + (consideration.matches ? "yes  " : "no   ") + consideration.words
     text += decides ? "  <- decides\n" : "\n"
   }
   return text
@@ -62,9 +62,9 @@ private func conclusion(_ words: (decision: String, rule: String?, result: Strin
 extension ConsideredRule {
   fileprivate var stage: String {
     switch rule {
-    case .target: "does it lie under a target already?"
+    case .target: "is it already under a target?"
     case .ignored: "is it ignored?"
-    case .source: "which source is the longest it lies under?"
+    case .source: "which mirror has the longest matching source?"
     }
   }
 

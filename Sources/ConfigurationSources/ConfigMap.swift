@@ -1,17 +1,19 @@
-// A configuration inside a Kubernetes ConfigMap, as the chart renders it: for tools that are shown what a cluster has.
+// Reads a configuration from a Kubernetes ConfigMap, as the chart renders it, so that `pisw` can check what a cluster
+// has.
 
 import JSON
 import SwapPolicy
 import YAML
 
 extension Configuration {
-  /// Adds the configuration that a ConfigMap holds: its data under `config.yaml`, or under its only key. Places are
-  /// those in the ConfigMap's own text where its lines show them, else `FILE (data.KEY):line:column`.
+  /// Adds the configuration in a ConfigMap: the text under `data`'s key `config.yaml`, or else under its only key. If
+  /// the text is a literal block (`|`), places are lines and columns of the ConfigMap; else they are those of the text,
+  /// after `FILE (data.KEY)`.
   ///
   /// - Parameters:
   ///   - name: the file's name, for messages.
-  ///   - text: a YAML or JSON text.
-  /// - Returns: whether the text is a ConfigMap (`apiVersion: v1`, `kind: ConfigMap`). If not, nothing was added.
+  ///   - text: the file's text, YAML or JSON.
+  /// - Returns: whether the text is a ConfigMap (`apiVersion: v1`, `kind: ConfigMap`). If not, nothing is added.
   mutating func addConfigMap(file name: String, _ text: [UInt8]) -> Bool {
     var reader = ConfigMapReader(text)
     do throws(YAMLError) {
@@ -23,7 +25,7 @@ extension Configuration {
     }
     guard reader.isConfigMap else { return false }
     guard reader.documents == 1 else {
-      add(unreadableFile: name, "a ConfigMap with a second document after it: hand over the ConfigMap alone")
+      add(unreadableFile: name, "a second document after the ConfigMap: pass the ConfigMap alone")
       return true
     }
     let named = reader.entries.filter { $0.key == "config.yaml" }
@@ -31,7 +33,7 @@ extension Configuration {
     guard candidates.count == 1, let entry = candidates.first else {
       add(
         unreadableFile: name,
-        "a ConfigMap whose data has \(reader.entries.count) texts; expected one config.yaml, or one text alone")
+        "a ConfigMap whose data has \(reader.entries.count) texts; expected the key config.yaml, or a single key")
       return true
     }
     if let origin = entry.origin(in: text) {
@@ -43,15 +45,15 @@ extension Configuration {
   }
 }
 
-/// An entry of a ConfigMap's data.
+/// A text in a ConfigMap's `data`.
 private struct ConfigMapEntry {
   let key: String
   let text: String
   /// Where the value begins.
   let mark: YAMLMark
 
-  /// Where the value's lines stand in the ConfigMap: they follow the `|` of a literal block, each after the same
-  /// blanks. `nil` if they stand there in another form.
+  /// Where the value's lines are in the ConfigMap, if it is a literal block: they follow the `|`, and each is indented
+  /// by the same blanks. `nil` for a value in another style.
   func origin(in file: [UInt8]) -> TextOrigin? {
     let newline = UInt8(ascii: "\n")
     let source = file.split(separator: newline, omittingEmptySubsequences: false)
@@ -70,7 +72,7 @@ private struct ConfigMapEntry {
   }
 }
 
-/// Reads what makes a ConfigMap of a text: one document, a mapping with apiVersion, kind and data.
+/// Reads `apiVersion`, `kind` and the texts in `data` of the first document, and counts the documents.
 private struct ConfigMapReader: ~Copyable {
   private(set) var entries: [ConfigMapEntry] = []
   private(set) var documents = 0
@@ -116,7 +118,8 @@ private struct ConfigMapReader: ~Copyable {
     }
   }
 
-  /// The next key, `nil` if it is no text, with the event that begins its value; `nil` at the mapping's end.
+  /// The next key and the event that begins its value; `nil` at the mapping's end. The key is `nil` if it is not a
+  /// scalar.
   private mutating func nextMember() throws(YAMLError) -> (key: String?, value: YAMLEvent)? {
     let event = try parser.next()
     if event.kind == .mappingEnd { return nil }

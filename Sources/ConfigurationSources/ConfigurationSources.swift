@@ -1,13 +1,13 @@
-// Where the configuration comes from: a file, the environment, options.
+// Loads the configuration from a file, the environment and options.
 
 import Glibc
 import JSON
 import POSIX
 import SwapPolicy
 
-/// What names a configuration, beside the environment.
+/// The options that contribute to a configuration.
 public struct ConfigurationOptions: Sendable {
-  /// The value of `--config`.
+  /// The value of `--config`; `nil` if it was not given.
   public var file: String?
   /// The values of `--mirror`.
   public var mirrors: [String] = []
@@ -15,38 +15,41 @@ public struct ConfigurationOptions: Sendable {
   public init() {}
 }
 
-/// A configuration that cannot be used: what is wrong, a line each.
+/// The error for a configuration that cannot be used.
 public struct ConfigurationFailure: Error, Sendable {
+  /// All problems, one line each: `place: problem`.
   public let problems: [String]
-  /// Where the first problem is, for those who may not see the configuration itself.
+  /// The place of the first problem, for clients that may not see the configuration itself.
   public let place: String
 }
 
-/// A configuration, read and checked.
+/// A valid configuration, and where its parts come from.
 public struct LoadedConfiguration: Sendable {
   public let policy: SwapPolicy
   public let server: ServerKeys
-  /// Where the file's single settings were written.
+  /// Where the file sets its single settings.
   public let settingPlaces: SettingPlaces
-  /// The mirrors that a later source replaced.
+  /// The mirrors that a later input replaced.
   public let replaced: [Mirror]
-  /// The file, if there is one.
+  /// The path of the configuration file; `nil` without one.
   public let file: String?
 }
 
-/// A configuration file is text written by people: more is a mistake.
+/// The largest configuration file, in bytes. People write such files by hand, so a larger one is a mistake.
 private let largestFile = 1 << 20
 private let defaultFile = "/etc/pisw/config.yaml"
 
-/// Reads the configuration: `--config`, else `PISW_CONFIG`, else /etc/pisw/config.yaml if it exists; then the
-/// environment; then `--mirror`.
+/// Loads the configuration. The file is the one that `--config` names, else the one that `PISW_CONFIG` names, else
+/// /etc/pisw/config.yaml if it exists. REGISTRY_URL and PROXY_URL take precedence over the file, `--mirror` over both.
+///
+/// - Throws: `ConfigurationFailure` with all errors, or if nothing is configured.
 public func loadConfiguration(
   _ options: ConfigurationOptions
 ) throws(ConfigurationFailure) -> LoadedConfiguration {
   try loadConfiguration(options) { configuration, name, text in configuration.add(file: name, text) }
 }
 
-/// The same; the file may also be a Kubernetes ConfigMap that holds the configuration (see `addConfigMap`).
+/// The same, but the file may also be a Kubernetes ConfigMap that contains the configuration (see `addConfigMap`).
 public func loadConfigurationOrConfigMap(
   _ options: ConfigurationOptions
 ) throws(ConfigurationFailure) -> LoadedConfiguration {
@@ -55,15 +58,19 @@ public func loadConfigurationOrConfigMap(
   }
 }
 
-/// The same with a text in place of a file, of a name for messages.
+/// The same, with a text in place of a file.
 ///
-/// - Parameter origin: where the text begins in what that names.
+/// - Parameters:
+///   - text: the configuration as YAML.
+///   - name: the name for messages.
+///   - origin: where the text begins in what `name` refers to.
+///   - mirrors: the values of `--mirror`.
 public func loadConfiguration(
   text: [UInt8], named name: String, origin: TextOrigin, mirrors: [String]
 ) throws(ConfigurationFailure) -> LoadedConfiguration {
   var configuration = Configuration()
   configuration.add(file: name, text, origin: origin)
-  return try complete(&configuration, file: name, mirrors: mirrors)
+  return try finishLoading(&configuration, file: name, mirrors: mirrors)
 }
 
 private func loadConfiguration(
@@ -71,14 +78,14 @@ private func loadConfiguration(
 ) throws(ConfigurationFailure) -> LoadedConfiguration {
   var configuration = Configuration()
   var path = options.file ?? environment("PISW_CONFIG") ?? ""
-  // One that cannot be looked at is an error, not none.
+  // A default file that cannot be examined is reported as an error; only a missing one is skipped.
   if path.isEmpty, unsafe access(defaultFile, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR) { path = defaultFile }
   if !path.isEmpty { addFile(path, to: &configuration, addText) }
-  return try complete(&configuration, file: path.isEmpty ? nil : path, mirrors: options.mirrors)
+  return try finishLoading(&configuration, file: path.isEmpty ? nil : path, mirrors: options.mirrors)
 }
 
-/// Adds the environment and the values of `--mirror`.
-private func complete(
+/// Adds the environment and the values of `--mirror`, and checks the whole configuration.
+private func finishLoading(
   _ configuration: inout Configuration, file: String?, mirrors: [String]
 ) throws(ConfigurationFailure) -> LoadedConfiguration {
   configuration.add(registryURL: environment("REGISTRY_URL"), proxyURL: environment("PROXY_URL"))
@@ -89,7 +96,7 @@ private func complete(
         "no configuration: name a mirror, for instance --mirror docker.io=proxy.example.com "
           + "(or REGISTRY_URL=proxy.example.com, or --config FILE)"
       ],
-      place: "there is none")
+      place: "nothing is configured")
   }
   do throws(ConfigurationErrors) {
     return LoadedConfiguration(
@@ -110,7 +117,7 @@ private func addFile(
     if text.count <= largestFile {
       addText(&configuration, name, text)
     } else {
-      configuration.add(unreadableFile: name, "larger than 1 MiB, no configuration file")
+      configuration.add(unreadableFile: name, "larger than 1 MiB: not a configuration file")
     }
   } catch {
     configuration.add(unreadableFile: name, error.description)

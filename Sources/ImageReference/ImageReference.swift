@@ -1,4 +1,4 @@
-// The grammar of image names, as the reference library (distribution/reference) defines it:
+// The grammar of image names, as the library distribution/reference defines it:
 //
 //   reference        := name [ ":" tag ] [ "@" digest ]
 //   name             := [ domain "/" ] path
@@ -13,22 +13,22 @@
 //   tag              := [A-Za-z0-9_] { [A-Za-z0-9_.-] }                            at most 128 bytes
 //   digest           := ("sha256" | "sha384" | "sha512") ":" lower-case hexadecimal of that algorithm's length
 //
-// Short names are read as Docker reads them: the first component is a domain when it is `localhost`, contains `.`
-// or `:`, or has an upper-case letter; otherwise the domain is `docker.io`, and a single name gets `library/`.
+// Short names are read as Docker reads them. The first component is a domain if it is `localhost`, contains `.` or `:`,
+// or has an upper-case letter. Otherwise the domain is `docker.io`, and a path of one component gets `library/`.
 
 /// A parsed and normalised image name.
 ///
-/// `nginx` parses to domain `docker.io`, path `library/nginx`, with neither tag nor digest. Every part is ASCII.
+/// `nginx` has the domain `docker.io`, the path `library/nginx`, and neither tag nor digest. All parts are ASCII.
 public struct ImageReference: Equatable, Sendable {
-  /// The whole reference: name, tag and digest, and `:latest` where neither of these was written.
+  /// The whole reference: name, tag and digest, with `:latest` if it was written with neither tag nor digest.
   public let full: String
-  /// How many bytes of it are the name.
+  /// The length of the name in `full`, in bytes.
   package let nameCount: Int
-  /// How many bytes of the name are the domain; 0 without one.
+  /// The length of the domain in `full`, in bytes; 0 without a domain.
   private let domainCount: Int
-  /// How many bytes after the name are `:tag`, as written.
+  /// The length of `:tag` in `full`, in bytes; 0 if no tag was written.
   private let tagCount: Int
-  /// Whether neither tag nor digest was written.
+  /// Whether the reference was written with neither tag nor digest.
   private let isBare: Bool
 
   init(full: String, nameCount: Int, domainCount: Int, tagCount: Int, isBare: Bool) {
@@ -39,7 +39,7 @@ public struct ImageReference: Equatable, Sendable {
     self.isBare = isBare
   }
 
-  /// The same tag and digest under another name, which has a domain.
+  /// A reference with the same tag and digest under another name. That name must have a domain.
   package func renamed(_ name: String) -> ImageReference {
     ImageReference(
       full: name + fullSuffix, nameCount: name.utf8.count, domainCount: endOfComponent(name.utf8.span),
@@ -49,36 +49,36 @@ public struct ImageReference: Equatable, Sendable {
   /// Domain and path: `docker.io/library/nginx`.
   public var name: String { text(0, nameCount) }
 
-  /// What follows the name as written: `:tag`, `@digest`, both or nothing.
+  /// The tag and digest as written: `:tag`, `@digest`, `:tag@digest` or nothing.
   public var suffix: String { isBare ? "" : fullSuffix }
 
-  /// Whether a registry can be told from the name.
+  /// Whether the name has a valid domain.
   public var hasDomain: Bool { domainCount > 0 }
 
   /// The registry, `host[:port]`, as written, except that `index.docker.io` becomes `docker.io`; `nil` for the rare
-  /// valid name whose first component looks like a domain and is none (`a_b.com/x`).
+  /// valid name whose first component looks like a domain but is not one (`a_b.com/x`).
   public var domain: String? { hasDomain ? text(0, domainCount) : nil }
 
-  /// The repository within the registry, such as `library/nginx`.
+  /// The repository within the registry, such as `library/nginx`; the whole name if it has no domain.
   public var path: String { hasDomain ? text(domainCount + 1, nameCount) : name }
 
-  /// The tag as written; `nil` when there is none.
+  /// The tag as written, without the colon; `nil` if none was written.
   public var tag: String? { tagCount == 0 ? nil : text(nameCount + 1, nameCount + tagCount) }
 
-  /// The digest as written, `algorithm:hexadecimal`; `nil` when there is none.
+  /// The digest as written, `algorithm:hexadecimal`; `nil` if none was written.
   public var digest: String? {
     let start = nameCount + tagCount
     return isBare || start == full.utf8.count ? nil : text(start + 1, full.utf8.count)
   }
 
-  /// The suffix, and `:latest` where the reference has neither tag nor digest.
+  /// The suffix, or `:latest` if the reference was written with neither tag nor digest.
   public var fullSuffix: String { text(nameCount, full.utf8.count) }
 
-  /// What stands between two offsets.
+  /// The part of `full` between two offsets.
   private func text(_ start: Int, _ end: Int) -> String { String(Substring(full.utf8.prefix(end).dropFirst(start))) }
 }
 
-/// Whether the first component of a name is meant as a registry: it is `localhost`, or contains `.`, `:` or an
+/// Whether the first component of a name stands for a registry: it is `localhost`, or contains `.`, `:` or an
 /// upper-case letter.
 public func namesDomain(_ component: Span<UInt8>) -> Bool {
   for i in 0..<component.count {
@@ -88,14 +88,14 @@ public func namesDomain(_ component: Span<UInt8>) -> Bool {
   return isEqual(component, "localhost")
 }
 
-/// Where the component of a name that begins at an offset ends.
+/// The offset after the component of a name that begins at `start`.
 package func endOfComponent(_ name: Span<UInt8>, from start: Int = 0) -> Int {
   var end = start
   while end < name.count, name[end] != slash { end += 1 }
   return end
 }
 
-/// Whether bytes are a text's.
+/// Whether bytes are the UTF-8 of a text.
 package func isEqual(_ bytes: Span<UInt8>, _ text: String) -> Bool {
   let text = text.utf8.span
   guard bytes.count == text.count else { return false }
@@ -105,7 +105,7 @@ package func isEqual(_ bytes: Span<UInt8>, _ text: String) -> Bool {
 
 private let slash = UInt8(ascii: "/")
 
-/// Why a text is no image reference.
+/// Why a text is not a valid image name.
 public enum ImageReferenceError: String, Error, Sendable {
   case empty = "it is empty"
   case format = "it does not follow the grammar [domain/]path[:tag][@digest]"

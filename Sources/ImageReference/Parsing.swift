@@ -1,7 +1,7 @@
-// The parser of the grammar in ImageReference.swift: a few loops over the bytes of the name.
+// Parses the grammar of ImageReference.swift with a few loops over the bytes of the name.
 
 extension ImageReference {
-  /// Parses and normalises an image name, as `ParseNormalizedNamed` of distribution/reference does.
+  /// Parses and normalises an image name, like `ParseNormalizedNamed` of distribution/reference.
   ///
   /// - Parameter written: an image name as a user writes it, such as `nginx:1.27` or `quay.io/org/app@sha256:...`.
   /// - Throws: `ImageReferenceError` when the name does not follow the grammar.
@@ -24,7 +24,7 @@ extension ImageReference {
         full += start == 0 ? written : String(Substring(written.utf8.dropFirst(start)))
       }
     } else if !isDomain(bytes, domainCount) {
-      // What looks like a domain and is none: no registry can be told from such a name.
+      // The first component looks like a domain but is not one. The name is valid if that is a valid path component.
       guard endOfPath(bytes.extracting(..<domainCount), 0) == domainCount else { throw .format }
       domainCount = 0
     }
@@ -39,13 +39,13 @@ extension ImageReference {
   }
 }
 
-/// Where the first component ends if it names a domain; `nil` for a short name.
+/// The offset after the first component if it stands for a domain; `nil` for a short name.
 private func endOfDomain(_ bytes: Span<UInt8>) -> Int? {
   let end = endOfComponent(bytes)
   return end < bytes.count && namesDomain(bytes.extracting(..<end)) ? end : nil
 }
 
-/// Whether a name is one of `docker.io`: it has no domain, or that one, or its old name.
+/// Whether a name belongs to `docker.io`: it has no domain, or that one, or its old name `index.docker.io`.
 private func isDockerHub(_ bytes: Span<UInt8>, _ domainEnd: Int?) -> Bool {
   guard let domainEnd else { return true }
   let domain = bytes.extracting(..<domainEnd)
@@ -76,8 +76,7 @@ private func isDomain(_ bytes: Span<UInt8>, _ end: Int) -> Bool {
   return true
 }
 
-/// Where the path ends, at `:`, `@` or the end: words of lower-case letters and digits with one separator between each
-/// two; `nil` if it is none.
+/// The offset after the path: at `:`, `@` or the end of the name; `nil` if the path is not valid.
 private func endOfPath(_ bytes: Span<UInt8>, _ start: Int) -> Int? {
   var i = start
   while true {
@@ -98,7 +97,7 @@ private func endOfPath(_ bytes: Span<UInt8>, _ start: Int) -> Int? {
   }
 }
 
-/// Why what begins at an offset is no path.
+/// Why the bytes from an offset are not a valid path.
 private func faultOfPath(_ bytes: Span<UInt8>, _ start: Int) -> ImageReferenceError {
   var i = start
   while i < bytes.count, bytes[i] != UInt8(ascii: ":"), bytes[i] != UInt8(ascii: "@") {
@@ -108,7 +107,7 @@ private func faultOfPath(_ bytes: Span<UInt8>, _ start: Int) -> ImageReferenceEr
   return .format
 }
 
-/// Where `:tag` ends; where it would begin, if there is none.
+/// The offset after `:tag`; `start` if there is no tag.
 private func endOfTag(_ bytes: Span<UInt8>, _ start: Int) throws(ImageReferenceError) -> Int {
   guard start < bytes.count, bytes[start] == UInt8(ascii: ":") else { return start }
   var i = start + 1
@@ -117,7 +116,7 @@ private func endOfTag(_ bytes: Span<UInt8>, _ start: Int) throws(ImageReferenceE
   return i
 }
 
-/// Where `@digest` ends; where it would begin, if there is none.
+/// The offset after `@digest`; `start` if there is no digest.
 private func endOfDigest(_ bytes: Span<UInt8>, _ start: Int) throws(ImageReferenceError) -> Int {
   guard start < bytes.count, bytes[start] == UInt8(ascii: "@") else { return start }
   var colon = start + 1

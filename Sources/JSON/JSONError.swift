@@ -1,12 +1,12 @@
-// What is wrong with a JSON text, and where: turned into "name:line:column: problem, at /json/pointer" for people.
+// The error of the JSON reader, and its message: "name:line:column: problem, at /json/pointer".
 
-/// A fault in a JSON text: bad syntax, or a value that its reader did not expect.
+/// A fault in a JSON text: invalid syntax, or a value that the caller did not expect.
 ///
-/// The problem never quotes the text: it may hold secrets.
+/// The problem never quotes the text, because it may contain secrets.
 public struct JSONError: Error, Equatable, Sendable {
-  /// What is wrong and what was expected.
+  /// What is wrong, and what was expected.
   public let problem: String
-  /// Where, in bytes from the beginning of the text.
+  /// The place of the fault, in bytes from the beginning of the text.
   public let offset: Int
 
   public init(_ problem: String, at offset: Int) {
@@ -14,10 +14,10 @@ public struct JSONError: Error, Equatable, Sendable {
     self.offset = offset
   }
 
-  /// The error as one line: `name:line:column: problem, at pointer`.
+  /// The message, one line: `name:line:column: problem, at pointer`.
   ///
-  /// Lines and columns count from 1; a column is a Unicode code point. The pointer (RFC 6901) leads to the value, or
-  /// to the innermost one around the fault.
+  /// Lines and columns count from 1; a column is a Unicode code point. The pointer (RFC 6901) refers to the value at
+  /// fault, or to the innermost value around the fault.
   public func message(name: String, in text: [UInt8]) -> String {
     let (line, column) = position(of: offset, in: text)
     let pointer = jsonPointer(to: offset, in: text)

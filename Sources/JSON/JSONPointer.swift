@@ -1,9 +1,10 @@
-// JSON pointers (RFC 6901) from byte offsets: for error messages, so computed only when something is wrong.
+// Computes JSON pointers (RFC 6901) from byte offsets. Only error messages need them, so nothing tracks them on the
+// way.
 
 /// The JSON pointer to the value at an offset, or to the innermost value around it.
 ///
-/// The text before the offset must be valid JSON as far as it goes. Keys are shown in ASCII, others escaped as in
-/// JSON; a pointer longer than 200 characters is cut.
+/// The text before the offset must be the beginning of valid JSON. The pointer is printable ASCII; other characters of
+/// keys are escaped as in JSON. It is cut after 200 characters.
 public func jsonPointer(to offset: Int, in text: [UInt8]) -> String {
   var steps: [Step] = []
   var i = 0
@@ -48,7 +49,7 @@ private enum Step {
   case element(index: Int)
 }
 
-/// A member's name as a step of a JSON pointer (RFC 6901).
+/// A member's name as a step of a JSON pointer, with `~` and `/` escaped (RFC 6901 section 3).
 public func pointerStep(_ name: String) -> String {
   guard name.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else { return name }
   var step = ""

@@ -1,5 +1,5 @@
-// A strict and lazy reader of JSON (RFC 8259): it walks forward through a text, member by member, and validates and
-// skips what nobody asks for. It copies and builds nothing until a string is decoded.
+// A strict, lazy reader of JSON (RFC 8259). It moves forward through a text, member by member, and validates the values
+// that the caller skips. It copies nothing until the caller decodes a string.
 //
 //   var reader = JSONReader(bytes)
 //   try reader.openObject()
@@ -8,10 +8,10 @@
 //   }
 //   try reader.finish()
 
-/// How many levels of arrays and objects a text may nest.
+/// The most levels of arrays and objects that a text may nest.
 public let maximumDepth = 512
 
-/// The kinds of JSON values.
+/// The kinds of JSON values, as messages name them.
 public enum JSONKind: String, Sendable {
   case object = "an object"
   case array = "an array"
@@ -21,12 +21,14 @@ public enum JSONKind: String, Sendable {
   case null = "null"
 }
 
-/// A string within a text: where its contents lie, between the quotes, and whether they hold escapes.
+/// A string within a text, not yet decoded.
 public struct JSONString: Sendable {
+  /// The bytes between the quotes, as offsets in the text.
   public let range: Range<Int>
+  /// Whether the string contains escape sequences.
   public let escaped: Bool
 
-  /// The empty string, of no text.
+  /// An empty string that belongs to no text.
   public static var none: JSONString { JSONString(0..<0, escaped: false) }
 
   init(_ range: Range<Int>, escaped: Bool) {
@@ -35,22 +37,22 @@ public struct JSONString: Sendable {
   }
 }
 
-/// A position in a JSON text. Copies are cheap and walk on their own.
+/// A position in a JSON text. Copies are cheap and move independently.
 public struct JSONReader: Sendable {
   /// The text.
   public let bytes: [UInt8]
-  /// Where the reader stands, in bytes from the beginning.
+  /// The reader's position, in bytes from the beginning of the text.
   public private(set) var offset: Int
   private var depth = 0
   private var expectsComma = false
 
-  /// A reader at the beginning of a text, or at a value within it that was validated before.
+  /// Creates a reader at the beginning of a text, or at a value within it that was validated before.
   public init(_ bytes: [UInt8], at offset: Int = 0) {
     self.bytes = bytes
     self.offset = offset
   }
 
-  /// The kind of the value ahead, told by its first byte.
+  /// The kind of the next value, judged by its first byte.
   ///
   /// - Throws: `JSONError` where no value begins.
   public mutating func peek() throws(JSONError) -> JSONKind {
@@ -63,17 +65,17 @@ public struct JSONReader: Sendable {
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
     case UInt8(ascii: "t"), UInt8(ascii: "f"): return .boolean
     case UInt8(ascii: "n"): return .null
-    default: throw JSONError("no JSON value; expected one", at: offset)
+    default: throw JSONError("expected a JSON value", at: offset)
     }
   }
 
-  /// Enters the object ahead; its members follow with `nextKey`.
+  /// Enters the next value, which must be an object. `nextKey` then reads its members.
   public mutating func openObject() throws(JSONError) { try open(.object) }
 
-  /// Enters the array ahead; its elements follow with `nextElement`.
+  /// Enters the next value, which must be an array. `nextElement` then moves to its elements.
   public mutating func openArray() throws(JSONError) { try open(.array) }
 
-  /// The next member's key, with the reader before its value; `nil` at the end of the object, which is then left.
+  /// Reads the next member's key, and stops before its value. At the end of the object, leaves it and returns `nil`.
   public mutating func nextKey() throws(JSONError) -> JSONString? {
     guard try advance(closing: UInt8(ascii: "}"), isObject: true) else { return nil }
     guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else {
@@ -85,21 +87,21 @@ public struct JSONReader: Sendable {
     return key
   }
 
-  /// Whether another element is ahead; `false` at the end of the array, which is then left.
+  /// Moves to the next element, and returns `true`. At the end of the array, leaves it and returns `false`.
   public mutating func nextElement() throws(JSONError) -> Bool {
     let found = try advance(closing: UInt8(ascii: "]"), isObject: false)
     expectsComma = !found
     return found
   }
 
-  /// Reads the string ahead.
+  /// Reads the next value, which must be a string.
   public mutating func string() throws(JSONError) -> JSONString {
     try expect(.string)
     expectsComma = true
     return try quoted()
   }
 
-  /// Reads a string from its opening quote on.
+  /// Reads a string from its opening quote.
   @inline(__always)
   private mutating func quoted() throws(JSONError) -> JSONString {
     let start = offset + 1
@@ -109,19 +111,19 @@ public struct JSONReader: Sendable {
     return JSONString(start..<end, escaped: escaped)
   }
 
-  /// Validates the value ahead, of any kind, and passes it.
+  /// Validates and skips the next value, of any kind.
   public mutating func skip() throws(JSONError) {
-    offset = try endOfValue(bytes.span, offset, room: maximumDepth - depth)
+    offset = try endOfValue(bytes.span, offset, remainingDepth: maximumDepth - depth)
     expectsComma = true
   }
 
-  /// Makes sure that nothing but white space follows.
+  /// Checks that only white space follows.
   public mutating func finish() throws(JSONError) {
     offset = endOfWhitespace(bytes.span, offset)
     guard offset == bytes.count else { throw JSONError("expected nothing after the value", at: offset) }
   }
 
-  /// Throws unless the value ahead is of this kind.
+  /// Checks that the next value is of this kind.
   private mutating func expect(_ kind: JSONKind) throws(JSONError) {
     let found = try peek()
     guard found == kind else { throw JSONError("expected \(kind.rawValue), found \(found.rawValue)", at: offset) }
@@ -135,7 +137,7 @@ public struct JSONReader: Sendable {
     expectsComma = false
   }
 
-  /// Moves to the next member or element; `false` past the closing bracket.
+  /// Moves to the next member or element and returns `true`, or moves past the closing bracket and returns `false`.
   private mutating func advance(closing bracket: UInt8, isObject: Bool) throws(JSONError) -> Bool {
     offset = endOfWhitespace(bytes.span, offset)
     if offset < bytes.count, bytes[offset] == bracket {
@@ -152,26 +154,26 @@ public struct JSONReader: Sendable {
 }
 
 extension JSONReader {
-  /// Whether a key is this name, escapes decoded: `"im\u0061ge"` is `image`.
+  /// Whether a key equals a name. Escapes are decoded: `"im\u0061ge"` is `image`.
   @inlinable
   public func key(_ key: JSONString, is name: String) -> Bool {
     if !key.escaped, key.range.count != name.utf8.count { return false }
     return isEqual(key, name)
   }
 
-  /// Whether a string has these contents, byte for byte, escapes decoded.
+  /// Whether a string, with its escapes decoded, equals a text byte for byte.
   public func isEqual(_ string: JSONString, _ text: String) -> Bool {
     if string.escaped { return decode(string).utf8.elementsEqual(text.utf8) }
     return areEqual(bytes.span.extracting(string.range), text.utf8.span)
   }
 
-  /// The contents of a string, escapes decoded.
+  /// A string with its escapes decoded.
   public func decode(_ string: JSONString) -> String {
     guard string.escaped else { return String(decoding: bytes[string.range], as: UTF8.self) }
     return String(decoding: decodedBytes(string), as: UTF8.self)
   }
 
-  /// The contents of a string, escapes decoded, as UTF-8.
+  /// A string with its escapes decoded, as UTF-8.
   public func decodedBytes(_ string: JSONString) -> [UInt8] {
     guard string.escaped else { return Array(bytes[string.range]) }
     var out: [UInt8] = []
@@ -199,8 +201,9 @@ extension JSONReader {
     return out
   }
 
-  /// Appends the scalar of the escape at an offset, one `\uXXXX` or a surrogate pair of them, as UTF-8. Returns the
-  /// length of the escape.
+  /// Appends, as UTF-8, the scalar of the escape at an offset: one `\uXXXX`, or a surrogate pair of two.
+  ///
+  /// - Returns: the length of the escape in bytes.
   private func appendScalar(at offset: Int, to out: inout [UInt8]) -> Int {
     guard var scalar = try? codeUnit(bytes, offset) else { return 2 }
     var length = 6

@@ -1,6 +1,6 @@
-// JSON of objects and arrays, written member by member.
+// Writes JSON objects and arrays member by member.
 
-/// A JSON text in the making: commas and braces are set by the nesting of the calls.
+/// A JSON text under construction. Nested calls write the braces, brackets and commas.
 public struct JSONText {
   public private(set) var bytes: [UInt8] = []
   private var isFirst = true

@@ -1,7 +1,7 @@
-// JSON out: strings as RFC 8259 wants them, and texts from outside made safe to show to people.
+// Writes JSON strings (RFC 8259), and makes texts from outside safe to show to people.
 
 extension [UInt8] {
-  /// Appends a text as it is.
+  /// Appends the UTF-8 of a text.
   public mutating func append(_ text: String) {
     let text = text.utf8.span
     append(addingCapacity: text.count) { out in
@@ -12,11 +12,11 @@ extension [UInt8] {
   /// Appends a text as a JSON string, with its quotes.
   public mutating func appendJSONString(_ text: String) { appendJSONString(text.utf8.span) }
 
-  /// The same for a text that is a part of other bytes, in UTF-8.
+  /// The same for a text that is part of other bytes, in UTF-8.
   public mutating func appendJSONString(_ text: ArraySlice<UInt8>) { appendJSONString(text.span) }
 
   private mutating func appendJSONString(_ text: Span<UInt8>) {
-    if standsAsItIs(text) {
+    if needsNoEscape(text) {
       append(addingCapacity: text.count + 2) { out in
         out.append(UInt8(ascii: "\""))
         for i in text.indices { out.append(text[i]) }
@@ -40,18 +40,19 @@ extension [UInt8] {
   }
 }
 
-/// Whether a JSON string holds the text without an escape.
-private func standsAsItIs(_ text: Span<UInt8>) -> Bool {
+/// Whether a JSON string can contain the text without escapes.
+private func needsNoEscape(_ text: Span<UInt8>) -> Bool {
   for i in text.indices where text[i] < 0x20 || text[i] == UInt8(ascii: "\"") || text[i] == UInt8(ascii: "\\") {
     return false
   }
   return true
 }
 
-/// A text in printable ASCII between double quotes (see `asciiEscaped`).
+/// A text in double quotes, escaped as by `asciiEscaped`.
 public func quoted(_ text: String) -> String { "\"" + asciiEscaped(text) + "\"" }
 
-/// A text in printable ASCII, everything else escaped as in a JSON string: safe for terminals, logs and headers.
+/// A text in printable ASCII, with everything else escaped as in a JSON string. It is safe for terminals, logs and HTTP
+/// headers.
 public func asciiEscaped(_ text: String) -> String {
   if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
     return text

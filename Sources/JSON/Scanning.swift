@@ -1,7 +1,7 @@
-// The rules of RFC 8259 over bytes: each function takes the offset at which a thing begins and returns the offset at
-// which it ends, or throws. Nothing is built.
+// The grammar of RFC 8259 over bytes. Each function takes the offset at which a token or value begins, and returns the
+// offset after it, or throws. None of them builds a value.
 
-/// The offset of the first byte that is no white space.
+/// The offset of the next byte that is not white space.
 @inline(__always)
 func endOfWhitespace(_ text: Span<UInt8>, _ start: Int) -> Int {
   var i = start
@@ -12,12 +12,13 @@ func endOfWhitespace(_ text: Span<UInt8>, _ start: Int) -> Int {
   return i
 }
 
-/// The offset of a string's closing quote, from that of its first byte. Sets `escaped` if the string has escapes.
+/// The offset of a string's closing quote. `start` is the offset after the opening one. Sets `escaped` if the string
+/// contains escapes.
 @inline(__always)
 func endOfString(_ text: Span<UInt8>, _ start: Int, _ escaped: inout Bool) throws(JSONError) -> Int {
   var i = start
   while true {
-    // Eight bytes at a time, up to the first that is a quote, a backslash, a control byte or not ASCII.
+    // Eight bytes at a time, to the first one that is a quote, a backslash, a control byte or not ASCII.
     while i <= text.count - 8 {
       let word = word(text, i)
       let quote = word ^ 0x2222_2222_2222_2222
@@ -44,7 +45,7 @@ func endOfString(_ text: Span<UInt8>, _ start: Int, _ escaped: inout Bool) throw
   }
 }
 
-/// Eight bytes as one little-endian word: the compiler checks the bounds once, and makes one load of them.
+/// Eight bytes as one little-endian word. In this form the compiler checks the bounds once and emits a single load.
 @inline(__always)
 func word(_ text: Span<UInt8>, _ i: Int) -> UInt64 {
   let b = text.extracting(i..<(i + 8))
@@ -52,7 +53,8 @@ func word(_ text: Span<UInt8>, _ i: Int) -> UInt64 {
     | UInt64(b[4]) << 32 | UInt64(b[5]) << 40 | UInt64(b[6]) << 48 | UInt64(b[7]) << 56
 }
 
-/// The offset after an escape sequence, from that of its backslash. RFC 8259 section 7; surrogates only in pairs.
+/// The offset after an escape sequence that begins with the backslash at `start` (RFC 8259 section 7). Surrogates are
+/// valid only in pairs.
 func endOfEscape(_ text: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
   guard start + 1 < text.count else { throw JSONError("the text ends inside a string", at: text.count) }
   switch text[start + 1] {
@@ -71,7 +73,7 @@ func endOfEscape(_ text: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
   }
 }
 
-/// The code unit of `\uXXXX`, from the offset of its backslash.
+/// The code unit of the `\uXXXX` whose backslash is at `start`.
 func codeUnit(_ text: Span<UInt8>, _ start: Int) throws(JSONError) -> UInt32 {
   var unit: UInt32 = 0
   for i in (start + 2)..<(start + 6) {
@@ -88,7 +90,7 @@ func codeUnit(_ text: Span<UInt8>, _ start: Int) throws(JSONError) -> UInt32 {
   return unit
 }
 
-/// The offset after a UTF-8 sequence of two to four bytes (RFC 3629: no overlong form, no surrogate).
+/// The offset after a UTF-8 sequence of two to four bytes. RFC 3629 forbids overlong forms and surrogates.
 func endOfSequence(_ text: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
   let length: Int
   let second: ClosedRange<UInt8>
@@ -111,7 +113,7 @@ func endOfSequence(_ text: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
   return start + length
 }
 
-/// The offset after a number. RFC 8259 section 6.
+/// The offset after a number (RFC 8259 section 6).
 func endOfNumber(_ text: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
   var i = start
   if text[i] == UInt8(ascii: "-") { i += 1 }
@@ -146,7 +148,7 @@ func endOfLiteral(_ text: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
     }
   let end = start + literal.utf8.count
   guard end <= text.count, areEqual(text.extracting(start..<end), literal.utf8.span) else {
-    throw JSONError("no JSON value; expected one", at: start)
+    throw JSONError("expected a JSON value", at: start)
   }
   return end
 }
@@ -166,11 +168,12 @@ func areEqual(_ one: Span<UInt8>, _ other: Span<UInt8>) -> Bool {
   return true
 }
 
-/// The offset after a value of any kind, from that of its first byte, however deep.
+/// The offset after a value of any kind, with everything inside it validated. It uses no recursion, so that deep
+/// nesting cannot exhaust the stack.
 ///
-/// - Parameter room: how many levels it may nest.
-func endOfValue(_ text: Span<UInt8>, _ start: Int, room: Int) throws(JSONError) -> Int {
-  var objects = InlineArray<8, UInt64>(repeating: 0)  // a bit a level: whether it is an object
+/// - Parameter remainingDepth: the most levels that the value may nest.
+func endOfValue(_ text: Span<UInt8>, _ start: Int, remainingDepth: Int) throws(JSONError) -> Int {
+  var objects = InlineArray<8, UInt64>(repeating: 0)  // one bit for each level: whether it is an object
   var depth = 0
   var i = start
   var escaped = false
@@ -182,7 +185,7 @@ func endOfValue(_ text: Span<UInt8>, _ start: Int, room: Int) throws(JSONError) 
     case UInt8(ascii: "\""):
       i = try endOfString(text, i + 1, &escaped) + 1
     case UInt8(ascii: "{"), UInt8(ascii: "["):
-      if depth == room { throw tooDeep(at: i) }
+      if depth == remainingDepth { throw tooDeep(at: i) }
       let isObject = text[i] == UInt8(ascii: "{")
       let bit = UInt64(1) << UInt64(depth & 63)
       objects[depth >> 6] = isObject ? objects[depth >> 6] | bit : objects[depth >> 6] & ~bit
@@ -200,7 +203,7 @@ func endOfValue(_ text: Span<UInt8>, _ start: Int, room: Int) throws(JSONError) 
     case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"):
       i = try endOfLiteral(text, i)
     default:
-      throw JSONError("no JSON value; expected one", at: i)
+      throw JSONError("expected a JSON value", at: i)
     }
 
     while depth > 0 {
@@ -228,7 +231,7 @@ func unclosed(_ isObject: Bool, at offset: Int) -> JSONError {
   JSONError(isObject ? "expected a comma or the object's end" : "expected a comma or the array's end", at: offset)
 }
 
-/// The offset after a key and its colon, from that of its opening quote.
+/// The offset after a key and its colon. `start` is the offset of the opening quote.
 @inline(__always)
 private func endOfKey(_ text: Span<UInt8>, _ start: Int, _ escaped: inout Bool) throws(JSONError) -> Int {
   guard start < text.count, text[start] == UInt8(ascii: "\"") else {

@@ -1,15 +1,15 @@
-// Where one document ends and the next begins, told from the beginnings of lines alone.
+// Splits a text into documents by the beginnings of its lines alone.
 
 private let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
 extension Manifest {
-  /// Cuts the text at its document markers: `---` and `...` at the beginning of a line end a document wherever they
-  /// stand (YAML 1.1 section 4.1.2), even inside a quoted or a block scalar. Directives and comments before the first
-  /// `---` belong to its document. A byte order mark is left out, at the beginning and after a bare `---`, where joined
-  /// files have it.
+  /// The byte ranges of the documents. `---` and `...` at the beginning of a line end a document (YAML 1.1 section
+  /// 4.1.2), even inside a quoted or a block scalar. Directives and comments before the first `---` belong to its
+  /// document. A byte order mark is left out at the beginning of the text, and after a bare `---`, where concatenated
+  /// files have one.
   ///
-  /// Of documents parted by `...`, or by a `---` with a comment or a value behind it, kubectl reads the first alone and
-  /// tells nothing; kustomize and Helm read all of them, and so does this.
+  /// If `...`, or a `---` with a comment or a value behind it, separates documents, kubectl silently reads only the
+  /// first one. kustomize and Helm read all of them, and so does pisw.
   var parts: [Range<Int>] {
     var parts: [Range<Int>] = []
     var start = 0
@@ -55,11 +55,11 @@ extension Manifest {
     return text[line] == UInt8(ascii: "-") ? .start : .end
   }
 
-  /// The offset after a line, its break included.
+  /// The offset after a line and its line break.
   func endOfLine(_ line: Int) -> Int {
     let text = text.span
     var i = line
-    // Eight bytes at a time, up to the first that is a line feed.
+    // Eight bytes at a time, to the first line feed.
     while i + 8 <= text.count {
       let word =
         UInt64(text[i]) | UInt64(text[i + 1]) << 8 | UInt64(text[i + 2]) << 16 | UInt64(text[i + 3]) << 24
@@ -73,7 +73,7 @@ extension Manifest {
     return min(i + 1, text.count)
   }
 
-  /// Whether a line is more than a comment, a directive or blanks.
+  /// Whether a line has content: it is not a comment, a directive or blank.
   private func isContent(_ line: Int, _ end: Int) -> Bool {
     if text[line] == UInt8(ascii: "%") { return false }
     var i = line

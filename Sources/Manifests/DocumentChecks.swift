@@ -1,25 +1,26 @@
-// What no document may have, whatever is to be done with it: mappings with a key twice, and aliases that multiply.
+// Refuses documents that are ambiguous or dangerous: mappings with duplicate keys, and aliases that multiply.
 
 import JSON
 import YAML
 
 extension YAMLTree {
-  /// Makes sure that a document means one thing, and that following its aliases comes to an end.
+  /// Checks that no mapping has a duplicate key, and that the document is of bounded size with its aliases expanded.
   func check() throws(ManifestProblem) {
     if hasAliases { try checkAliases() }
     for node in nodes.indices where nodes[node].kind == .mapping { try checkKeys(of: node) }
   }
 
-  /// Refuses aliases within their own anchor, and documents that aliases make ten times larger ("billion laughs").
+  /// Refuses an alias within its own anchor, and a document that its aliases expand to more than ten times its nodes
+  /// plus a million ("billion laughs").
   private func checkAliases() throws(ManifestProblem) {
     let limit = 1_000_000 + 10 * nodes.count
     var sizes = [Int](repeating: 1, count: nodes.count)
     var open: [Int] = []
     for node in nodes.indices {
-      while let last = open.last, after(last) <= node { close(open.removeLast(), &sizes, within: open.last) }
+      while let last = open.last, after(last) <= node { addSize(of: open.removeLast(), to: open.last, &sizes) }
       if nodes[node].kind == .alias {
         let target = resolved(node)
-        if after(target) > node { throw ManifestProblem("an alias within its own anchor", at: Int(nodes[node].start)) }
+        if after(target) > node { throw ManifestProblem("an alias inside its own anchor", at: Int(nodes[node].start)) }
         sizes[node] = sizes[target]
       }
       open.append(node)
@@ -27,28 +28,28 @@ extension YAMLTree {
         throw ManifestProblem("aliases that expand to more than \(limit) nodes", at: Int(nodes[node].start))
       }
     }
-    while let last = open.popLast() { close(last, &sizes, within: open.last) }
+    while let last = open.popLast() { addSize(of: last, to: open.last, &sizes) }
     if sizes.first.map({ $0 > limit }) == true {
       throw ManifestProblem("aliases that expand to more than \(limit) nodes", at: Int(nodes[0].start))
     }
   }
 
-  private func close(_ node: Int, _ sizes: inout [Int], within parent: Int?) {
+  private func addSize(of node: Int, to parent: Int?, _ sizes: inout [Int]) {
     guard let parent else { return }
     let (sum, isTooLarge) = sizes[parent].addingReportingOverflow(sizes[node])
     sizes[parent] = isTooLarge ? .max : sum
   }
 
-  /// Refuses a key that stands in a mapping twice: readers differ on which one counts.
+  /// Refuses duplicate keys, because readers differ on which one counts.
   private func checkKeys(of mapping: Int) throws(ManifestProblem) {
     var key = mapping + 1
     var count = 0
     while key < after(mapping) {
-      // Few keys are compared with each other; many are put into a set.
+      // To compare up to 16 keys with each other costs less than a set.
       if count == 16 { return try checkManyKeys(of: mapping) }
       var earlier = mapping + 1
       while earlier < key {
-        if isSameKey(earlier, key) { throw duplicate(key) }
+        if isSameKey(earlier, key) { throw duplicateKey(key) }
         earlier = after(after(earlier))
       }
       key = after(after(key))
@@ -60,7 +61,7 @@ extension YAMLTree {
     var seen: Set<ArraySlice<UInt8>> = []
     var key = mapping + 1
     while key < after(mapping) {
-      if nodes[key].kind == .scalar, !isMergeKey(key), !seen.insert(value(key)).inserted { throw duplicate(key) }
+      if nodes[key].kind == .scalar, !isMergeKey(key), !seen.insert(value(key)).inserted { throw duplicateKey(key) }
       key = after(after(key))
     }
   }
@@ -69,7 +70,7 @@ extension YAMLTree {
     nodes[first].kind == .scalar && nodes[second].kind == .scalar && hasSameValue(first, second) && !isMergeKey(first)
   }
 
-  private func duplicate(_ key: Int) -> ManifestProblem {
-    ManifestProblem("the key \(quoted(string(key))) stands in its mapping twice", at: Int(nodes[key].start))
+  private func duplicateKey(_ key: Int) -> ManifestProblem {
+    ManifestProblem("duplicate key \(quoted(string(key))); expected it once", at: Int(nodes[key].start))
   }
 }

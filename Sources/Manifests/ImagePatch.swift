@@ -1,10 +1,10 @@
-// The image names in a patch: the preview edits what the patch replaces, and nothing else.
+// Reads the image names from a patch. The preview edits exactly the images that the patch replaces.
 
 import Admission
 import JSON
 
 extension ImageOutcome {
-  /// The image's place in the pod (RFC 6901).
+  /// The JSON pointer (RFC 6901) to the image in the pod.
   var pointer: String {
     switch list {
     case .containers: "/spec/containers/\(index)/image"
@@ -15,12 +15,12 @@ extension ImageOutcome {
   }
 }
 
-/// The operations of a patch that replace an image, from first to last.
+/// The operations of a patch that replace an image, in the order of the patch.
 struct ImagePatch {
   private var reader: JSONReader
   private var next: (pointer: String, image: String)?
 
-  /// - Parameter patch: the patch of an answer, an array of operations, or empty.
+  /// - Parameter patch: an answer's patch: a JSON array of operations, or empty.
   init(_ patch: [UInt8]) {
     reader = JSONReader(patch)
     if patch.isEmpty { return }
@@ -28,10 +28,10 @@ struct ImagePatch {
     advance()
   }
 
-  /// Whether nothing remains.
+  /// Whether every operation was used.
   var isDone: Bool { next == nil }
 
-  /// What an image becomes; `nil` if it stays. To be asked in the order of the pod's images.
+  /// The new name of an image; `nil` if the image stays. Call it for each image, in the order of the pod's images.
   mutating func target(of outcome: ImageOutcome) -> String? {
     guard let (place, image) = next, place == outcome.pointer else { return nil }
     advance()
@@ -47,7 +47,7 @@ struct ImagePatch {
     }
   }
 
-  /// Reads an operation; `nil` for one that replaces nothing.
+  /// Reads an operation; `nil` if it is not a `replace`.
   private mutating func operation() throws(JSONError) -> (String, String)? {
     var replaces = false
     var pointer = ""

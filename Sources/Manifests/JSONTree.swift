@@ -1,10 +1,10 @@
-// JSON as a tree, by JSON's own rules: libyaml takes most of it, but neither tabs nor pairs of surrogates.
+// Reads JSON into a tree with the JSON reader, because libyaml accepts neither tabs nor surrogate pairs.
 
 import JSON
 import YAML
 
 extension Manifest {
-  /// Where a value begins that may be JSON, an object or an array, after the marker of a document.
+  /// The offset at which a JSON object or array may begin in a document, after its `---`; `nil` if there is none.
   func startOfJSON(in part: Range<Int>) -> Int? {
     var i = part.lowerBound
     if text[part].starts(with: "---".utf8) { i += 3 }
@@ -13,7 +13,7 @@ extension Manifest {
     return i
   }
 
-  /// Why a part of the text is not one JSON value after another; `nil` if it is.
+  /// Why a part of the text is not a sequence of JSON values; `nil` if it is one.
   func faultInJSON(_ part: Range<Int>) -> JSONError? {
     var reader = JSONReader(text, at: part.lowerBound)
     do throws(JSONError) {
@@ -24,7 +24,7 @@ extension Manifest {
     }
   }
 
-  /// Hands out the values of a part without a fault, each as a document.
+  /// Calls `body` with each JSON value of a part as a document. `faultInJSON` must have found no fault in the part.
   func readJSON(
     _ part: Range<Int>, _ tree: inout YAMLTree, _ body: (YAMLTree) -> Void
   ) throws(ManifestProblem) {
@@ -49,7 +49,7 @@ extension Manifest {
 }
 
 extension JSONReader {
-  /// Reads the value ahead into a tree. Its depth is bounded by the reader.
+  /// Adds the next value to a tree. The reader bounds its depth.
   fileprivate mutating func addValue(to tree: inout YAMLTree) throws(JSONError) {
     let kind = try peek()
     let start = offset

@@ -1,4 +1,4 @@
-// Places in a manifest for people and editors: lines and columns of offsets.
+// Converts byte offsets in a manifest to lines and columns, for people and editors.
 
 import JSON
 import SwapPolicy
@@ -6,9 +6,9 @@ import SwapPolicy
 /// The lines of a manifest.
 public struct Lines {
   private let manifest: Manifest
-  /// Where each line begins.
+  /// The offset of each line's beginning.
   private var starts = [0]
-  /// The place asked for last, where counting goes on: one line may hold a whole manifest.
+  /// The last result. Counting continues from there, because a single line may contain a whole manifest.
   private var last = (line: 1, column: 1, offset: 0)
 
   public init(_ manifest: Manifest) {
@@ -16,7 +16,7 @@ public struct Lines {
     for (offset, byte) in manifest.text.enumerated() where byte == 0x0A { starts.append(offset + 1) }
   }
 
-  /// The line and column at an offset, from 1; a column is a Unicode code point.
+  /// The line and column of an offset, both from 1; a column is a Unicode code point.
   public mutating func position(_ offset: Int) -> (line: Int, column: Int) {
     let line = line(at: offset)
     if line != last.line { last = (line, 1, starts[line - 1]) }
@@ -26,13 +26,13 @@ public struct Lines {
     return (line, last.column)
   }
 
-  /// The place at an offset, with the manifest's name in printable ASCII.
+  /// The place of an offset, with the manifest's name in printable ASCII.
   public mutating func place(_ offset: Int) -> Place {
     let (line, column) = position(offset)
     return .file(asciiEscaped(manifest.name), line: line, column: column)
   }
 
-  /// The last line that begins at an offset or before it.
+  /// The line, from 1, that contains an offset.
   private func line(at offset: Int) -> Int {
     var (low, high) = (0, starts.count)
     while high - low > 1 {

@@ -1,12 +1,12 @@
-// A text with manifests: one file, or what came through a pipe. It is cut into documents that are read one by one, so
-// that what is wrong in one leaves the others, and memory is bounded by the largest.
+// A text with manifests: a file or standard input. Its documents are read one at a time, so that a problem in one does
+// not affect the others, and the largest document bounds the memory.
 
 import JSON
 import YAML
 
-/// A text with manifests, YAML or JSON.
+/// A text with Kubernetes manifests, YAML or JSON.
 public struct Manifest: Sendable {
-  /// The file's name, for people.
+  /// The file's name, for messages.
   public let name: String
   public let text: [UInt8]
 
@@ -16,14 +16,14 @@ public struct Manifest: Sendable {
   }
 }
 
-/// Something in a manifest that people must look at.
+/// A problem in a manifest that a person must fix.
 public struct ManifestProblem: Error, Sendable {
   /// What is wrong, and the remedy.
   public let problem: String
-  /// Where, in bytes from the beginning of the manifest.
+  /// The place of the problem, in bytes from the beginning of the manifest.
   public let offset: Int
 
-  /// Whether the text is a template: each of its documents may then have a problem, and all have the same remedy.
+  /// Whether the text is a template. All problems of a template have the same remedy, so one report is enough.
   let isTemplate: Bool
 
   init(_ problem: String, at offset: Int) {
@@ -39,21 +39,21 @@ public struct ManifestProblem: Error, Sendable {
     isTemplate = true
   }
 
-  /// The problem, with the remedy for templates.
+  /// The same problem with the remedy for templates.
   var inTemplate: ManifestProblem { ManifestProblem(template: problem, at: offset) }
 }
 
 extension Manifest {
-  /// Reads the documents one after the other.
+  /// Reads the documents one at a time.
   ///
   /// - Parameters:
-  ///   - body: gets each document.
-  ///   - report: gets what is wrong; the document is then passed.
+  ///   - body: called with each document.
+  ///   - report: called with the problem of each document that cannot be read.
   public func forEachDocument(_ body: (YAMLTree) -> Void, report: (ManifestProblem) -> Void) {
     forEachDocument(in: parts[...], body, report: report)
   }
 
-  /// The same for some parts of the text.
+  /// The same for some of the ranges in `parts`.
   func forEachDocument(
     in parts: ArraySlice<Range<Int>>, _ body: (YAMLTree) -> Void, report: (ManifestProblem) -> Void
   ) {
@@ -68,7 +68,7 @@ extension Manifest {
     }
   }
 
-  /// Why the text as a whole cannot be read.
+  /// Why the whole text cannot be read; `nil` if it can.
   private var unreadable: ManifestProblem? {
     if text.count > YAMLTree.largestText { return ManifestProblem("larger than 4 GiB", at: 0) }
     let isUTF16 = text.count > 1 && (text[0] == 0 || text[1] == 0 || text[0] &+ text[1] == 0xFD && text[0] >= 0xFE)
@@ -92,7 +92,7 @@ extension Manifest {
       do throws(YAMLError) {
         isAtEnd = try !parser.readDocument(into: &tree, at: part.lowerBound)
       } catch {
-        // YAML in flow style begins as JSON does.
+        // YAML in flow style begins like JSON, so the file's name decides which error to show.
         if name.hasSuffix(".json"), let jsonFault {
           throw ManifestProblem("not valid JSON: " + jsonFault.problem, at: jsonFault.offset)
         }
@@ -104,7 +104,7 @@ extension Manifest {
     }
   }
 
-  /// Whether a part has the braces of Go's or Jinja's templates.
+  /// Whether a part contains `{{`, as Go and Jinja templates do.
   func isTemplate(_ part: Range<Int>) -> Bool {
     var previous: UInt8 = 0
     for byte in text[part] {

@@ -1,30 +1,30 @@
-// Kubernetes objects in a document: the document itself, or the items of a list.
+// Finds the Kubernetes objects in a document: the document itself, or the items of a list.
 
 import YAML
 
-/// One Kubernetes object of a document.
+/// A Kubernetes object in a manifest.
 public struct ManifestObject: Sendable {
   public let apiVersion: String
   public let kind: String
-  /// The namespace as written; `nil` where it is left to the caller, and for objects without one.
+  /// The namespace as written; `nil` if the object names none.
   public let namespace: String?
-  /// The name, or what stands for it while there is none (`generateName`).
+  /// The name, else the `generateName`, else empty.
   public let name: String
-  /// The document's place in the manifest, in bytes from its beginning.
+  /// The offset of the object's document, in bytes from the beginning of the manifest.
   public let document: Int
-  /// Its mapping in the document.
+  /// The object's mapping in the document.
   let node: Int
-  /// The scalar that stands for the namespace and is no text: `n` and `on` are booleans.
+  /// The namespace's scalar if it is not a string: unquoted, `n` and `on` are booleans.
   let wrongNamespace: Int?
-  /// The way there, for an item of a list behind an alias.
+  /// The aliases that lead to the object, if it is an item of a list.
   let trail: Trail
-  /// Its place in the document (RFC 6901); empty for the document itself.
+  /// The JSON pointer (RFC 6901) to the object in its document; empty for the document itself.
   public let pointer: String
 
-  /// Whether two objects of a manifest are one.
+  /// Whether this is the same object of the same manifest as another.
   public func isSame(as other: ManifestObject) -> Bool { document == other.document && pointer == other.pointer }
 
-  /// The group of the API version: empty for the core group.
+  /// The group in `apiVersion`; empty for the core group.
   var group: Substring {
     let end = apiVersion.utf8.firstIndex(of: UInt8(ascii: "/"))
     return end.map { apiVersion[..<$0] } ?? ""
@@ -32,7 +32,7 @@ public struct ManifestObject: Sendable {
 }
 
 extension YAMLTree {
-  /// The objects of a document: none if it is no mapping with a kind.
+  /// The objects in a document; none if it is not a mapping with a `kind`.
   public var objects: [ManifestObject] {
     var objects: [ManifestObject] = []
     if !nodes.isEmpty { addObjects(at: 0, [], pointer: "", itemsOf: nil, to: &objects) }
@@ -44,7 +44,7 @@ extension YAMLTree {
     to objects: inout [ManifestObject]
   ) {
     guard nodes[node].kind == .mapping else { return }
-    // The items of a typed list, a DeploymentList for instance, may leave out what they are.
+    // The items of a typed list, such as a DeploymentList, may leave out `apiVersion` and `kind`.
     let kind = string("kind", of: node) ?? list?.kind ?? ""
     let apiVersion = string("apiVersion", of: node) ?? list?.apiVersion ?? ""
     var path = trail
@@ -73,7 +73,7 @@ extension YAMLTree {
     )
   }
 
-  /// The value of a member that is a text, and not empty.
+  /// The value of a member; `nil` if it is not a string, or empty.
   func string(_ name: String, of mapping: Int) -> String? {
     var unused: Trail = []
     guard let node = member(name, of: mapping, &unused), let text = text(node), !text.isEmpty else { return nil }

@@ -1,17 +1,18 @@
-// Where the pods of an object are: known by its kind, or found by their structure.
+// Finds the pods in an object: by its kind, or for unknown kinds by their structure.
 
 import JSON
 import YAML
 
-/// One pod, or the template of pods, within an object. Every image of it refers to it.
+/// A pod, or a pod template, in an object. It is a class because each of its images refers to it.
 public final class ManifestPod: Sendable {
   public let object: ManifestObject
-  /// Its place in the object (RFC 6901): empty for a Pod, `/spec/template` for most kinds.
+  /// The JSON pointer (RFC 6901) to the pod in its object: empty for a Pod, `/spec/template` for most kinds.
   public let pointer: String
-  /// Whether it was recognised by its structure: the object's kind is not one of Kubernetes' own.
+  /// Whether it was found by its structure, because the object's kind is not one of Kubernetes' own.
   public let isFoundByStructure: Bool
-  /// The mapping that has its `spec`.
+  /// The mapping that contains the pod's `spec`.
   let node: Int
+  /// The aliases that lead to the mapping.
   let trail: Trail
 
   init(object: ManifestObject, pointer: String, isFoundByStructure: Bool, node: Int, trail: Trail) {
@@ -22,12 +23,12 @@ public final class ManifestPod: Sendable {
     self.trail = trail
   }
 
-  /// Whether it is a Pod, and not a template that a controller makes pods of.
+  /// Whether it is a Pod, not a template from which a controller makes pods.
   var isPodItself: Bool { pointer.isEmpty && !isFoundByStructure }
 }
 
 extension YAMLTree {
-  /// The pods of an object, none for most kinds.
+  /// The pods in an object. Most kinds have none.
   public func pods(of object: ManifestObject) -> [ManifestPod] {
     if let pointer = podPointer(of: object) {
       var trail = object.trail
@@ -40,27 +41,27 @@ extension YAMLTree {
     }
     if kindsWithoutPods.contains(object.kind) { return [] }
     var search = PodSearch(tree: self, object: object)
-    search.look(at: object.node, object.trail, "")
+    search.addPods(at: object.node, object.trail, "")
     return search.pods
   }
 }
 
-/// The search for pods in an object whose kind is not known.
+/// Searches an object of an unknown kind for pods.
 private struct PodSearch {
   let tree: YAMLTree
   let object: ManifestObject
   var pods: [ManifestPod] = []
 
-  /// Adds every mapping below a node whose `spec` is that of a pod.
-  mutating func look(at node: Int, _ trail: Trail, _ pointer: String) {
+  /// Adds every mapping at or below a node whose `spec` is a pod's.
+  mutating func addPods(at node: Int, _ trail: Trail, _ pointer: String) {
     switch tree.nodes[node].kind {
     case .scalar: return
-    case .alias: look(at: tree.resolved(node), trail + [node], pointer)
+    case .alias: addPods(at: tree.resolved(node), trail + [node], pointer)
     case .sequence:
       var element = node + 1
       var index = 0
       while element < tree.after(node) {
-        if tree.nodes[element].kind != .scalar { look(at: element, trail, "\(pointer)/\(index)") }
+        if tree.nodes[element].kind != .scalar { addPods(at: element, trail, "\(pointer)/\(index)") }
         element = tree.after(element)
         index += 1
       }
@@ -75,9 +76,9 @@ private struct PodSearch {
       while key < tree.after(node) {
         let value = tree.after(key)
         if tree.nodes[key].kind == .scalar, tree.nodes[value].kind != .scalar {
-          // What a merge key brings has the place of the mapping itself.
+          // Members from a merge key belong to the mapping itself, so they add no step to the pointer.
           let step = tree.isMergeKey(key) ? "" : "/" + pointerStep(tree.string(key))
-          look(at: value, trail, pointer + step)
+          addPods(at: value, trail, pointer + step)
         }
         key = tree.after(value)
       }
@@ -86,7 +87,7 @@ private struct PodSearch {
 }
 
 extension YAMLTree {
-  /// Whether a node has `containers`, a list of mappings, some with a name and an image.
+  /// Whether a node has a list `containers` of mappings, at least one of them with a name and an image.
   fileprivate func isPodSpec(_ spec: Int) -> Bool {
     var trail: Trail = []
     guard let containers = member("containers", of: spec, &trail), nodes[containers].kind == .sequence else {
@@ -104,7 +105,7 @@ extension YAMLTree {
   }
 }
 
-/// Where Kubernetes' own kinds have their pod (RFC 6901); `nil` for other kinds.
+/// The JSON pointer (RFC 6901) to the pod in each of Kubernetes' own kinds; `nil` for other kinds.
 private func podPointer(of object: ManifestObject) -> String? {
   switch (object.group, object.kind) {
   case ("", "Pod"): ""
@@ -118,5 +119,5 @@ private func podPointer(of object: ManifestObject) -> String? {
   }
 }
 
-/// Kinds that only talk about others: a schema or a text is no pod.
+/// Kinds that only describe or carry other objects, so that what looks like a pod in them is not one.
 private let kindsWithoutPods: Set = ["CustomResourceDefinition", "ConfigMap", "Secret"]

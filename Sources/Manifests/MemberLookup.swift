@@ -1,14 +1,15 @@
-// Looking things up in a document, through aliases and merge keys, as kubectl does (sigs.k8s.io/yaml).
+// Looks up members of mappings through aliases and merge keys, as kubectl does (sigs.k8s.io/yaml).
 
 import YAML
 
-/// The way to a node: the aliases that were followed. Whoever changes the node changes what all of them show.
+/// The aliases that were followed to reach a node. To change the node changes the value of all of them.
 typealias Trail = [Int]
 
 extension YAMLTree {
-  /// The value of a mapping's member, aliases followed; `nil` if there is none or the node is no mapping.
+  /// The value of a mapping's member, with aliases followed; `nil` if there is none, or the node is not a mapping.
   ///
-  /// A merge key (`<<`, YAML 1.1) acts where it stands: the members after it win, those before it lose.
+  /// A merge key (`<<`, YAML 1.1) takes precedence over the members before it, and the members after it over the merge
+  /// key.
   func member(_ name: String, of mapping: Int, _ trail: inout Trail) -> Int? {
     guard nodes[mapping].kind == .mapping else { return nil }
     var found: (node: Int, trail: Trail)?
@@ -29,12 +30,13 @@ extension YAMLTree {
 
   func isMergeKey(_ key: Int) -> Bool { nodes[key].style == .plain && isScalar(key, "<<") }
 
-  /// A node, or the one that its alias stands for.
+  /// The node itself, or the node that an alias refers to, and the trail that leads there.
   func followed(_ node: Int, _ trail: Trail) -> (node: Int, trail: Trail) {
     nodes[node].kind == .alias ? (resolved(node), trail + [node]) : (node, trail)
   }
 
-  /// A member of what a merge key names: a mapping, or a sequence of them whose first with that member counts.
+  /// A member in the value of a merge key: a mapping, or a sequence of mappings, of which the first with that member
+  /// counts.
   private func merged(_ name: String, from source: Int, _ trail: Trail) -> (node: Int, trail: Trail)? {
     var (node, trail) = followed(source, trail)
     if nodes[node].kind == .mapping {
@@ -50,7 +52,7 @@ extension YAMLTree {
     return nil
   }
 
-  /// Hands out a mapping's members, those of merge keys among them.
+  /// Calls `body` with each member of a mapping, including the members from merge keys.
   func forEachMember(
     of mapping: Int, _ body: (_ key: Int, _ value: Int) throws(ManifestProblem) -> Void
   ) throws(ManifestProblem) {
@@ -75,7 +77,7 @@ extension YAMLTree {
   }
 }
 
-/// The members of a mapping with merge keys: of the same key, the last counts.
+/// Collects the members of a mapping with merge keys. Of members with the same key, the last one added counts.
 private struct MergedMembers {
   let tree: YAMLTree
   var members: [(key: Int, value: Int)] = []
@@ -87,7 +89,7 @@ private struct MergedMembers {
     let source = tree.resolved(node)
     switch tree.nodes[source].kind {
     case .sequence:
-      // The first of a sequence counts.
+      // The first mapping of a sequence takes precedence, so it is added last.
       var elements: [Int] = []
       var element = source + 1
       while element < tree.after(source) {

@@ -1,20 +1,22 @@
-// A part of a document as the JSON that kubectl sends for it: aliases and merge keys expanded, within bounds.
+// Writes a part of a document as the JSON that kubectl sends for it: aliases and merge keys expanded, within bounds.
 
 import JSON
 import YAML
 
-/// No object that the API server can store is larger as JSON, nor nests deeper than its reader allows.
+/// The largest object as JSON, in bytes. The API server can store none that is larger.
 let largestObject = 8 << 20
-private let deepest = 400
+/// The most levels that an object may nest, fewer than the JSON reader's 512.
+private let maximumObjectDepth = 400
 
 extension YAMLTree {
   /// Appends a node as JSON.
   ///
-  /// - Throws: `ManifestProblem` when aliases make it too large or too deep.
+  /// - Throws: `ManifestProblem` when the JSON would be too large or too deep, and for a value or key that JSON cannot
+  ///   express.
   func appendJSON(_ node: Int, to out: inout [UInt8], depth: Int = 0) throws(ManifestProblem) {
-    guard out.count <= largestObject, depth < deepest else {
+    guard out.count <= largestObject, depth < maximumObjectDepth else {
       throw ManifestProblem(
-        "larger than 8 MiB or deeper than \(deepest) levels, aliases expanded", at: Int(nodes[node].start))
+        "larger than 8 MiB or deeper than \(maximumObjectDepth) levels, aliases expanded", at: Int(nodes[node].start))
     }
     switch nodes[node].kind {
     case .scalar where nodes[node].tag == .binary:
@@ -42,8 +44,8 @@ extension YAMLTree {
   /// Appends a mapping's members without braces.
   ///
   /// - Parameters:
-  ///   - isFirst: whether nothing stands before them yet.
-  ///   - wants: whether to append the member of a key.
+  ///   - isFirst: whether no member was appended before.
+  ///   - wants: whether to append the member with a key.
   func appendMembers(
     of mapping: Int, to out: inout [UInt8], depth: Int = 0, isFirst: inout Bool, where wants: (Int) -> Bool
   ) throws(ManifestProblem) {
@@ -60,7 +62,7 @@ extension YAMLTree {
   private func appendKey(_ key: Int, to out: inout [UInt8]) throws(ManifestProblem) {
     let scalar = resolved(key)
     guard nodes[scalar].kind == .scalar else {
-      throw ManifestProblem("a key that is no text", at: Int(nodes[key].start))
+      throw ManifestProblem("a key that is not a scalar", at: Int(nodes[key].start))
     }
     appendJSON(key: scalar, to: &out)
   }

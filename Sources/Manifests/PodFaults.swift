@@ -1,10 +1,10 @@
-// What is wrong with a pod, told as a place in the manifest.
+// Converts a fault in a pod's review to a problem with its place in the manifest.
 
 import JSON
 import YAML
 
 extension YAMLTree {
-  /// A fault in a pod's review as a problem where the manifest has the same value.
+  /// The problem for a fault in a pod's review. Its place is the value in the manifest that caused the fault.
   func problem(_ fault: JSONError, in review: [UInt8], _ pod: ManifestPod) -> ManifestProblem {
     let pointer = jsonPointer(to: fault.offset, in: review)
     var node = pod.node

@@ -1,15 +1,15 @@
-// The AdmissionReview that the API server sends for a pod of a manifest: a Pod as it is, or the one that a controller
-// makes of a template.
+// Writes the AdmissionReview that the API server would send for a pod of a manifest: a Pod as it is, or the pod that a
+// controller makes from a template.
 
 import JSON
 import YAML
 
-/// Which call of the webhook a review plays.
+/// The call of the webhook that a review stands for.
 public enum PodReviewCall: Sendable {
   case create
-  /// With the pod before the update, from the same document or another.
+  /// `old` is the pod before the update, from the document `in`.
   case update(old: ManifestPod, in: YAMLTree)
-  /// The ephemeral containers of a pod, as if all of them were added now.
+  /// All ephemeral containers of the pod are added now.
   case addEphemeralContainers
 }
 
@@ -17,8 +17,11 @@ extension YAMLTree {
   /// The review of a pod (admission.k8s.io/v1), as the API server sends it.
   ///
   /// - Parameters:
-  ///   - namespace: the namespace for a pod that names none.
-  /// - Throws: `ManifestProblem` when the pod is too large, or cannot be JSON.
+  ///   - pod: a pod of this document.
+  ///   - call: the call of the webhook.
+  ///   - namespace: the namespace of a pod whose object names none.
+  /// - Returns: one line of JSON with a newline.
+  /// - Throws: `ManifestProblem` when JSON cannot express the pod, or it is too large.
   public func review(
     of pod: ManifestPod, _ call: PodReviewCall = .create, namespace: String
   ) throws(ManifestProblem) -> [UInt8] {
@@ -60,9 +63,9 @@ extension YAMLTree {
     return out
   }
 
-  /// Appends `,"object":` and the pod.
+  /// Appends `,"NAME":` and the pod.
   ///
-  /// - Parameter member: a member of its `spec` to leave out.
+  /// - Parameter member: a member of the `spec` to leave out.
   private func appendPod(
     _ pod: ManifestPod, _ namespace: String, as name: String, except member: String?, to out: inout [UInt8]
   ) throws(ManifestProblem) {
@@ -90,7 +93,7 @@ extension YAMLTree {
     out.append("}")
   }
 
-  /// A pod's own metadata, with the namespace that the API server puts there.
+  /// Appends a Pod's own metadata, with the namespace that the API server sets.
   private func appendMetadata(
     ofPod metadata: Int?, _ namespace: String, to out: inout [UInt8]
   ) throws(ManifestProblem) {
@@ -104,8 +107,8 @@ extension YAMLTree {
     out.append("}")
   }
 
-  /// The metadata of a pod that a controller makes: labels, annotations and finalizers of the template, and what the
-  /// controller adds.
+  /// Appends the metadata of a pod that a controller makes: the template's labels, annotations and finalizers, and what
+  /// the controller adds.
   private func appendMetadata(
     ofTemplate metadata: Int?, _ pod: ManifestPod, _ namespace: String, to out: inout [UInt8]
   ) throws(ManifestProblem) {
@@ -161,7 +164,8 @@ extension YAMLTree {
   }
 }
 
-/// What makes pods of an object's template, and the labels that it adds: rules may exclude pods by either.
+/// The controller that makes pods from an object's template, and the labels that it adds. Rules may exclude pods by
+/// either.
 private struct Controller {
   let apiVersion: String
   let kind: String
@@ -194,10 +198,10 @@ private struct Controller {
   }
 }
 
-/// Stands for every uid that the API server would make.
+/// Stands for every uid that the API server would generate.
 private let placeholder = "00000000-0000-4000-8000-000000000000"
 
-/// Rules do not look at who asks.
+/// A fixed user, because no rule depends on the user.
 private let userInfo = ",\"userInfo\":{\"username\":\"pisw\",\"groups\":[\"system:authenticated\"]}"
 
 private let reviewHead =

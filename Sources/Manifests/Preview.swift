@@ -1,16 +1,16 @@
-// The preview: what the webhook does to the pods of a manifest, and how the text would have to read to say the same.
+// The preview: runs the webhook on the pods of a manifest, and edits the text to match.
 
 import Admission
 import JSON
 import SwapPolicy
 import YAML
 
-/// The rules of a preview.
+/// The rules and the cluster that a preview assumes.
 public struct Preview: Sendable {
   public let policy: SwapPolicy
   /// The namespace of objects that name none.
   public let namespace: String
-  /// Namespaces that the webhook is not called for, each with the place of the label that says so.
+  /// The namespaces for which the API server does not call the webhook.
   public let skippedNamespaces: SkippedNamespaces
 
   public init(policy: SwapPolicy, namespace: String, skippedNamespaces: SkippedNamespaces = SkippedNamespaces()) {
@@ -20,81 +20,83 @@ public struct Preview: Sendable {
   }
 }
 
-/// What the webhook does to one image of a manifest.
+/// The webhook's decision about one image of a manifest, and what becomes of the text.
 public struct ImageFinding: Sendable {
   public let pod: ManifestPod
   /// The pod's namespace.
   public let namespace: String
   public let outcome: ImageOutcome
-  /// Where the image is written, or where the container begins that has none; in bytes from the manifest's beginning.
+  /// The offset of the image name, or of the container if it has none, in bytes from the beginning of the manifest.
   public let offset: Int
-  /// What is decided and why, if the webhook is not called, or the text cannot say it.
+  /// Why the decision or the text differs from `outcome`; `nil` if neither does.
   public internal(set) var exception: Exception?
   var isEdited = false
 
   public enum Exception: Sendable {
-    /// The webhook is not called for the pod's namespace, because of the label there.
+    /// The API server does not call the webhook for the pod's namespace. The value is the place of the label that says
+    /// so.
     case skippedNamespace(String)
-    /// The webhook redirects the image, and the text stays: another use of the same text does not want that.
+    /// The webhook redirects the image, but the text stays, because an anchor shares it with a use that must not
+    /// change.
     case shared
-    /// The webhook redirects the image, and the text stays: it cannot be edited in place.
+    /// The webhook redirects the image, but the text stays, because it cannot be edited in place.
     case notEditable
   }
 
-  /// The decision, and the rule behind it with its place; in printable ASCII.
+  /// The decision, and the rule behind it with its place, in printable ASCII.
   public var words: (decision: String, rule: String?) {
     switch exception {
     case .skippedNamespace(let place)?: ("left alone: its namespace opted out", skipKey + " at " + place)
-    case .shared?: ("not edited: an anchor shares it with what stays", outcome.verdict.words.rule)
+    case .shared?: ("not edited: an anchor shares it with text that stays", outcome.verdict.words.rule)
     case .notEditable?: ("not edited: it is not written on one line", outcome.verdict.words.rule)
     case nil: (outcome.verdict.words.decision, outcome.verdict.words.rule)
     }
   }
 
-  /// The image's place in the object (RFC 6901).
+  /// The JSON pointer (RFC 6901) to the image in the object.
   public var pointer: String { pod.pointer + outcome.pointer }
 
-  /// The image's new name in the text; `nil` where it stays.
+  /// The image's new name in the text; `nil` if the text stays.
   public var becomes: String? { isEdited ? target : nil }
 
-  /// Whether the webhook redirects the image, whatever the text can say.
+  /// Whether the webhook redirects the image, even if the text stays.
   public var isRedirected: Bool { target != nil }
 
-  /// What the webhook makes of the image; `nil` where it stays.
+  /// The name to which the webhook redirects the image; `nil` if it does not.
   public var target: String? {
     if case .skippedNamespace? = exception { return nil }
     if case .decided(.redirected(let image, _)) = outcome.verdict { return image }
     return nil
   }
 
-  /// The name under a mirror's target that the image will be pulled by, or is already; `nil` without one.
+  /// The name under a mirror's target by which the image is pulled, redirected or as written; `nil` if there is none.
   public var proxiedName: String? {
     if case .decided(.alreadyRedirected) = outcome.verdict { return outcome.image }
     return target
   }
 }
 
-/// A warning of the webhook.
+/// A warning that the webhook returns for a pod.
 public struct PodWarning: Sendable {
   public let text: String
-  /// Where the pod is written, in bytes from the manifest's beginning.
+  /// The offset of the pod, in bytes from the beginning of the manifest.
   public let offset: Int
 }
 
-/// What the webhook does to the pods of one manifest.
+/// The preview of one manifest.
 public struct ManifestPreview: Sendable {
   public internal(set) var documents = 0
   public internal(set) var objects = 0
-  /// Every image, in the order of the text; those of a pod in the order of the webhook.
+  /// Every image, in the order of the pods in the text, and for each pod in the order of the webhook.
   public internal(set) var findings: [ImageFinding] = []
-  /// What to change in the text, in its order.
+  /// The changes to the text, in the order of the text.
   public internal(set) var edits: [Edit] = []
-  /// What is wrong: the text there stays as it is.
+  /// The problems. A document or pod with a problem stays as it is.
   public internal(set) var problems: [ManifestProblem] = []
-  /// What the webhook warns of; the user of kubectl sees the same.
+  /// The webhook's warnings, which kubectl shows to its user.
   public internal(set) var warnings: [PodWarning] = []
 
-  /// Adds a problem. Of a template every document may be wrong, and one remedy helps all.
+  /// Adds a problem, but only the first one of a template, because one remedy helps all its documents.
   mutating func add(_ problem: ManifestProblem) {
     if problem.isTemplate, problems.contains(where: \.isTemplate) { return }
     problems.append(problem)
@@ -102,7 +104,7 @@ public struct ManifestPreview: Sendable {
 }
 
 extension Preview {
-  /// Looks at every pod of a manifest.
+  /// Previews every pod of a manifest.
   public func preview(_ manifest: Manifest) -> ManifestPreview {
     preview(manifest, manifest.parts[...])
   }
@@ -135,7 +137,7 @@ extension Preview {
     edit(images, tree, &result)
   }
 
-  /// Runs the webhook on a pod.
+  /// Previews a pod: its creation, and for a Pod the addition of its ephemeral containers.
   private func preview(
     _ pod: ManifestPod, _ tree: YAMLTree, _ result: inout ManifestPreview, _ images: inout [WrittenImage]
   ) throws(ManifestProblem) {
@@ -156,7 +158,7 @@ extension Preview {
       let answer = try answer(review, under: policy) { outcomes.append($0) }
       if let fault = answer.podFault { throw fault }
       patch = ImagePatch(answer.patch)
-      // What is wrong with a pod was told when it was created.
+      // The creation already gave the warnings about a pod.
       if case .create = call {
         result.warnings += answer.warnings.map { PodWarning(text: $0, offset: Int(tree.nodes[pod.node].start)) }
       }

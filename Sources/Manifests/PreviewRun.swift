@@ -1,21 +1,23 @@
-// Many manifests, or one large one, on all processors: pieces of about a megabyte, put together again in their order.
+// Previews many manifests, or a large one, on all processors. They are split into pieces of documents, and the results
+// are joined in the original order.
 
 import Dispatch
 import Synchronization
 
-/// Some documents of a manifest.
+/// Some consecutive documents of a manifest.
 private struct Piece: Sendable {
   let manifest: Int
   let parts: ArraySlice<Range<Int>>
 }
 
+/// The least size of a piece, in bytes.
 private let pieceBytes = 1 << 19
 
 extension Preview {
-  /// Looks at every pod of many manifests.
+  /// Previews every pod of many manifests.
   ///
-  /// - Parameter progress: is told how many bytes are done, now and then, on any thread.
-  /// - Returns: a preview for each manifest.
+  /// - Parameter progress: called on any thread after each piece, with the piece's size in bytes.
+  /// - Returns: the preview of each manifest, in the order of `manifests`.
   public func preview(_ manifests: [Manifest], progress: @Sendable (Int) -> Void) -> [ManifestPreview] {
     let pieces = manifests.indices.flatMap { index in
       split(manifests[index].parts).map { Piece(manifest: index, parts: $0) }
@@ -30,7 +32,7 @@ extension Preview {
     return results.withLock { results in joined(&results, pieces, count: manifests.count) }
   }
 
-  /// Puts the results of pieces together, and gives their memory back on the way.
+  /// Joins the results of the pieces, and frees each one once it is joined.
   private func joined(_ results: inout [ManifestPreview?], _ pieces: [Piece], count: Int) -> [ManifestPreview] {
     var previews = [ManifestPreview](repeating: ManifestPreview(), count: count)
     var findings = [Int](repeating: 0, count: count)
@@ -43,7 +45,7 @@ extension Preview {
     return previews
   }
 
-  /// Slices of at least `pieceBytes`, but for the last.
+  /// Splits documents into slices of at least `pieceBytes`. The last one may be smaller.
   private func split(_ parts: [Range<Int>]) -> [ArraySlice<Range<Int>>] {
     var slices: [ArraySlice<Range<Int>>] = []
     var first = 0
@@ -57,7 +59,7 @@ extension Preview {
 }
 
 extension ManifestPreview {
-  /// Adds what comes later in the same manifest.
+  /// Appends the preview of the next piece of the same manifest.
   fileprivate mutating func append(_ other: ManifestPreview) {
     documents += other.documents
     objects += other.objects

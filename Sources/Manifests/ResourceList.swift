@@ -1,6 +1,6 @@
-// The exchange of KRM functions, as kpt and kustomize run them: a ResourceList comes in, and goes out with its items
-// changed and with results (https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/
-// functions-spec.md).
+// The input and output of a KRM function, as kpt and kustomize run it: it reads a ResourceList, and writes the list
+// with its items changed and with results
+// (https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md).
 
 import Admission
 import JSON
@@ -12,7 +12,7 @@ public struct ResourceList: Sendable {
   public let manifest: Manifest
   private let tree: YAMLTree
 
-  /// - Throws: `ManifestProblem` where the text is no ResourceList, or has results already.
+  /// - Throws: `ManifestProblem` when the text is not a ResourceList, or already has results.
   public init(_ manifest: Manifest) throws(ManifestProblem) {
     var trees: [YAMLTree] = []
     var problems: [ManifestProblem] = []
@@ -26,7 +26,7 @@ public struct ResourceList: Sendable {
       tree.string("apiVersion", of: 0)?.utf8.starts(with: "config.kubernetes.io/".utf8) == true
     else {
       throw ManifestProblem(
-        "no ResourceList; expected one of config.kubernetes.io, as kpt and kustomize send it", at: 0)
+        "not a ResourceList; expected one of config.kubernetes.io, as kpt and kustomize send it", at: 0)
     }
     self.manifest = manifest
     self.tree = tree
@@ -39,8 +39,8 @@ public struct ResourceList: Sendable {
     }
   }
 
-  /// The configuration in functionConfig: its `spec`, the text `config.yaml` in its `data`, or all of its `data`, each
-  /// entry a mirror. `nil` if it has none of these.
+  /// The configuration in functionConfig: its `spec`, the text `config.yaml` in its `data`, or its whole `data` as the
+  /// map `mirrors`; `nil` if it has none of these.
   public var configuration: FunctionConfiguration? {
     var unused: Trail = []
     guard let config = tree.member("functionConfig", of: 0, &unused) else { return nil }
@@ -54,7 +54,8 @@ public struct ResourceList: Sendable {
     return FunctionConfiguration(source: data, of: config, in: tree, asValueOf: "mirrors")
   }
 
-  /// The output: the input with a preview's edits and results for what changes or should be looked at.
+  /// The function's output: the input with a preview's edits, and with results for the images that change or need
+  /// attention.
   public func output(_ preview: ManifestPreview) -> [UInt8] {
     let text = manifest.text
     let insertion = Int(tree.nodes[1].start)
@@ -71,7 +72,7 @@ public struct ResourceList: Sendable {
     return out + text[end...]
   }
 
-  /// Appends the member `results`, in the style of the list; nothing without a result.
+  /// Appends the member `results` in the style of the list. Appends nothing if there are no results.
   private func appendResults(of preview: ManifestPreview, to out: inout [UInt8]) {
     let results = preview.findings.compactMap { tree.result($0) }
     if results.isEmpty { return }
@@ -92,12 +93,12 @@ public struct ResourceList: Sendable {
   }
 }
 
-/// A configuration within a ResourceList.
+/// A configuration in a ResourceList.
 public struct FunctionConfiguration: Sendable {
   /// The name for messages.
   public let name: String
   public let text: [UInt8]
-  /// Where the text begins in the functionConfig, which was a file of its own.
+  /// Where the text begins in functionConfig, whose lines count from 1, because it was a file of its own.
   public let origin: TextOrigin
 
   fileprivate init(name: String, value: ArraySlice<UInt8>) {
@@ -106,7 +107,7 @@ public struct FunctionConfiguration: Sendable {
     origin = TextOrigin()
   }
 
-  /// - Parameter key: a key to put before the node, whose value it becomes.
+  /// - Parameter key: a key to prepend, whose value the node becomes.
   fileprivate init(source node: Int, of config: Int, in tree: YAMLTree, asValueOf key: String? = nil) {
     name = "functionConfig"
     let (start, end) = (Int(tree.nodes[node].start), Int(tree.nodes[node].end))
@@ -118,21 +119,21 @@ public struct FunctionConfiguration: Sendable {
 }
 
 extension YAMLTree {
-  /// Whether the document is written in braces.
+  /// Whether the document is in flow style: written in braces.
   fileprivate var isFlow: Bool { text[Int(nodes[0].start)...].first == UInt8(ascii: "{") }
 
-  /// Whether a member can be put before the first one: nothing but blanks stands before that in its line.
+  /// Whether a member can be inserted before the first one: only blanks precede that one in its line.
   fileprivate var canInsertResults: Bool {
     let start = Int(nodes[1].start)
     return isFlow || text[(start - column(of: 1))..<start].allSatisfy { $0 == 0x20 }
   }
 
-  /// How many characters stand before a node in its line.
+  /// The number of characters before a node in its line.
   fileprivate func column(of node: Int) -> Int {
     text[..<Int(nodes[node].start)].reversed().prefix { $0 != UInt8(ascii: "\n") }.count { $0 & 0xC0 != 0x80 }
   }
 
-  /// A finding as a result (JSON); `nil` if there is nothing to tell.
+  /// A finding as a result in JSON; `nil` if it needs none.
   fileprivate func result(_ finding: ImageFinding) -> [UInt8]? {
     let severity: String
     switch finding.outcome.verdict {
@@ -173,7 +174,7 @@ extension YAMLTree {
     return text.bytes
   }
 
-  /// An annotation that tells where an item came from, under its present or its former name.
+  /// The annotation with an item's origin, under its present or its former key.
   private func annotation(_ name: String, of object: ManifestObject) -> String? {
     var unused: Trail = []
     guard let metadata = member("metadata", of: object.node, &unused),
@@ -183,7 +184,7 @@ extension YAMLTree {
       ?? string("config.kubernetes.io/" + name, of: annotations)
   }
 
-  /// The image's place in its object, as `spec.containers[0].image`.
+  /// The path to the image in its object, such as `spec.containers[0].image`.
   private func fieldPath(_ finding: ImageFinding) -> String {
     var path = ""
     for step in finding.pointer.utf8.split(separator: slash) {

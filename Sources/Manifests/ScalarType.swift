@@ -1,4 +1,4 @@
-// What a plain scalar means to kubectl: the types of go-yaml v2, which follows YAML 1.1 (sigs.k8s.io/yaml).
+// The type that kubectl gives to a plain scalar: that of go-yaml v2, which follows YAML 1.1 (sigs.k8s.io/yaml).
 
 import JSON
 import YAML
@@ -17,7 +17,7 @@ extension YAMLTree {
     }
   }
 
-  /// Appends a scalar as a member's name.
+  /// Appends a scalar as the member's name that kubectl sends for it.
   func appendJSON(key scalar: Int, to out: inout [UInt8]) {
     let start = out.count
     appendJSON(scalar: scalar, to: &out)
@@ -26,7 +26,7 @@ extension YAMLTree {
     out.append(UInt8(ascii: "\""))
   }
 
-  /// A scalar's text, if kubectl takes it for a string.
+  /// A scalar's text, if kubectl takes it for a string; else `nil`.
   func text(_ node: Int) -> String? {
     guard nodes[node].kind == .scalar, nodes[node].tag != .binary else { return nil }
     let scalar = nodes[node]
@@ -40,7 +40,7 @@ extension YAMLTree {
 enum ScalarType {
   case null
   case boolean(Bool)
-  /// A number as JSON has it.
+  /// The value is the number as JSON.
   case number(String)
   case string
 
@@ -69,8 +69,8 @@ enum ScalarType {
   }
 }
 
-/// A number as JSON has it: integers in any base that Go reads (`0x10`, `0b11`, `0o17`, and `017`, which is octal), `_`
-/// between digits left out, and decimal fractions.
+/// A number as decimal JSON; `nil` if the text is not a number. As in Go, an integer may be `0x10`, `0b11`, `0o17` or
+/// `017`, which is octal, and digits may have `_` between them.
 private func decimal(_ text: ArraySlice<UInt8>) -> String? {
   if text.first != UInt8(ascii: "0"), text.count < 16, text.allSatisfy(isDigit) {
     return String(decoding: text, as: UTF8.self)

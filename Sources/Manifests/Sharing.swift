@@ -1,25 +1,26 @@
-// Images that anchors and aliases share: what is written once is edited once, and only if every use agrees.
+// Edits images that anchors and aliases share: a name that is written once is edited once, and only if all its uses
+// agree.
 
 import YAML
 
 extension Preview {
-  /// Edits a document's images, and notes with the findings which of them stay.
+  /// Edits a document's images, and records in the findings which of them were edited.
   func edit(_ images: [WrittenImage], _ tree: YAMLTree, _ result: inout ManifestPreview) {
     guard tree.hasAliases else {
-      for image in images { write([image], tree, nil, &result) }
+      for image in images { editScalar(usedBy: [image], tree, nil, &result) }
       return
     }
     let sharing = Sharing(tree)
-    for uses in Dictionary(grouping: images, by: \.scalar).values { write(uses, tree, sharing, &result) }
+    for uses in Dictionary(grouping: images, by: \.scalar).values { editScalar(usedBy: uses, tree, sharing, &result) }
   }
 
-  /// Edits one scalar for all its uses.
-  private func write(
-    _ uses: [WrittenImage], _ tree: YAMLTree, _ sharing: Sharing?, _ result: inout ManifestPreview
+  /// Edits the one scalar that all these uses share.
+  private func editScalar(
+    usedBy uses: [WrittenImage], _ tree: YAMLTree, _ sharing: Sharing?, _ result: inout ManifestPreview
   ) {
     guard let image = uses.lazy.compactMap(\.becomes).first else { return }
     var exception: ImageFinding.Exception?
-    if uses.contains(where: { $0.becomes != image }) || sharing?.isComplete(uses) == false {
+    if uses.contains(where: { $0.becomes != image }) || sharing?.areAllUses(uses) == false {
       exception = .shared
     } else if let edit = tree.edit(uses[0].scalar, to: image) {
       result.edits.append(edit)
@@ -33,13 +34,14 @@ extension Preview {
   }
 }
 
-/// What a document with aliases shows in several places.
+/// Answers where else a document with aliases uses a scalar.
 private struct Sharing {
   private let tree: YAMLTree
-  /// The aliases of each node that has some.
+  /// The aliases of each node that has any.
   private var aliases: [Int: [Int]] = [:]
-  /// The key of each mapping's value, and the collection around each node; -1 without one.
+  /// For each value of a mapping, its key; for other nodes -1.
   private var keys: [Int]
+  /// For each node, the mapping or sequence around it; for the root -1.
   private var parents: [Int]
 
   init(_ tree: YAMLTree) {
@@ -62,21 +64,22 @@ private struct Sharing {
     }
   }
 
-  /// Whether the uses are all that show a scalar: none is behind an alias that they did not come through, and where it
-  /// is written it is an image, too.
-  func isComplete(_ uses: [WrittenImage]) -> Bool {
+  /// Whether these are all uses of a scalar: no other alias leads to it, and where it is written it is an image as
+  /// well.
+  func areAllUses(_ uses: [WrittenImage]) -> Bool {
     let scalar = uses[0].scalar
-    let ways = Set(uses.flatMap(\.trail))
+    let followedAliases = Set(uses.flatMap(\.trail))
     if !uses.contains(where: { $0.trail.isEmpty }), !isImage(scalar) { return false }
-    var shown = [scalar]
+    var reached = [scalar]
     var seen: Set<Int> = []
-    while let node = shown.popLast() {
-      // Whoever shows what is around it shows the node, too: an alias, and the aliases of what is around that one.
+    while let node = reached.popLast() {
+      // An alias to a collection around the node also leads to the node. So do aliases to a collection around that
+      // alias.
       var around = node
       while around >= 0 {
         for alias in aliases[around, default: []] where seen.insert(alias).inserted {
-          if ways.contains(alias) {
-            shown.append(alias)
+          if followedAliases.contains(alias) {
+            reached.append(alias)
           } else if !isOverridden(scalar, mergedBy: alias) {
             return false
           }
@@ -93,7 +96,7 @@ private struct Sharing {
     return key >= 0 && (tree.isScalar(key, "image") || tree.isScalar(key, "reference"))
   }
 
-  /// Whether an alias is a merge key's value, and the mapping there has another value for the scalar's key.
+  /// Whether an alias is the value of a merge key, in a mapping that overrides the scalar with another value.
   private func isOverridden(_ scalar: Int, mergedBy alias: Int) -> Bool {
     guard keys[alias] >= 0, tree.isMergeKey(keys[alias]), keys[scalar] >= 0 else { return false }
     let name = tree.string(keys[scalar])

@@ -1,21 +1,22 @@
-// Namespaces that the webhook is not called for: the chart's namespaceSelector leaves out those with the skip label.
+// The namespaces for which the API server does not call the webhook: the chart's namespaceSelector excludes those with
+// the skip label.
 
 import YAML
 
 let skipKey = "k8s-proxy-image-swapper/skip"
 
-/// Names of namespaces, each with the place of its label in the manifests.
+/// The names of such namespaces, each with the place of its label in the manifests.
 public struct SkippedNamespaces: Sendable {
   private var places: [String: String] = [:]
 
   public init() {}
 
-  /// The place of a namespace's label; `nil` if it has none.
+  /// The place of a namespace's skip label; `nil` if it has none.
   subscript(_ namespace: String) -> String? { places.isEmpty ? nil : places[namespace] }
 
-  /// Adds the Namespace objects of a manifest that are labelled.
+  /// Adds the Namespace objects of a manifest that have the skip label.
   public mutating func add(_ manifest: Manifest) {
-    // Nearly every manifest is done with here.
+    // A quick exit: nearly no manifest contains the label.
     guard contains(Array("k8s-proxy-image-swapper".utf8), manifest.text) else { return }
     var lines = Lines(manifest)
     var found: [(String, String)] = []
@@ -34,7 +35,7 @@ public struct SkippedNamespaces: Sendable {
   }
 }
 
-/// Whether bytes stand somewhere in a text (the algorithm of Boyer, Moore and Horspool).
+/// Whether a text contains certain bytes (the Boyer-Moore-Horspool algorithm).
 private func contains(_ bytes: [UInt8], _ text: [UInt8]) -> Bool {
   var steps = [Int](repeating: bytes.count, count: 256)
   for (i, byte) in bytes.dropLast().enumerated() { steps[Int(byte)] = bytes.count - 1 - i }

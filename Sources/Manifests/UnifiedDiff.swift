@@ -1,16 +1,16 @@
-// Edits of a text as a unified diff. Where the changes are is known, so nothing has to be compared.
+// Writes edits of a text as a unified diff. The edits say where the changes are, so no comparison is necessary.
 
 /// A line of a unified diff.
 public struct DiffLine: Equatable, Sendable {
   public enum Kind: Sendable { case header, hunk, context, removed, added }
   public let kind: Kind
-  /// The whole line, its mark and its line break included.
+  /// The whole line, with its mark (a blank, `-` or `+`) and its line break.
   public let text: [UInt8]
 }
 
-/// A run of lines, and the edits within them.
+/// Consecutive lines that change, and the edits in them.
 private struct Change {
-  /// From the beginning of its first line to the end of its last.
+  /// The bytes from the beginning of the first line to the end of the last.
   var range: Range<Int>
   var firstLine: Int
   var lineCount: Int
@@ -20,9 +20,10 @@ private struct Change {
 private let contextLines = 3
 
 extension Manifest {
-  /// Hands out the unified diff of edits line by line, as `patch -p1` and `git apply` take it; nothing without edits.
+  /// Calls `body` with each line of a unified diff of the edits, for `patch -p1` and `git apply`. Without edits, there
+  /// is no line.
   ///
-  /// - Parameter edits: in the order of the text, apart from each other.
+  /// - Parameter edits: in the order of the text, without overlaps.
   public func forEachDiffLine<Failure>(
     of edits: [Edit], _ body: (DiffLine) throws(Failure) -> Void
   ) throws(Failure) {
@@ -34,7 +35,7 @@ extension Manifest {
     var first = 0
     var shift = 0
     while first < changes.count {
-      // Changes whose context would touch are one hunk.
+      // Changes whose context lines would touch or overlap share a hunk.
       var last = first
       while last + 1 < changes.count,
         changes[last + 1].firstLine - (changes[last].firstLine + changes[last].lineCount) <= 2 * contextLines
@@ -44,12 +45,12 @@ extension Manifest {
     }
   }
 
-  /// The text with edits made.
+  /// The text with the edits applied.
   public func applying(_ edits: [Edit]) -> [UInt8] { edited(0..<text.count, edits[...]) }
 
-  /// The same in pieces, so that a large text need not be there twice.
+  /// The same in pieces, so that a large text need not be in memory twice.
   ///
-  /// - Parameter start: where in the text to begin; nothing before it is edited.
+  /// - Parameter start: the offset to begin at. No edit may be before it.
   public func forEachPiece<Failure>(
     _ edits: [Edit], from start: Int = 0, _ body: ([UInt8]) throws(Failure) -> Void
   ) throws(Failure) {
@@ -125,7 +126,7 @@ extension Manifest {
     return [DiffLine(kind: .hunk, text: Array(head.utf8))] + body
   }
 
-  /// Adds the lines of a part of the text; one without a line break at the end of the file says so.
+  /// Adds the lines of a part of the text. A last line without a line break gets the note that diff puts there.
   private func addLines(_ part: ArraySlice<UInt8>, _ kind: DiffLine.Kind, to lines: inout [DiffLine]) {
     let mark: UInt8 = kind == .context ? 0x20 : UInt8(ascii: kind == .removed ? "-" : "+")
     var start = part.startIndex
@@ -145,8 +146,8 @@ extension Manifest {
   }
 }
 
-/// A file's name as git writes it in the head of a diff: one with a control character, a quote or a backslash in quotes
-/// and escaped, one with a blank with a tab after it, where patch sees the end of the name.
+/// A file's name as git writes it in the header of a diff. A name with a control character, a quote or a backslash is
+/// quoted and escaped. A name with a blank gets a tab after it, from which patch tells its end.
 private func headerName(_ name: String) -> String {
   let needsQuotes = name.utf8.contains {
     $0 < 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\")

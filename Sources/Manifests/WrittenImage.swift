@@ -1,28 +1,30 @@
-// Where a pod's images are written in the text, and how the text is edited: once for all uses, and only if they agree.
+// Finds where a pod's images are written in the text, and edits their names in place.
 
 import Admission
 import JSON
 import YAML
 
-/// A change of the text: only the bytes of an image's name.
+/// A change to the text. It replaces only the bytes of an image name.
 public struct Edit: Equatable, Sendable {
-  /// Which bytes of the manifest are replaced.
+  /// The bytes of the manifest to replace.
   public let range: Range<Int>
   public let replacement: String
 }
 
-/// One use of an image that is written in a document.
+/// One use of an image name that is written in a document.
 struct WrittenImage {
+  /// The scalar that holds the name.
   let scalar: Int
+  /// The aliases that lead to the scalar.
   let trail: Trail
-  /// What the webhook makes of it; `nil` where it stays.
+  /// The name to which the webhook redirects it; `nil` if it stays.
   let becomes: String?
-  /// The position of its finding.
+  /// The index of its finding.
   let finding: Int
 }
 
 extension YAMLTree {
-  /// The scalar that holds an image, or the container or volume that has none.
+  /// The node that holds an image name, or the container or volume if it has none.
   func writtenImage(_ outcome: ImageOutcome, _ pod: ManifestPod) -> (node: Int, trail: Trail, isImage: Bool)? {
     var trail = pod.trail
     guard let spec = member("spec", of: pod.node, &trail),
@@ -46,8 +48,8 @@ extension YAMLTree {
     return member("spec", of: pod.node, &unused).flatMap { member("ephemeralContainers", of: $0, &unused) } != nil
   }
 
-  /// The edit that writes another name into an image's scalar, in the style that it has; `nil` where that is not
-  /// possible within one line.
+  /// The edit that replaces the name in an image's scalar and keeps the scalar's style; `nil` if the name is not
+  /// written on one line.
   func edit(_ scalar: Int, to image: String) -> Edit? {
     let node = nodes[scalar]
     let start = endOfProperties(scalar)
@@ -55,7 +57,7 @@ extension YAMLTree {
     switch node.style {
     case .plain:
       guard text[start..<end].elementsEqual(value(scalar)) else { return nil }
-      // An address of IPv6 would begin a sequence.
+      // Without quotes, the bracket of an IPv6 address would begin a sequence.
       return Edit(range: start..<end, replacement: image.utf8.first == UInt8(ascii: "[") ? "\"\(image)\"" : image)
     case .singleQuoted, .doubleQuoted:
       return Edit(range: start + 1..<end - 1, replacement: image)
@@ -64,7 +66,7 @@ extension YAMLTree {
     }
   }
 
-  /// Where a scalar's own text begins, after its anchor and tag.
+  /// The offset of a scalar's own text, after its anchor, its tag and comments.
   private func endOfProperties(_ scalar: Int) -> Int {
     var i = Int(nodes[scalar].start)
     let end = Int(nodes[scalar].end)
@@ -77,7 +79,7 @@ extension YAMLTree {
     return i
   }
 
-  /// The place of a value within a block scalar, whose lines but this are blank.
+  /// The range of a value in a block scalar; `nil` unless it is the only line that is not blank.
   private func onlyLine(_ block: Range<Int>, is value: ArraySlice<UInt8>) -> Range<Int>? {
     guard var i = text[block].firstIndex(of: 0x0A) else { return nil }
     while i < block.upperBound, text[i] <= 0x20 { i += 1 }

@@ -1,29 +1,29 @@
-// From what an operator wrote (a file, variables, options) to checked rules. Later sources replace single mirrors of
-// earlier ones; every error is reported, not just the first.
+// Turns what an operator wrote (a file, variables, options) into checked rules. A later input replaces single mirrors
+// of an earlier one. All errors are reported, not just the first.
 
 import JSON
 
-/// A configuration in the making: what an operator wrote is added source by source, the weakest first.
+/// A configuration under construction. Add the inputs in the order of their precedence, the lowest first.
 public struct Configuration: Sendable {
-  /// Whether nothing at all was configured.
+  /// Whether no input was added.
   public private(set) var isEmpty = true
-  /// The file's keys for a server; the rest of the file may be wrong.
+  /// The file's keys for `pisw-serve`. They are set even if the rest of the file has errors.
   public private(set) var server = ServerKeys()
-  /// Where the file's single settings were written.
+  /// Where the file sets its single settings.
   public private(set) var settingPlaces = SettingPlaces()
-  /// The mirrors that a later source replaced, in that order.
+  /// The mirrors that a later input replaced, in the order of replacement.
   public private(set) var replaced: [Mirror] = []
   private var rules = SwapPolicy()
   private var errors: [ConfigurationErrors.Entry] = []
 
   public init() {}
 
-  /// Adds a configuration file. It comes first, and there is one at most.
+  /// Adds a configuration file. Call it at most once, before the other `add` functions.
   ///
   /// - Parameters:
-  ///   - name: its name, for messages.
-  ///   - text: its YAML.
-  ///   - origin: where the text begins in the file, if that holds it as part of something else.
+  ///   - name: the file's name, for messages.
+  ///   - text: the configuration as YAML.
+  ///   - origin: where the text begins in the file, if it is only a part of it.
   public mutating func add(file name: String, _ text: [UInt8], origin: TextOrigin = TextOrigin()) {
     isEmpty = false
     var reader = ConfigurationFile(name: name, text: text, origin: origin)
@@ -34,13 +34,14 @@ public struct Configuration: Sendable {
     errors = reader.errors
   }
 
-  /// Adds a configuration file that cannot be read, an error.
+  /// Adds an error for a configuration file that cannot be read.
   public mutating func add(unreadableFile name: String, _ problem: String) {
     isEmpty = false
     errors.append(.init(place: .wholeFile(name), problem: problem))
   }
 
-  /// Adds the environment's REGISTRY_URL and PROXY_URL, either of them the target for `docker.io`; both must agree.
+  /// Adds the variables REGISTRY_URL and PROXY_URL. Each is the target for `docker.io`. If both are set, they must
+  /// agree.
   public mutating func add(registryURL: String?, proxyURL: String?) {
     var added: [Mirror] = []
     if let registryURL { add("docker.io", registryURL, .variable("REGISTRY_URL"), &added) }
@@ -50,7 +51,7 @@ public struct Configuration: Sendable {
       if let first = added.first, let second = proxy.first,
         canonicalPrefix(first.target) != canonicalPrefix(second.target)
       {
-        errors.append(.init(place: second.place, problem: "differs from REGISTRY_URL: set one of them"))
+        errors.append(.init(place: second.place, problem: "differs from REGISTRY_URL: set only one of them"))
       }
       if added.isEmpty { added = proxy }
     }
@@ -70,7 +71,7 @@ public struct Configuration: Sendable {
 
   /// The rules.
   ///
-  /// - Throws: `ConfigurationErrors` with everything that is wrong.
+  /// - Throws: `ConfigurationErrors` with every error of every input.
   public func policy() throws(ConfigurationErrors) -> SwapPolicy {
     if !errors.isEmpty { throw ConfigurationErrors(entries: errors) }
     return rules
@@ -89,7 +90,7 @@ public struct Configuration: Sendable {
     }
   }
 
-  /// Adds mirrors, in place of those with the same sources.
+  /// Adds mirrors, and removes earlier ones with the same sources.
   private mutating func override(_ mirrors: [Mirror]) {
     if mirrors.isEmpty { return }
     func isReplaced(_ mirror: Mirror) -> Bool { mirrors.contains { $0.source == mirror.source } }
@@ -99,7 +100,7 @@ public struct Configuration: Sendable {
   }
 }
 
-/// The keys of the original's configuration file that are about its server; `nil` where the file has none.
+/// The settings for `pisw-serve` in the configuration file, under the original's keys; `nil` if the file lacks the key.
 public struct ServerKeys: Equatable, Sendable {
   public internal(set) var port: UInt16?
   public internal(set) var certificatePath: String?
@@ -108,7 +109,7 @@ public struct ServerKeys: Equatable, Sendable {
   public init() {}
 }
 
-/// Where the settings that have no place of their own were written; `nil` where the file has none.
+/// Where the file sets each setting whose type has no `place` of its own; `nil` if the file lacks the key.
 public struct SettingPlaces: Equatable, Sendable {
   public internal(set) var annotateOriginal: Place?
   public internal(set) var imagePullSecrets: Place?
@@ -119,7 +120,7 @@ public struct SettingPlaces: Equatable, Sendable {
   public init() {}
 }
 
-/// Where a text begins within its file: how many lines come before it, and columns before each of its lines.
+/// Where a text begins within its file: the number of lines before it, and of columns before each of its lines.
 public struct TextOrigin: Equatable, Sendable {
   public let lines: Int
   public let columns: Int
@@ -130,7 +131,7 @@ public struct TextOrigin: Equatable, Sendable {
   }
 }
 
-/// Everything that is wrong with a configuration.
+/// All errors of a configuration.
 public struct ConfigurationErrors: Error, Equatable, Sendable {
   public struct Entry: Equatable, Sendable {
     public let place: Place
@@ -141,6 +142,6 @@ public struct ConfigurationErrors: Error, Equatable, Sendable {
     public var description: String { place.description + ": " + problem }
   }
 
-  /// In the order in which they were found; never empty.
+  /// In the order in which they were found. Never empty.
   public let entries: [Entry]
 }

@@ -1,9 +1,9 @@
-// The configuration file, event by event: every key it may hold, what each must look like, and where each stood.
+// Reads the configuration file event by event: its keys, the shape that each value must have, and the place of each.
 
 import JSON
 import YAML
 
-/// Reads one file into a policy, and collects what is wrong with it.
+/// Reads one file into a policy, and collects its errors.
 struct ConfigurationFile: ~Copyable {
   private(set) var policy = SwapPolicy()
   private(set) var server = ServerKeys()
@@ -36,7 +36,7 @@ struct ConfigurationFile: ~Copyable {
       case .streamEnd: return
       case .documentStart:
         documents += 1
-        if documents == 2 { report("a second document: a configuration is one", at: event.start) }
+        if documents == 2 { report("a second document: a configuration is a single document", at: event.start) }
       default:
         if documents == 1 { try readSettings(event) } else { try parser.skip(event) }
       }
@@ -48,25 +48,25 @@ struct ConfigurationFile: ~Copyable {
       switch key {
       case "mirrors":
         try file.readMapping(value, of: key) { file, source, place, value throws(YAMLError) in
-          guard let target = try file.scalar(value, "a target, host[:port][/path]") else { return }
-          file.checked(place) { file throws(InvalidName) in
+          guard let target = try file.readScalar(value, "a target, host[:port][/path]") else { return }
+          file.reportInvalidName(at: place) { file throws(InvalidName) in
             let mirror = try Mirror(source: source, target: target, place: file.place(place))
             if let other = file.policy.mirrors.first(where: { $0.source == mirror.source }) {
-              throw InvalidName("the source \(quoted(source)) is the one at \(other.place.description) again")
+              throw InvalidName("the source \(quoted(source)) is the same as the one at \(other.place.description)")
             }
             file.policy.mirrors.append(mirror)
           }
         }
       case "ignoreimages":
         try file.readList(value, of: key, "an image or a pattern") { file, text, place in
-          file.checked(place) { file throws(InvalidName) in
+          file.reportInvalidName(at: place) { file throws(InvalidName) in
             file.policy.ignored.append(try IgnoreRule(text, place: file.place(place)))
           }
         }
       case "exclude": try file.readExclusions(value)
       case "annotateOriginal":
         file.settingPlaces.annotateOriginal = file.place(place)
-        guard let text = try file.scalar(value, "true or false") else { return }
+        guard let text = try file.readScalar(value, "true or false") else { return }
         switch text {
         case "true", "false": file.policy.annotatesOriginals = text == "true"
         default: file.report("annotateOriginal must be true or false", at: value.start)
@@ -82,7 +82,7 @@ struct ConfigurationFile: ~Copyable {
         }
       case "port":
         file.settingPlaces.port = file.place(place)
-        guard let text = try file.scalar(value, "a port from 1 to 65535") else { return }
+        guard let text = try file.readScalar(value, "a port from 1 to 65535") else { return }
         if let port = UInt16(text), port > 0 {
           file.server.port = port
         } else {
@@ -90,12 +90,12 @@ struct ConfigurationFile: ~Copyable {
         }
       case "tlscertpath":
         file.settingPlaces.certificatePath = file.place(place)
-        file.server.certificatePath = try file.path(value, of: key)
+        file.server.certificatePath = try file.readPath(value, of: key)
       case "tlskeypath":
         file.settingPlaces.keyPath = file.place(place)
-        file.server.keyPath = try file.path(value, of: key)
+        file.server.keyPath = try file.readPath(value, of: key)
       default:
-        try file.unknown(
+        try file.rejectUnknownKey(
           key, place, value,
           known: "mirrors, ignoreimages, exclude, annotateOriginal, imagePullSecrets, port, tlscertpath, tlskeypath")
       }
@@ -107,31 +107,31 @@ struct ConfigurationFile: ~Copyable {
       switch key {
       case "namespaces":
         try file.readList(value, of: key, "a namespace") { file, text, place in
-          file.exclude(.namespace, text, at: place)
+          file.addExclusion(.namespace, text, at: place)
         }
       case "labels":
         try file.readMapping(value, of: key) { file, label, place, value throws(YAMLError) in
           let expected = "a label's value or a list of values, \"*\" for any"
           if value.kind == .sequenceStart {
             try file.readTexts(value, of: quoted(label), expected) { file, pattern, place in
-              file.exclude(.label, pattern, at: place, labelKey: label)
+              file.addExclusion(.label, pattern, at: place, labelKey: label)
             }
-          } else if let pattern = try file.scalar(value, expected) {
-            file.exclude(.label, pattern, at: place, labelKey: label)
+          } else if let pattern = try file.readScalar(value, expected) {
+            file.addExclusion(.label, pattern, at: place, labelKey: label)
           }
         }
       case "owners":
         try file.readList(value, of: key, "an owner, group/Kind") { file, text, place in
-          file.exclude(.owner, text, at: place)
+          file.addExclusion(.owner, text, at: place)
         }
-      default: try file.unknown(key, place, value, known: "namespaces, labels, owners")
+      default: try file.rejectUnknownKey(key, place, value, known: "namespaces, labels, owners")
       }
     }
   }
 }
 
 extension ConfigurationFile {
-  private mutating func exclude(
+  private mutating func addExclusion(
     _ subject: Exclusion.Subject, _ pattern: String, at mark: YAMLMark, labelKey: String = ""
   ) {
     policy.exclusions.append(
@@ -139,9 +139,10 @@ extension ConfigurationFile {
   }
 }
 
-// The shapes of YAML that settings have. Each reads the whole node of the event it is given.
+// The YAML shapes of the settings. Each function consumes the whole node that begins with the given event.
 extension ConfigurationFile {
-  /// Reads a mapping, and hands out each of its keys with the event that begins the value. `null` is an empty one.
+  /// Reads a mapping, and calls `each` with every key, the key's place, and the event that begins the value. `null` is
+  /// an empty mapping.
   private mutating func readMapping(
     _ event: YAMLEvent, of setting: String,
     each: (inout ConfigurationFile, String, YAMLMark, YAMLEvent) throws(YAMLError) -> Void
@@ -160,7 +161,7 @@ extension ConfigurationFile {
         continue
       }
       if seen.contains(key) {
-        report("the key \(quoted(key)) stands here twice", at: keyEvent.start)
+        report("duplicate key \(quoted(key)); expected it once", at: keyEvent.start)
         try parser.skip(parser.next())
         continue
       }
@@ -169,7 +170,7 @@ extension ConfigurationFile {
     }
   }
 
-  /// Reads a list of texts that are not empty. `null` is an empty list.
+  /// Reads a list of non-empty texts. `null` is an empty list.
   private mutating func readList(
     _ event: YAMLEvent, of setting: String, _ expected: String,
     each: (inout ConfigurationFile, String, YAMLMark) -> Void
@@ -183,7 +184,7 @@ extension ConfigurationFile {
     }
   }
 
-  /// Reads a list of texts. `null` is an empty one.
+  /// Reads a list of texts. `null` is an empty list.
   private mutating func readTexts(
     _ event: YAMLEvent, of setting: String, _ expected: String,
     each: (inout ConfigurationFile, String, YAMLMark) -> Void
@@ -195,24 +196,24 @@ extension ConfigurationFile {
     while true {
       let element = try parser.next()
       if element.kind == .sequenceEnd { return }
-      if let text = try scalar(element, expected) { each(&self, text, element.start) }
+      if let text = try readScalar(element, expected) { each(&self, text, element.start) }
     }
   }
 
-  /// The text of a scalar; reports anything else, `null` included, and returns `nil`.
-  private mutating func scalar(_ event: YAMLEvent, _ expected: String) throws(YAMLError) -> String? {
+  /// Reads a scalar and returns its text. Reports anything else, `null` included, and returns `nil`.
+  private mutating func readScalar(_ event: YAMLEvent, _ expected: String) throws(YAMLError) -> String? {
     if case .scalar(let text, _) = event.kind, !event.hasTag, !isNull(event) { return text }
     try reject(event, "expected \(expected)")
     return nil
   }
 
-  private mutating func path(_ event: YAMLEvent, of setting: String) throws(YAMLError) -> String? {
-    guard let text = try scalar(event, "a file's path") else { return nil }
+  private mutating func readPath(_ event: YAMLEvent, of setting: String) throws(YAMLError) -> String? {
+    guard let text = try readScalar(event, "a file's path") else { return nil }
     if text.isEmpty { report("\(setting) is empty: write a file's path", at: event.start) }
     return text
   }
 
-  /// Reports a node of a wrong shape, and passes it.
+  /// Reports a node of the wrong shape, and skips it.
   private mutating func reject(_ event: YAMLEvent, _ problem: String) throws(YAMLError) {
     if event.kind == .alias {
       report("an alias; write the value itself", at: event.start)
@@ -227,14 +228,16 @@ extension ConfigurationFile {
     return text.isEmpty || text == "~" || text == "null" || text == "Null" || text == "NULL"
   }
 
-  private mutating func unknown(
+  private mutating func rejectUnknownKey(
     _ key: String, _ place: YAMLMark, _ value: YAMLEvent, known: String
   ) throws(YAMLError) {
-    report("unknown key \(quoted(key)); known are \(known)", at: place)
+    report("unknown key \(quoted(key)); known keys are \(known)", at: place)
     try parser.skip(value)
   }
 
-  private mutating func checked(_ mark: YAMLMark, _ body: (inout ConfigurationFile) throws(InvalidName) -> Void) {
+  private mutating func reportInvalidName(
+    at mark: YAMLMark, _ body: (inout ConfigurationFile) throws(InvalidName) -> Void
+  ) {
     do throws(InvalidName) {
       try body(&self)
     } catch {
@@ -251,7 +254,7 @@ extension ConfigurationFile {
   }
 }
 
-/// Whether a text is a DNS subdomain (RFC 1123), as names of secrets must be.
+/// Whether a text is a DNS subdomain (RFC 1123), which a secret's name must be.
 private func isSubdomain(_ text: String) -> Bool {
   text.utf8.count <= 253
     && text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { label in

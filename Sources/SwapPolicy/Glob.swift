@@ -1,12 +1,12 @@
-// Patterns with `*`, which stands for any bytes, `/` included.
+// Matches patterns in which `*` stands for any bytes, `/` included.
 
-/// Whether the whole text matches the pattern. Time is bounded by the product of their lengths.
+/// Whether the whole text matches the pattern. The time is at most proportional to the product of their lengths.
 package func isMatch(_ text: String, glob pattern: String) -> Bool {
   isMatch(text.utf8.span, glob: pattern.utf8.span)
 }
 
 func isMatch(_ text: Span<UInt8>, glob pattern: Span<UInt8>) -> Bool {
-  // The quick way out for most texts and a pattern that begins with a *: their last bytes differ.
+  // A quick exit for patterns that begin with a *: the last bytes of most texts differ.
   if let last = pattern.indices.last, pattern[last] != UInt8(ascii: "*"),
     text.isEmpty || text[text.count - 1] != pattern[last]
   {
@@ -14,7 +14,7 @@ func isMatch(_ text: Span<UInt8>, glob pattern: Span<UInt8>) -> Bool {
   }
   var t = 0
   var p = 0
-  // Where to take up again when what follows the last * fails: in the pattern after it, and in the text.
+  // Where to resume when the part after the last * does not match: in the pattern, and in the text.
   var afterStar = -1
   var retry = 0
   while t < text.count {

@@ -1,29 +1,30 @@
-// One entry of `ignoreimages`: an image, or a pattern of images, that stays where it is.
+// One entry of `ignoreimages`: an image or a pattern of images that is never redirected.
 
 import ImageReference
 import JSON
 
-/// An image, or a pattern of images, that is never redirected.
+/// A rule that leaves one image, or all images of a pattern, alone.
 public final class IgnoreRule: Equatable, Sendable {
   /// The entry as written.
   public let text: String
   /// Where it was written.
   public let place: Place
   private let isPattern: Bool
-  /// One image's canonical name, or a pattern with `*` over canonical names, with or without tag and digest.
+  /// The canonical name of one image, or a pattern with `*` for canonical names, with or without tag and digest.
   private let pattern: String
-  /// The image's; `nil` matches any.
+  /// The tag that the entry names; `nil` matches any.
   private let tag: String?
+  /// The digest that the entry names; `nil` matches any.
   private let digest: String?
 
-  /// What the rule stands for: a pattern over canonical names, or one image's canonical name with the tag and digest
-  /// that it names.
+  /// The pattern for canonical names, or the canonical name of one image with the tag and digest that the entry names.
   package var canonicalText: String { pattern + (tag.map { ":" + $0 } ?? "") + (digest.map { "@" + $0 } ?? "") }
 
-  /// The canonical name of the one image whose every tag and digest the rule stands for; `nil` if it is another rule.
+  /// The canonical name of an image that the rule ignores in every tag and digest; `nil` for a pattern, and for an
+  /// entry with a tag or a digest.
   package var wholeImage: String? { isPattern || tag != nil || digest != nil ? nil : pattern }
 
-  /// - Throws: `InvalidName` with what is wrong about the entry.
+  /// - Throws: `InvalidName` if the entry is not a valid image name or pattern.
   init(_ text: String, place: Place) throws(InvalidName) {
     self.text = text
     self.place = place
@@ -42,7 +43,7 @@ public final class IgnoreRule: Equatable, Sendable {
     one.text == other.text && one.place == other.place
   }
 
-  /// Whether the rule holds for an image in its canonical form; without tag and digest its tag counts as `latest`.
+  /// Whether the rule matches an image in its canonical form. An image without tag and digest counts as `latest`.
   func matches(_ image: ImageReference) -> Bool {
     let full = image.full.utf8.span
     let name = full.extracting(..<image.nameCount)
@@ -52,7 +53,7 @@ public final class IgnoreRule: Equatable, Sendable {
       return (tag == nil || tag == imageTag) && (digest == nil || digest == image.digest)
     }
     let glob = pattern.utf8.span
-    // A pattern without a tag or a digest holds for every one, so each part may be left out.
+    // A pattern may leave out the tag, the digest or both, and then matches every one.
     if isMatch(name, glob: glob) || isMatch(full, glob: glob) { return true }
     guard let digest = image.digest, let tag = image.tag else { return false }
     return isMatch(image.name + ":" + tag, glob: pattern) || isMatch(image.name + "@" + digest, glob: pattern)
@@ -66,14 +67,14 @@ private func parsed(_ text: String) throws(InvalidName) -> ImageReference {
   } catch {
     throw InvalidName("\(quoted(text)) is not a valid image name: \(error.rawValue)")
   }
-  throw InvalidName("\(quoted(text)) names no registry: its first component is no host")
+  throw InvalidName("\(quoted(text)) is not a valid image name: its registry is not a valid host")
 }
 
-/// The pattern over canonical names: `docker.io/` is put before it unless its first component is a host or has a `*`,
-/// and a name without `*` of its own (`nginx:*`) is normalised as an image name.
+/// The pattern for canonical names: with `docker.io/` before it, unless its first component is a host or contains `*`.
+/// If `*` occurs only in the tag or digest (`nginx:*`), the name is normalised as an image name.
 private func canonicalPattern(_ text: String) throws(InvalidName) -> String {
   for byte in text.utf8 where byte <= 0x20 || byte >= 0x7F {
-    throw InvalidName("\(quoted(text)) is not a valid pattern: it may hold no blanks and only ASCII")
+    throw InvalidName("\(quoted(text)) is not a valid pattern: expected printable ASCII without blanks")
   }
   let lastComponent = text.utf8.lastIndex(of: UInt8(ascii: "/")) ?? text.utf8.startIndex
   let nameEnd =

@@ -1,10 +1,10 @@
-// IDs of images. A container runtime looks for an ID among the images of its node, and never pulls it from a registry.
+// Recognises image IDs. A container runtime looks for an ID among the images of its node and never pulls it.
 
 import ImageReference
 
-/// Whether an image name is the ID of an image: `sha256:` and 64 lower-case hexadecimal digits, or the digits alone.
+/// Whether an image name is an image ID: `sha256:` and 64 lower-case hexadecimal digits, or the digits alone.
 ///
-/// The grammar of names reads the first as a tag of `docker.io/library/sha256`.
+/// By the grammar of image names, the first form would be a tag of `docker.io/library/sha256`.
 public func isImageID(_ image: String) -> Bool {
   let bytes = image.utf8.span
   guard bytes.count == 64 || bytes.count == 71 && isEqual(bytes.extracting(..<7), "sha256:") else { return false }

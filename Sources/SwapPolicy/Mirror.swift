@@ -1,52 +1,52 @@
-// One rule of the map `mirrors`: a source of images and the place at a proxy registry that serves them.
+// One entry of the map `mirrors`: a source of images, and the target at a proxy registry that replaces it.
 
 import ImageReference
 import JSON
 
-/// A mirror: images that lie under its source are pulled from under its target.
+/// A rule that pulls images under its source from under its target.
 public final class Mirror: Equatable, Sendable {
-  /// `host[:port][/path]` in its one form (see `canonicalPrefix`), or `*` for every other registry.
+  /// `host[:port][/path]` in canonical form (see `canonicalPrefix`), or `*` for every other registry.
   public let source: String
-  /// `host[:port][/path]` as written, without a trailing slash; `{registry}` in it stands for the image's registry.
+  /// `host[:port][/path]` as written, without a trailing slash. `{registry}` in it stands for the image's registry.
   public let target: String
-  /// How many components of a name the source fixes; 0 for `*`.
+  /// The number of path components in the source, its host included; 0 for `*`.
   let depth: Int
   /// Where the rule was written.
   public let place: Place
 
   package let hasPlaceholder: Bool
-  /// The target up to its placeholder, and what follows it, as written.
-  private let head: String
-  private let tail: String
-  /// The same with the registry in its one form, to compare names with.
-  package let canonicalHead: String
-  private let canonicalTail: String
+  /// The target as written, before and after `{registry}`. Without it, the prefix is the whole target.
+  private let targetPrefix: String
+  private let targetSuffix: String
+  /// The same in canonical form, to compare with canonical names.
+  package let canonicalTargetPrefix: String
+  private let canonicalTargetSuffix: String
 
-  /// - Throws: `InvalidName` with what is wrong about source or target, and the remedy.
+  /// - Throws: `InvalidName` if the source or the target is not valid.
   init(source: String, target: String, place: Place) throws(InvalidName) {
     self.source = try source == "*" ? source : canonicalSource(source)
     depth = source == "*" ? 0 : 1 + self.source.utf8.count { $0 == slash }
     self.place = place
-    self.target = trimmed(target)
+    self.target = withoutTrailingSlash(target)
     if let (before, after) = split(self.target, at: placeholder) {
       if split(after, at: placeholder) != nil {
-        throw InvalidName("the target \(quoted(target)) is not valid: {registry} may stand in it once")
+        throw InvalidName("the target \(quoted(target)) is not valid: it may contain {registry} only once")
       }
       try checkHostAndPath(self.target, "target", as: before + "registry.example" + after)
-      (head, tail, hasPlaceholder) = (before, after, true)
+      (targetPrefix, targetSuffix, hasPlaceholder) = (before, after, true)
       let canonical = canonicalPrefix(before + "registry.example" + after)
-      canonicalHead = canonicalPrefix(before)
-      canonicalTail = String(
-        Substring(canonical.utf8.dropFirst(canonicalHead.utf8.count + "registry.example".utf8.count)))
-      if canonicalHead.isEmpty, firstComponent(canonicalTail).isEmpty {
+      canonicalTargetPrefix = canonicalPrefix(before)
+      canonicalTargetSuffix = String(
+        Substring(canonical.utf8.dropFirst(canonicalTargetPrefix.utf8.count + "registry.example".utf8.count)))
+      if canonicalTargetPrefix.isEmpty, firstComponent(canonicalTargetSuffix).isEmpty {
         throw InvalidName(
-          "the target \(quoted(target)) is not valid: with {registry} as its host every image lies under it")
+          "the target \(quoted(target)) is not valid: with {registry} as its host, every image would be under it")
       }
     } else {
       try checkHostAndPath(self.target, "target", as: self.target)
-      (head, tail, hasPlaceholder) = (self.target, "", false)
-      canonicalHead = canonicalPrefix(self.target)
-      canonicalTail = ""
+      (targetPrefix, targetSuffix, hasPlaceholder) = (self.target, "", false)
+      canonicalTargetPrefix = canonicalPrefix(self.target)
+      canonicalTargetSuffix = ""
     }
   }
 
@@ -54,44 +54,48 @@ public final class Mirror: Equatable, Sendable {
     one.source == other.source && one.target == other.target && one.place == other.place
   }
 
-  /// How many components of a name the source fixes; `nil` when it does not match.
-  package func specificity(for name: String) -> Int? { covers(name.utf8.span) ? depth : nil }
+  /// The number of components in the source, if the name is under it; else `nil`.
+  package func specificity(for name: String) -> Int? { sourceCovers(name.utf8.span) ? depth : nil }
 
-  /// Whether a name lies under the source.
-  func covers(_ name: Span<UInt8>) -> Bool {
+  /// Whether a canonical name is under the source.
+  func sourceCovers(_ name: Span<UInt8>) -> Bool {
     depth == 0
-      ? !isLocal(registry: name.extracting(..<endOfComponent(name))) : lies(name, under: source.utf8.span)
+      ? !isLocal(registry: name.extracting(..<endOfComponent(name))) : isBelow(name, prefix: source.utf8.span)
   }
 
-  /// The name of an image at the target: the target, and what remains of the image's name after the source. A tag or
-  /// digest stays.
+  /// An image's name under the target: the target, then the rest of the image's name after the source. Tag and digest
+  /// stay.
   package func rewritten(_ image: String) -> String {
-    var result = head
-    if hasPlaceholder { result += firstComponent(image) + tail }
+    var result = targetPrefix
+    if hasPlaceholder { result += firstComponent(image) + targetSuffix }
     let matched = depth == 0 ? endOfComponent(image.utf8.span) : source.utf8.count
     result.append(contentsOf: Substring(image.utf8.dropFirst(matched)))
     return result
   }
 
-  /// Whether a name already lies under the target.
-  package func holds(_ name: String) -> Bool { holds(name.utf8.span) }
+  /// Whether a canonical name is under the target.
+  package func targetCovers(_ name: String) -> Bool { targetCovers(name.utf8.span) }
 
-  func holds(_ image: ImageReference) -> Bool { holds(image.full.utf8.span.extracting(..<image.nameCount)) }
+  func targetCovers(_ image: ImageReference) -> Bool {
+    targetCovers(image.full.utf8.span.extracting(..<image.nameCount))
+  }
 
-  func holds(_ name: Span<UInt8>) -> Bool {
-    let head = canonicalHead.utf8.span
-    guard hasPlaceholder else { return lies(name, under: head) }
-    guard starts(name, with: head) else { return false }
-    // The placeholder stands for a part of one component; what follows it must follow here too.
-    let tail = canonicalTail.utf8.span
-    let end = endOfComponent(name, from: head.count)
-    let ending = endOfComponent(tail)
-    return end - head.count > ending && lies(name.extracting((end - ending)...), under: tail)
+  func targetCovers(_ name: Span<UInt8>) -> Bool {
+    let prefix = canonicalTargetPrefix.utf8.span
+    guard hasPlaceholder else { return isBelow(name, prefix: prefix) }
+    guard starts(name, with: prefix) else { return false }
+    // The placeholder is part of one component. That component must end, and the name continue, as the target does.
+    let suffix = canonicalTargetSuffix.utf8.span
+    let componentEnd = endOfComponent(name, from: prefix.count)
+    let remainder = endOfComponent(suffix)
+    return componentEnd - prefix.count > remainder
+      && isBelow(name.extracting((componentEnd - remainder)...), prefix: suffix)
   }
 }
 
-/// A source or target of a mirror, or an ignored image, that is none: what is wrong, and the remedy.
+/// The error for an invalid source, target or ignored image.
 struct InvalidName: Error {
+  /// What is wrong, and the remedy.
   let problem: String
   init(_ problem: String) { self.problem = problem }
 }
@@ -99,22 +103,25 @@ struct InvalidName: Error {
 private let placeholder = "{registry}"
 
 private func canonicalSource(_ text: String) throws(InvalidName) -> String {
-  let source = trimmed(text)
+  let source = withoutTrailingSlash(text)
   if source.utf8.contains(UInt8(ascii: "*")) {
-    throw InvalidName("the source \(quoted(text)) is not valid: * stands alone, for every other registry")
+    throw InvalidName("the source \(quoted(text)) is not valid: * must stand alone, and means every other registry")
   }
   try checkHostAndPath(source, "source", as: source)
   return canonicalPrefix(source)
 }
 
-/// Throws unless the name is `host[:port][/path]`.
+/// Checks that a source or target is `host[:port][/path]`.
 ///
-/// - Parameter sample: the name with its placeholder filled.
+/// - Parameters:
+///   - role: `source` or `target`, for the message.
+///   - sample: the name with `{registry}` replaced by a valid host.
+/// - Throws: `InvalidName` if it is not.
 private func checkHostAndPath(_ name: String, _ role: String, as sample: String) throws(InvalidName) {
   if name.isEmpty { throw InvalidName("the \(role) is empty: write host[:port][/path]") }
   if let (_, rest) = split(name, at: "://") {
     let host = firstComponent(rest)
-    let remedy = namesDomain(host.utf8.span) ? trimmed(rest) : "host[:port][/path]"
+    let remedy = namesDomain(host.utf8.span) ? withoutTrailingSlash(rest) : "host[:port][/path]"
     throw InvalidName("the \(role) \(quoted(name)) has a scheme: write \(quoted(remedy))")
   }
   let host = firstComponent(name)
@@ -130,15 +137,15 @@ private func checkHostAndPath(_ name: String, _ role: String, as sample: String)
   } catch {
     throw InvalidName("the \(role) \(quoted(name)) is not host[:port][/path]: \(error.rawValue)")
   }
-  throw InvalidName("the \(role) \(quoted(name)) is not host[:port][/path]: its host has bytes that no host has")
+  throw InvalidName("the \(role) \(quoted(name)) is not host[:port][/path]: its host has invalid characters")
 }
 
 /// The text without one trailing slash.
-private func trimmed(_ text: String) -> String {
+private func withoutTrailingSlash(_ text: String) -> String {
   text.utf8.last == slash ? String(Substring(text.utf8.dropLast())) : text
 }
 
-/// What stands before and after the first occurrence of a separator; `nil` without one.
+/// The text before and after the first occurrence of a separator; `nil` if the text does not contain it.
 private func split(_ text: String, at separator: String) -> (before: String, after: String)? {
   var start = text.utf8.startIndex
   while let found = text.utf8[start...].firstIndex(of: separator.utf8.first!) {

@@ -1,7 +1,8 @@
-// Where a setting was written, for messages: a file's line, a variable or an option.
+// Where an operator wrote a setting, for messages.
 
-/// Where a setting was written.
+/// Where an operator wrote a setting: in a file, a variable or an option.
 public enum Place: Equatable, Sendable {
+  /// A file's name, with line and column from 1.
   case file(String, line: Int, column: Int)
   case wholeFile(String)
   case variable(String)

@@ -1,23 +1,23 @@
-// Which registry a domain means: Docker Hub has four names, domains ignore case, and port 443 is the default.
+// Canonical names of registries: Docker Hub has four names, domains ignore case, and port 443 is the default.
 
 import ImageReference
 
-/// The name under which an image is matched: registry, path, and `:latest` where it has neither tag nor digest; `nil`
-/// for an ID, and for a name that is not valid.
+/// The name that the rules match: registry, path, tag and digest, with `:latest` if the image has neither tag nor
+/// digest; `nil` for an image ID and for an invalid name.
 public func normalizedName(of image: String) -> String? { isImageID(image) ? nil : wholeName(of: image) }
 
-/// The same by the grammar alone, to which `sha256:` and 64 hexadecimal digits are a name.
+/// The same by the grammar alone, which takes `sha256:` and 64 hexadecimal digits for a name and a tag.
 public func wholeName(of image: String) -> String? {
   guard let reference = try? ImageReference(image) else { return nil }
   return (reference.hasDomain ? reference.canonical : reference).full
 }
 
 extension ImageReference {
-  /// The image under the one form of its name, for one that has a domain.
+  /// The image under its canonical name. The image must have a domain.
   var canonical: ImageReference { isCanonical(full.utf8.span) ? self : renamed(canonicalName(name)) }
 }
 
-/// The one form of an image's `domain/path`, so that equal images have equal names.
+/// The canonical form of an image's `domain/path`. Names of the same image have the same canonical form.
 package func canonicalName(_ name: String) -> String {
   let canonical = canonicalPrefix(name)
   let hub = "docker.io/"
@@ -27,7 +27,8 @@ package func canonicalName(_ name: String) -> String {
   return "docker.io/library/" + String(Substring(canonical.utf8.dropFirst(hub.utf8.count)))
 }
 
-/// The one form of `domain[/path]`: the domain in lower case, without `:443`, `docker.io` for each of its names.
+/// The canonical form of `domain[/path]`: the domain in lower case and without `:443`, and `docker.io` for each name of
+/// Docker Hub.
 func canonicalPrefix(_ name: String) -> String {
   if isCanonical(name.utf8.span) { return name }
   let domain = firstComponent(name)
@@ -39,7 +40,8 @@ func canonicalPrefix(_ name: String) -> String {
   return registry + String(Substring(name.utf8.dropFirst(domain.utf8.count)))
 }
 
-/// Whether a name surely is in its one form already, as most are: no upper case, no port, not as long as an alias.
+/// Whether a name certainly is canonical, as most are: its domain has no upper case and no port, and is not as long as
+/// one of Docker Hub's other names. `false` decides nothing.
 private func isCanonical(_ name: Span<UInt8>) -> Bool {
   var end = 0
   while end < name.count, name[end] != slash {
@@ -49,7 +51,7 @@ private func isCanonical(_ name: Span<UInt8>) -> Bool {
   return end != 15 && end != 20 && end != 23
 }
 
-/// Whether the source `*` leaves this registry alone: localhost, and those with a port.
+/// Whether the source `*` leaves this registry alone: localhost, and registries with a port.
 package func isLocal(registry: Substring) -> Bool { isLocal(registry: registry.utf8.span) }
 
 func isLocal(registry: Span<UInt8>) -> Bool {
@@ -59,12 +61,13 @@ func isLocal(registry: Span<UInt8>) -> Bool {
   return false
 }
 
-/// Whether a name is a prefix or lies below it: `docker.io/bit` holds `docker.io/bit/x`, not `docker.io/bitnami/x`.
-func lies(_ name: Span<UInt8>, under prefix: Span<UInt8>) -> Bool {
+/// Whether a name equals a prefix or is below it: below `docker.io/bit` is `docker.io/bit/x`, but not
+/// `docker.io/bitnami/x`.
+func isBelow(_ name: Span<UInt8>, prefix: Span<UInt8>) -> Bool {
   starts(name, with: prefix) && (name.count == prefix.count || name[prefix.count] == slash)
 }
 
-/// Whether bytes begin with others.
+/// Whether bytes begin with a prefix.
 func starts(_ bytes: Span<UInt8>, with prefix: Span<UInt8>) -> Bool {
   guard bytes.count >= prefix.count else { return false }
   var i = 0
@@ -72,7 +75,7 @@ func starts(_ bytes: Span<UInt8>, with prefix: Span<UInt8>) -> Bool {
   return i == prefix.count
 }
 
-/// What stands before the first slash.
+/// The text before the first slash.
 package func firstComponent(_ name: String) -> Substring { Substring(name.utf8.prefix { $0 != slash }) }
 
 let slash = UInt8(ascii: "/")

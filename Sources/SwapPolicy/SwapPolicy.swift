@@ -1,45 +1,45 @@
-// The rules: what becomes of one image name, and why.
+// The rules: they decide what happens to one image name, and why.
 
 import ImageReference
 
-/// A whole configuration, checked: the rules for image names and for pods.
+/// The rules of a valid configuration, for image names and for pods.
 public struct SwapPolicy: Equatable, Sendable {
   public internal(set) var mirrors: [Mirror] = []
   public internal(set) var ignored: [IgnoreRule] = []
   public internal(set) var exclusions: [Exclusion] = []
-  /// Whether the original names are kept in an annotation.
+  /// Whether a redirected pod keeps the original image names in an annotation.
   public internal(set) var annotatesOriginals = false
-  /// Names of secrets that a redirected pod gets to pull with.
+  /// Names of the secrets that a redirected pod gets, to pull with.
   public internal(set) var imagePullSecrets: [String] = []
 }
 
-/// What becomes of one image name.
+/// The decision about one image name.
 public enum Decision: Equatable, Sendable {
-  /// The image is pulled as `image`, because of the mirror.
+  /// The mirror redirects the image to the name `image`.
   case redirected(image: String, by: Mirror)
   /// The image name is empty.
   case empty
   /// The image name is `auto`, which a service mesh replaces when it injects its sidecar.
   case placeholder
-  /// The image name is an ID, which only the node's own images have.
+  /// The image name is an image ID, which a node looks up among its own images.
   case imageID
-  /// The image name is not valid.
+  /// The image name does not follow the grammar.
   case invalid(ImageReferenceError)
-  /// The image name is valid, and no registry can be told from it.
+  /// The image name is valid, but its first component looks like a registry and is not a valid host (`a_b.com/x`).
   case noRegistry
-  /// The image already lies under the mirror's target.
+  /// The image is already under the mirror's target.
   case alreadyRedirected(Mirror)
-  /// The rule says to leave the image alone.
+  /// The rule leaves the image alone.
   case ignored(IgnoreRule)
   /// No mirror's source matches.
   case noMirror
-  /// The mirror's result, `image`, would be no valid name.
+  /// The mirror's result, `image`, would not be a valid name under the target.
   case invalidResult(image: String, by: Mirror)
 }
 
 extension Decision {
-  /// Whether the image name is none, so that no rule was asked about it.
-  public var isAboutNoName: Bool {
+  /// Whether the text does not name an image of a registry, so that no rule was evaluated.
+  public var isNotAName: Bool {
     switch self {
     case .empty, .placeholder, .imageID, .invalid: true
     case .redirected, .noRegistry, .alreadyRedirected, .ignored, .noMirror, .invalidResult: false
@@ -50,10 +50,10 @@ extension Decision {
 extension SwapPolicy {
   /// Decides about one image name.
   ///
-  /// The order is fixed: names that cannot be read, images already redirected (so that deciding twice changes
-  /// nothing), ignored images, and last the mirror with the longest matching source.
+  /// The order is fixed: texts that do not name an image of a registry, images already under a target (so that a second
+  /// decision changes nothing), ignored images, and last the mirror with the longest matching source.
   ///
-  /// - Parameter image: the name as the pod has it.
+  /// - Parameter image: the name as written in the pod.
   public func decide(_ image: String) -> Decision {
     if image.isEmpty { return .empty }
     if image == "auto" { return .placeholder }
@@ -69,15 +69,14 @@ extension SwapPolicy {
     let name = canonical.full.utf8.span.extracting(..<canonical.nameCount)
     var best: Mirror?
     for mirror in mirrors {
-      if mirror.holds(name) { return .alreadyRedirected(mirror) }
-      if mirror.depth > best?.depth ?? -1, mirror.covers(name) { best = mirror }
+      if mirror.targetCovers(name) { return .alreadyRedirected(mirror) }
+      if mirror.depth > best?.depth ?? -1, mirror.sourceCovers(name) { best = mirror }
     }
     for rule in ignored where rule.matches(canonical) { return .ignored(rule) }
     guard let mirror = best else { return .noMirror }
     let image = mirror.rewritten(canonical.full)
-    // A result that parses to something outside the target is as bad as an invalid one, and so is a host without a path:
-    // it parses to an image of Docker Hub.
-    guard let result = try? ImageReference(image), result.hasDomain, mirror.holds(result.canonical),
+    // A valid name may still be outside the target. And a host without a path would be an image of Docker Hub.
+    guard let result = try? ImageReference(image), result.hasDomain, mirror.targetCovers(result.canonical),
       endOfComponent(image.utf8.span) < image.utf8.count
     else {
       return .invalidResult(image: image, by: mirror)

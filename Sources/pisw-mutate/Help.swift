@@ -1,8 +1,8 @@
-// What pisw-mutate says of itself.
+// The usage and help texts of pisw-mutate.
 
 let synopsis =
   "usage: pisw-mutate [--config FILE] [--mirror UPSTREAM=TARGET]... [--http] [--explain] [--max-bytes N] [FILE]; "
-  + "--help tells more"
+  + "see --help"
 
 let help = """
   USAGE: pisw-mutate [OPTION]... [FILE]
@@ -17,21 +17,21 @@ let help = """
     echo review.json | pisw-mutate --config config.yaml
 
   ARGUMENTS:
-    FILE                      The review; else standard input holds it, or the
-                              name of its file in one line.
+    FILE                      The review (default: standard input, which
+                              contains the review or the name of its file).
 
   OPTIONS:
     --config FILE             The configuration file (YAML).
-    --mirror UPSTREAM=TARGET  Pull what lies under UPSTREAM from under TARGET
+    --mirror UPSTREAM=TARGET  Pull images under UPSTREAM from TARGET
                               (repeatable). Both are host[:port][/path];
                               UPSTREAM may be * for every other registry.
     --http                    Serve one HTTP/1.1 request on standard input and
                               output, for socat, inetd, systemd sockets and
                               stunnel: POST /mutate, GET /healthz, /readyz,
                               /livez.
-    --explain                 Tell on standard error what was decided about each
-                              image, and why: place, image, normalised name,
-                              decision, rule, result, with tabs between.
+    --explain                 Print the decision about each image on standard
+                              error: place, image, normalised name, decision,
+                              rule and result, separated by tabs.
     --max-bytes N             Refuse a review of more than N bytes (default:
                               8388608).
     --version                 Show the version.
@@ -40,18 +40,19 @@ let help = """
   The configuration comes from --config, else from the file that PISW_CONFIG
   names, else from /etc/pisw/config.yaml if it exists; then from REGISTRY_URL or
   PROXY_URL; then from --mirror. A web server may run pisw-mutate as a CGI
-  program: it then takes the same requests as with --http, and no options.
+  program. It then serves the same requests as with --http, and takes no
+  options.
 
   ENVIRONMENT:
     PISW_CONFIG               the configuration file
-    REGISTRY_URL, PROXY_URL   the target for docker.io; both must agree
+    REGISTRY_URL, PROXY_URL   the target for docker.io; must agree if both are set
     LOGLEVEL=DEBUG            the same as --explain
 
   EXIT STATUS:
-    0   answered; with --http or CGI whatever the response's status
+    0   answered; with --http or CGI also if the response is an error
     64  wrong options
-    65  no valid review
-    66  no such input
+    65  not a valid review
+    66  no such input file
     71  reading or writing failed
     78  the configuration is wrong or missing
   """ + "\n"

@@ -1,4 +1,4 @@
-// pisw-mutate: one AdmissionReview in, one answer out. Picks the way in and runs it.
+// pisw-mutate: reads one AdmissionReview and writes its answer. Chooses how: raw, over HTTP, or as a CGI program.
 
 import ConfigurationSources
 import Glibc
@@ -8,11 +8,11 @@ import POSIX
 func run() -> ExitStatus {
   ignoreBrokenPipes()
   var options = Options()
-  // RFC 3875 section 4.4: the arguments of a CGI program come from whoever wrote the URL.
+  // A client chooses the arguments of a CGI program through the URL (RFC 3875 section 4.4), so they are ignored.
   if !isCGI {
     switch Options.parse() {
     case .run(let parsed): options = parsed
-    case .end(let status): return status
+    case .exit(let status): return status
     }
   }
   if !options.isHTTP, !isCGI, options.file == nil, isatty(0) == 1 {

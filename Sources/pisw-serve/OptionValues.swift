@@ -1,4 +1,4 @@
-// The values that options take, as ArgumentParser reads and shows them.
+// The types of option values, as ArgumentParser reads and shows them.
 
 import AcceptLoop
 import ArgumentParser
@@ -12,7 +12,7 @@ extension Isolation: ExpressibleByArgument {}
 extension Sandbox: ExpressibleByArgument {}
 extension LogFormat: ExpressibleByArgument {}
 
-/// An address, or `off`.
+/// The value of `--admin-listen`: an address, or `off`.
 struct AdminAddress: ExpressibleByArgument {
   let address: Address?
 
@@ -32,7 +32,7 @@ struct AdminAddress: ExpressibleByArgument {
   var defaultValueDescription: String { address?.description ?? "off" }
 }
 
-/// Seconds, with three decimals at most, up to a day.
+/// A time in seconds from 0 to a day, rounded to milliseconds.
 struct Seconds: ExpressibleByArgument {
   let milliseconds: Int
 

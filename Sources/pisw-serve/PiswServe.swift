@@ -1,4 +1,4 @@
-// pisw-serve: the webhook's server. Reads options and hands over to the accept loop.
+// pisw-serve: the webhook's server. Reads the options and the configuration, and starts the accept loop.
 
 import AcceptLoop
 import ArgumentParser
@@ -22,27 +22,28 @@ struct PiswServe: ParsableCommand {
         pisw-serve --listen 127.0.0.1:8443 --mirror docker.io=proxy.example.com \\
           --tls-cert cert.pem --tls-key key.pem
 
-      Every connection gets a process of its own, and so does every review. The certificate, the key, the client CA \
-      and the configuration are read again when their files change, and on SIGHUP. SIGTERM and SIGINT drain: probes of \
-      /readyz fail at once, connections go on until the delay is over; a second signal ends the server now.
+      Every connection gets a process of its own, and so does every review. pisw-serve reads the certificate, the \
+      key, the client CA and the configuration again when their files change, and on SIGHUP. On SIGTERM or SIGINT it \
+      drains: /readyz fails at once, and connections are served until the delay is over. A second signal ends the \
+      server at once.
 
       The configuration comes from --config, else from the file that PISW_CONFIG names, else from \
       /etc/pisw/config.yaml if it exists; then from REGISTRY_URL or PROXY_URL; then from --mirror.
 
       ENVIRONMENT:
         PISW_CONFIG               the configuration file
-        REGISTRY_URL, PROXY_URL   the target for docker.io; both must agree
+        REGISTRY_URL, PROXY_URL   the target for docker.io; must agree if both are set
         LOGLEVEL=DEBUG            log every decision
 
       EXIT STATUS:
         0   ended by a signal
         64  wrong options
-        71  the system refused something
+        71  a system call failed
         78  the configuration, the certificate or the key cannot be used
       """,
     version: versionLine(of: "pisw-serve"))
 
-  @Argument(help: ArgumentHelp("The configuration file, as --config.", valueName: "FILE"))
+  @Argument(help: ArgumentHelp("The configuration file, like --config.", valueName: "FILE"))
   var file: String?
 
   @Option(help: ArgumentHelp("The configuration file (YAML).", valueName: "FILE"))
@@ -50,7 +51,7 @@ struct PiswServe: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Pull what lies under UPSTREAM from under TARGET (repeatable).",
+      "Pull images under UPSTREAM from TARGET (repeatable).",
       valueName: "UPSTREAM=TARGET"))
   var mirror: [String] = []
 
@@ -65,7 +66,7 @@ struct PiswServe: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The certificate, and after it those it depends on (PEM; default: /etc/pisw/tls/cert.pem).",
+      "The certificate, followed by its intermediate certificates (PEM; default: /etc/pisw/tls/cert.pem).",
       valueName: "FILE"))
   var tlsCert: String?
 
@@ -77,58 +78,60 @@ struct PiswServe: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Demand of clients a certificate that one of these authorities vouches for (PEM).",
+      "Require client certificates signed by one of these authorities (PEM).",
       valueName: "FILE"))
   var clientCa: String?
 
   @Option(
     help: ArgumentHelp(
-      "Run each review in a process of its own (request), or in its connection's (connection): faster, weaker.",
+      "Run each review in its own process (request), or in its connection's (connection): faster, less isolated.",
       valueName: "KIND"))
   var isolation = Isolation.request
 
   @Option(
     help: ArgumentHelp(
-      "Confine the process of each review (seccomp): require, or else do not start; prefer, or else warn; off.",
+      "Confine each review's process with seccomp: require (or do not start), prefer (or warn), or off.",
       valueName: "WHETHER"))
   var sandbox = Sandbox.prefer
 
-  @Option(help: ArgumentHelp("Connections at a time; further ones wait.", valueName: "N"))
+  @Option(help: ArgumentHelp("The most connections at a time; further ones wait.", valueName: "N"))
   var maxConnections = 256
 
-  @Option(help: ArgumentHelp("Seconds for the TLS handshake.", valueName: "SECONDS"))
+  @Option(help: ArgumentHelp("The time for the TLS handshake, in seconds.", valueName: "SECONDS"))
   var handshakeTimeout = Seconds(5_000)
 
   @Option(
     help: ArgumentHelp(
-      "Seconds for the head of a request, and again for its body, and for taking the response.",
+      "The time for the head of a request, for its body, and for sending the response, in seconds each.",
       valueName: "SECONDS"))
   var headerTimeout = Seconds(5_000)
 
   @Option(
     help: ArgumentHelp(
-      "Seconds that a connection may be idle; more than the API server's 90.",
+      "The time that a connection may be idle, in seconds; must exceed the API server's 90.",
       valueName: "SECONDS"))
   var idleTimeout = Seconds(120_000)
 
-  @Option(help: ArgumentHelp("Seconds for a review.", valueName: "SECONDS"))
+  @Option(help: ArgumentHelp("The time for a review, in seconds.", valueName: "SECONDS"))
   var reviewTimeout = Seconds(1_000)
 
-  @Option(help: ArgumentHelp("Memory for a review, in MiB.", valueName: "MIB"))
+  @Option(help: ArgumentHelp("The memory for a review, in MiB.", valueName: "MIB"))
   var reviewMemory = 64
 
-  @Option(help: ArgumentHelp("Reviews at a time; further ones wait.", valueName: "N"))
+  @Option(help: ArgumentHelp("The most reviews at a time; further ones wait.", valueName: "N"))
   var maxReviews = 4
 
-  @Option(help: ArgumentHelp("Seconds after SIGTERM in which new connections are still served.", valueName: "SECONDS"))
+  @Option(
+    help: ArgumentHelp("How long new connections are still served after SIGTERM, in seconds.", valueName: "SECONDS"))
   var drainDelay = Seconds(5_000)
 
-  @Option(help: ArgumentHelp("Seconds after SIGTERM until what has not finished is cut off.", valueName: "SECONDS"))
+  @Option(
+    help: ArgumentHelp("How long after SIGTERM unfinished connections are cut off, in seconds.", valueName: "SECONDS"))
   var drainTimeout = Seconds(25_000)
 
   @Option(
     help: ArgumentHelp(
-      "Log lines as json, or as text (default: text on a terminal, else json).",
+      "Log lines as json or text (default: text on a terminal, else json).",
       valueName: "FORMAT"))
   var logFormat: LogFormat?
 
@@ -146,10 +149,10 @@ struct PiswServe: ParsableCommand {
     }
     if sandbox == .require, isolation == .connection {
       throw ValidationError(
-        "--sandbox require needs --isolation request: it is the process of a review that is confined")
+        "--sandbox require needs --isolation request: only a review's own process can be confined")
     }
     if drainTimeout.milliseconds < drainDelay.milliseconds {
-      throw ValidationError("--drain-timeout must be no less than --drain-delay")
+      throw ValidationError("--drain-timeout must be at least --drain-delay")
     }
   }
 
@@ -164,7 +167,7 @@ struct PiswServe: ParsableCommand {
     do throws(ConfigurationFailure) {
       loaded = try loadConfiguration(options)
     } catch {
-      throw end(log, error.problems, 78)
+      throw logFailure(log, error.problems, 78)
     }
     let sources = ServerSources(
       tls: TLSFiles(
@@ -182,13 +185,13 @@ struct PiswServe: ParsableCommand {
       try serve(settings(log, port: loaded.server.port), sources)
     } catch {
       switch error {
-      case .configuration(let problems): throw end(log, problems, 78)
-      case .system(let problem): throw end(log, [problem], 71)
+      case .configuration(let problems): throw logFailure(log, problems, 78)
+      case .system(let problem): throw logFailure(log, [problem], 71)
       }
     }
   }
 
-  private func end(_ log: Log, _ problems: [String], _ status: Int32) -> ExitCode {
+  private func logFailure(_ log: Log, _ problems: [String], _ status: Int32) -> ExitCode {
     for problem in problems { log.write(.error, problem) }
     return ExitCode(status)
   }

@@ -1,4 +1,4 @@
-// Between the accept loop, which knows nothing of admission, and admission, which knows nothing of servers.
+// Connects the accept loop, which does not know about admission, with Admission, which does not know about servers.
 
 import AcceptLoop
 import Admission
@@ -6,7 +6,7 @@ import HTTP1
 import JSON
 import SwapPolicy
 
-/// Answers reviews under a policy; what was decided is counted and logged.
+/// A handler that answers reviews under a policy, and that returns the counts and the log fields of each.
 func reviewHandler(_ policy: SwapPolicy, _ log: Log) -> ReviewHandler {
   let labels = ImageLabels(
     decisions: ImageDecision.allCases.map(\.rawValue), upstreams: policy.mirrors.map(\.source))
@@ -48,7 +48,7 @@ private func outcome(_ answer: Answer, _ body: [UInt8], _ tally: Tally, _ log: L
     images: hasFault ? [] : tally.counts, level: hasFault ? .warning : .info, fields: fields)
 }
 
-/// The names under which decisions are counted.
+/// The values of the metric label `decision`.
 private enum ImageDecision: String, CaseIterable {
   case redirected
   case alreadyRedirected = "already_redirected"
@@ -64,7 +64,7 @@ private enum ImageDecision: String, CaseIterable {
   case invalid
 }
 
-/// The images of one review, counted.
+/// Counts the decisions about the images of one review.
 private struct Tally {
   private let mirrors: [Mirror]
   private(set) var images = 0
@@ -76,7 +76,7 @@ private struct Tally {
 
   mutating func add(_ image: ImageOutcome, explains: Bool) {
     images += 1
-    // A line of the log stays small enough that a pipe keeps it whole.
+    // At most 12, so that a log line is short enough for a pipe to write it atomically.
     if explains, explanations.count < 12 { explanations.append(image.explanation) }
     let decision: ImageDecision
     var upstream: Int?
@@ -111,7 +111,7 @@ private struct Tally {
   }
 }
 
-/// A review of a pod whose image a mirror of docker.io would redirect.
+/// A review for warming up, of a pod with an image of docker.io.
 private let sampleReview = Array(
   """
   {"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"warm-up","resource":{"group":"",\

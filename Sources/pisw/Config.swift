@@ -1,4 +1,4 @@
-// pisw config: what is wrong with a configuration, and what is in force.
+// pisw config: checks a configuration, or prints the one in force.
 
 import ArgumentParser
 import ConfigurationReview
@@ -14,7 +14,7 @@ struct Config: ParsableCommand {
 struct ConfigCheck: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
-    abstract: "Tell every error of the configuration at once, and what in it does nothing.",
+    abstract: "Report every error of the configuration, and entries that have no effect.",
     usage: "pisw config check [OPTION]... [FILE]",
     discussion: """
       EXAMPLES:
@@ -22,10 +22,10 @@ struct ConfigCheck: ParsableCommand {
         helm template chart -s templates/configmap.yaml |
           pisw config check /dev/stdin
 
-      Errors (file, line, column, remedy) go to standard error, and the status is 78. A configuration without errors is \
-      told on standard output: its warnings, such as rules that can never match, and for each mirror why rewriting \
-      twice changes nothing: an image under its source becomes one under its target, and images under a target stay, \
-      before any other rule is asked.
+      Prints every error with file, line, column and remedy on standard error, and ends with status 78. For a valid \
+      configuration, it prints on standard output: warnings, for instance about rules that can never match; and for \
+      each mirror, why rewriting twice changes nothing: the results are under its target, and images under a target \
+      stay, before any other rule is evaluated.
       """)
 
   @OptionGroup var configuration: ConfigurationArguments
@@ -47,11 +47,11 @@ struct ConfigCheck: ParsableCommand {
     if policy.mirrors.isEmpty { warnings.append("no mirror: no image is ever redirected") }
     var out = ""
     for warning in warnings { out += "warning: \(warning)\n" }
-    out += "rewriting twice changes nothing: what lies under a target stays, and results do\n"
+    out += "rewriting twice changes nothing: results are under a target, and images under a target stay\n"
     for mirror in policy.mirrors {
-      guard case .held(let sample, let result) = mirror.proof else { continue }
-      guard policy.isSettled(result) else {
-        throw end(.fault, ["a fault of pisw: \(result) would be rewritten again; please report it"])
+      guard case .proved(let sample, let result) = mirror.proof else { continue }
+      guard policy.isAlreadyRedirected(result) else {
+        throw reportFailure(.bug, ["a bug in pisw: \(result) would be rewritten again; please report it"])
       }
       out += "  \(mirror.source) (\(mirror.place.description)): \(sample) -> \(result), under \(mirror.target)\n"
     }
@@ -60,7 +60,7 @@ struct ConfigCheck: ParsableCommand {
       count(policy.mirrors.count, "mirror"), count(policy.ignored.count, "ignored image"),
       count(policy.exclusions.count, "exclusion"), count(warnings.count, "warning"),
     ].joined(separator: ", ")
-    try write(out + "\n")
+    try writeOutput(out + "\n")
   }
 
   private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
@@ -75,12 +75,12 @@ struct ConfigShow: ParsableCommand {
       EXAMPLES:
         pisw config show --config config.yaml --mirror quay.io=proxy.example.com
 
-      File, environment and options become one file; comments tell where each value was written.
+      Merges file, environment and options into one file. A comment after each value says where it was written.
       """)
 
   @OptionGroup var configuration: ConfigurationArguments
 
   func run() throws {
-    try write(try configuration.load().effectiveYAML)
+    try writeOutput(try configuration.load().effectiveYAML)
   }
 }

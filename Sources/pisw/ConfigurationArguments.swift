@@ -1,17 +1,17 @@
-// The options that name a configuration, the same for every subcommand and for the other programs.
+// The configuration options, which all subcommands share. The other programs have options of the same names.
 
 import ArgumentParser
 import ConfigurationSources
 
 struct ConfigurationArguments: ParsableArguments {
   @Option(
-    help: ArgumentHelp("The configuration file (YAML), or a ConfigMap that holds it.", valueName: "FILE"),
+    help: ArgumentHelp("The configuration file (YAML), or a ConfigMap that contains it.", valueName: "FILE"),
     completion: .file())
   var config: String?
 
   @Option(
     help: ArgumentHelp(
-      "Pull what lies under UPSTREAM from under TARGET (repeatable).", valueName: "UPSTREAM=TARGET"))
+      "Pull images under UPSTREAM from TARGET (repeatable).", valueName: "UPSTREAM=TARGET"))
   var mirror: [String] = []
 
   func validate() throws {
@@ -21,9 +21,9 @@ struct ConfigurationArguments: ParsableArguments {
     }
   }
 
-  /// Reads the configuration.
+  /// Loads the configuration.
   ///
-  /// - Throws: the exit status 78, once every problem is told on standard error.
+  /// - Throws: the exit status 78, after it reports every problem on standard error.
   func load() throws -> LoadedConfiguration {
     var options = ConfigurationOptions()
     options.file = config
@@ -31,7 +31,7 @@ struct ConfigurationArguments: ParsableArguments {
     do throws(ConfigurationFailure) {
       return try loadConfigurationOrConfigMap(options)
     } catch {
-      throw end(.configuration, error.problems)
+      throw reportFailure(.configuration, error.problems)
     }
   }
 }

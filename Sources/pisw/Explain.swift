@@ -1,4 +1,4 @@
-// pisw explain: why an image goes where it goes, for a person to read.
+// pisw explain: explains the decision about an image to a person.
 
 import Admission
 import ArgumentParser
@@ -10,7 +10,7 @@ import SwapPolicy
 
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Tell why an image goes where it goes.",
+    abstract: "Explain why an image is redirected, or stays.",
     usage: "pisw explain [OPTION]... NAME|FILE",
     discussion: """
       EXAMPLES:
@@ -18,23 +18,23 @@ struct Explain: ParsableCommand {
         pisw explain --config config.yaml deployment.yaml
         kubectl get pod web-0 -o yaml | pisw explain --config config.yaml -
 
-      Prints the image's whole name, every rule that is asked, in order, with where it stands in the configuration, \
-      the one that decides, and the result. Of a file, it does so for each image of each pod; rules about pods \
-      (exclude, the skip label) are asked first.
+      Prints the image's full name, every rule that pisw evaluates, in order and with its place in the \
+      configuration, the rule that decides, and the result. For a file, it does so for each image of each pod; \
+      there, the rules about pods (exclude, the skip label) come first.
 
-      A file is - for standard input, or ends in .yaml, .yml or .json: manifests, or an AdmissionReview. Everything \
-      else is an image's name.
+      An argument that is - (standard input), or ends in .yaml, .yml or .json, is a file with manifests or an \
+      AdmissionReview. Everything else is an image name.
       """)
 
   @OptionGroup var configuration: ConfigurationArguments
   @OptionGroup var namespace: NamespaceArgument
-  @Argument(help: ArgumentHelp("An image's name, or a file.", valueName: "NAME|FILE"), completion: .file())
+  @Argument(help: ArgumentHelp("An image name, or a file.", valueName: "NAME|FILE"), completion: .file())
   var subject: String
 
   func run() throws {
     let policy = try configuration.load().policy
     guard subject == "-" || [".yaml", ".yml", ".json"].contains(where: subject.hasSuffix) else {
-      return try write(explanation(of: subject, under: policy))
+      return try writeOutput(explanation(of: subject, under: policy))
     }
     let manifest = try readManifest(subject)
     if manifest.isAdmissionReview {
@@ -53,9 +53,9 @@ struct Explain: ParsableCommand {
       if let fault = answer.podFault { throw fault }
       if let reason = answer.notReviewed { out = manifest.name + ": left alone: " + reason.rawValue + "\n" }
     } catch {
-      throw end(.badInput, [error.message(name: manifest.name, in: manifest.text)])
+      throw reportFailure(.badInput, [error.message(name: manifest.name, in: manifest.text)])
     }
-    try write(out)
+    try writeOutput(out)
   }
 
   private func explainManifest(_ manifest: Manifest, _ policy: SwapPolicy) throws {
@@ -63,10 +63,10 @@ struct Explain: ParsableCommand {
     namespaces.add(manifest)
     let preview = Preview(policy: policy, namespace: namespace.name, skippedNamespaces: namespaces).preview(manifest)
     if !preview.problems.isEmpty {
-      throw end(.badInput, manifest.messages(preview.problems))
+      throw reportFailure(.badInput, manifest.messages(preview.problems))
     }
     if preview.findings.isEmpty {
-      throw end(.badInput, [manifest.name + ": no pod, or none whose images the webhook looks at"])
+      throw reportFailure(.badInput, [manifest.name + ": no pod, or none whose images the webhook looks at"])
     }
     var out = ""
     var lines = Lines(manifest)
@@ -78,7 +78,7 @@ struct Explain: ParsableCommand {
         finding.isRedirected ? finding.outcome.verdict.words : (finding.words.decision, finding.words.rule, nil)
       out += explanation(of: finding.outcome, words, under: policy)
     }
-    try write(out)
+    try writeOutput(out)
   }
 }
 
@@ -93,7 +93,7 @@ extension Manifest {
         try json.skip()
       }
     } catch {
-      // Manifests in YAML, or a fault that their reader tells of.
+      // Manifests in YAML, or invalid JSON, which the manifest reader reports.
     }
     return false
   }

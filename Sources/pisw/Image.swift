@@ -1,4 +1,4 @@
-// pisw image: image names on the command line, and the original's two tools for them.
+// pisw image: applies the rules to image names on the command line. Also the original's two tools for image names.
 
 import Admission
 import ArgumentParser
@@ -9,7 +9,7 @@ import Version
 
 struct Image: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Tell what becomes of image names.",
+    abstract: "Print what image names become.",
     usage: "pisw image [OPTION]... NAME...",
     discussion: """
       EXAMPLES:
@@ -17,11 +17,12 @@ struct Image: ParsableCommand {
         pisw image --normalize nginx
         pisw image --json --config config.yaml nginx
 
-      Prints a line for each NAME: what a pod with that image gets. A name that stays is printed as it is, and so \
-      is an image ID, which no node pulls. If a NAME is no valid image name, nothing is printed but why, and the status is 65.
+      Prints a line for each NAME: the name that a pod with that image gets. It prints a name that stays as it is, \
+      and so an image ID, which no node pulls. If a NAME is not a valid image name, it prints only the reason, on \
+      standard error, and ends with status 65.
 
-      Called as normalize-docker-image-name or patch-docker-image-name (through a link), pisw is the tool of that \
-      name: normalize-docker-image-name NAME... and patch-docker-image-name REGISTRY NAME...
+      If you call pisw through a link named normalize-docker-image-name or patch-docker-image-name, it is the \
+      original's tool of that name: normalize-docker-image-name NAME... or patch-docker-image-name REGISTRY NAME...
       """)
 
   enum Form: String, EnumerableFlag {
@@ -29,10 +30,10 @@ struct Image: ParsableCommand {
 
     static func help(for form: Form) -> ArgumentHelp? {
       switch form {
-      case .patch: "Print what a pod gets."
-      case .normalize: "Print the whole name: registry, path, tag or digest. Needs no configuration."
+      case .patch: "Print the name that a pod gets (the default)."
+      case .normalize: "Print the full name: registry, path, tag or digest. Needs no configuration."
       case .json:
-        "Print a JSON object a line: image, normalized, registry, path, tag, digest, decision, rule, result."
+        "Print a JSON object for each name: image, normalized, registry, path, tag, digest, decision, rule, result."
       }
     }
   }
@@ -55,7 +56,7 @@ struct Image: ParsableCommand {
         out.append(UInt8(ascii: "\n"))
       }
     }
-    try write(out)
+    try writeOutput(out)
   }
 
   private func description(of name: String, _ words: (decision: String, rule: String?, result: String?)) -> [UInt8] {
@@ -73,21 +74,21 @@ struct Image: ParsableCommand {
   }
 }
 
-/// The original's tool: the whole names of images.
+/// The original's tool that prints full image names.
 struct NormalizeDockerImageName: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "normalize-docker-image-name", abstract: "Print the whole names of images, as Docker reads them.",
+    commandName: "normalize-docker-image-name", abstract: "Print the full names of images, as Docker reads them.",
     usage: "normalize-docker-image-name NAME...", version: versionLine(of: "normalize-docker-image-name"))
 
   @Argument(help: ArgumentHelp("Image names.", valueName: "NAME")) var names: [String]
 
   func run() throws {
     try checkNames(names)
-    try write(wholeNames(names))
+    try writeOutput(wholeNames(names))
   }
 }
 
-/// The original's tool: what becomes of images with a proxy for docker.io.
+/// The original's tool that redirects image names of docker.io to a proxy.
 struct PatchDockerImageName: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "patch-docker-image-name",
@@ -107,15 +108,15 @@ struct PatchDockerImageName: ParsableCommand {
     do throws(ConfigurationErrors) {
       policy = try configuration.policy()
     } catch {
-      throw end(.configuration, error.entries.map(\.problem))
+      throw reportFailure(.configuration, error.entries.map(\.problem))
     }
-    try write(names.map { (policy.decide($0).words.result ?? $0) + "\n" }.joined())
+    try writeOutput(names.map { (policy.decide($0).words.result ?? $0) + "\n" }.joined())
   }
 }
 
-/// Makes sure that every name is one.
+/// Checks that every name is a valid image name.
 ///
-/// - Throws: the exit status 65, once each that is none is told.
+/// - Throws: the exit status 65, after it reports every invalid name.
 private func checkNames(_ names: [String]) throws {
   var problems: [String] = []
   for name in names {
@@ -125,7 +126,7 @@ private func checkNames(_ names: [String]) throws {
       problems.append("\(quoted(name)) is not a valid image name: \(error.rawValue)")
     }
   }
-  if !problems.isEmpty { throw end(.badInput, problems) }
+  if !problems.isEmpty { throw reportFailure(.badInput, problems) }
 }
 
 private func wholeNames(_ names: [String]) -> [UInt8] {

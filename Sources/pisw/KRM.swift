@@ -1,4 +1,4 @@
-// pisw krm: a KRM function, for kpt and kustomize.
+// pisw krm: a KRM function for kpt and kustomize.
 
 import ArgumentParser
 import ConfigurationSources
@@ -8,19 +8,20 @@ import Manifests
 struct KRM: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "krm",
-    abstract: "Redirect the images of a ResourceList, as a function of kpt or kustomize.",
+    abstract: "Redirect the images of a ResourceList, as a KRM function for kpt or kustomize.",
     usage: "pisw krm [OPTION]...",
     discussion: """
       EXAMPLES:
         kpt fn eval DIR --exec 'pisw krm' -- docker.io=proxy.example.com
         kpt fn eval DIR --exec 'pisw krm' --fn-config pisw.yaml
 
-      Reads a ResourceList (config.kubernetes.io/v1) on standard input, and writes it with the images of its items \
-      redirected and a result for each. Everything else in it stays byte for byte, comments too.
+      Reads a ResourceList (config.kubernetes.io/v1) on standard input, redirects the images of its items, adds a \
+      result for each, and prints the list. Everything else stays byte for byte, comments too.
 
-      The configuration is functionConfig's: what a configuration file holds in its spec, or as the text config.yaml in \
-      its data, or mirrors alone, UPSTREAM: TARGET, in its data. Without any of these it is that of the other \
-      subcommands. REGISTRY_URL, PROXY_URL and --mirror go before it.
+      The configuration comes from functionConfig: its spec has the keys of a configuration file; or the entry \
+      config.yaml of its data has a configuration file as text; or its data has mirrors alone, UPSTREAM: TARGET. \
+      Without any of these, it comes from where the other subcommands read it. REGISTRY_URL, PROXY_URL and --mirror \
+      take precedence.
       """)
 
   @OptionGroup var configuration: ConfigurationArguments
@@ -36,14 +37,14 @@ struct KRM: ParsableCommand {
     do throws(ManifestProblem) {
       list = try ResourceList(manifest)
     } catch {
-      throw end(.badInput, manifest.messages([error]))
+      throw reportFailure(.badInput, manifest.messages([error]))
     }
     var namespaces = SkippedNamespaces()
     namespaces.add(manifest)
     let preview = Preview(policy: try load(list).policy, namespace: namespace.name, skippedNamespaces: namespaces)
       .preview(manifest)
-    if !preview.problems.isEmpty { throw end(.badInput, manifest.messages(preview.problems)) }
-    try write(list.output(preview))
+    if !preview.problems.isEmpty { throw reportFailure(.badInput, manifest.messages(preview.problems)) }
+    try writeOutput(list.output(preview))
   }
 
   private func load(_ list: ResourceList) throws -> LoadedConfiguration {
@@ -55,7 +56,7 @@ struct KRM: ParsableCommand {
       return try loadConfiguration(
         text: function.text, named: function.name, origin: function.origin, mirrors: configuration.mirror)
     } catch {
-      throw end(.configuration, error.problems)
+      throw reportFailure(.configuration, error.problems)
     }
   }
 }

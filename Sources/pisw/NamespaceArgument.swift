@@ -1,4 +1,4 @@
-// The option that names a namespace, the same for every subcommand that reads manifests.
+// The option --namespace, which all subcommands that read manifests share.
 
 import ArgumentParser
 import JSON
@@ -6,7 +6,7 @@ import JSON
 struct NamespaceArgument: ParsableArguments {
   @Option(
     name: .customLong("namespace"),
-    help: ArgumentHelp("The namespace of objects that name none.", valueName: "NAMESPACE"))
+    help: ArgumentHelp("The namespace of objects that do not name one.", valueName: "NAMESPACE"))
   var name = "default"
 
   func validate() throws {
@@ -16,7 +16,7 @@ struct NamespaceArgument: ParsableArguments {
   }
 }
 
-/// Whether a text is a DNS label (RFC 1123), as names of namespaces must be.
+/// Whether a text is a DNS label (RFC 1123), which a namespace's name must be.
 private func isNamespace(_ text: String) -> Bool {
   guard let first = text.utf8.first, let last = text.utf8.last, text.utf8.count <= 63 else { return false }
   return first != UInt8(ascii: "-") && last != UInt8(ascii: "-")

@@ -1,10 +1,10 @@
-// pisw: the tool for people. It shows, before anything is deployed, what the webhook will do.
+// pisw: the tool for people. It shows what the webhook will do before anything is deployed.
 
 import ArgumentParser
 import Help
 import Version
 
-/// The name that the program was started by tells which tool it is: two of the original's have their own.
+/// Chooses the tool by the name of the program, because two of the original's tools are links to it.
 @main
 enum Program {
   static func main() {
@@ -30,20 +30,20 @@ struct Pisw: ParsableCommand {
 
       Every command reads the same configuration as the webhook: the file that --config names, else the file that \
       PISW_CONFIG names, else /etc/pisw/config.yaml if it exists; then REGISTRY_URL or PROXY_URL, the target for \
-      docker.io; then --mirror. Each replaces single sources of images, never the whole map. --config also takes the \
-      ConfigMap of the chart, as `helm template` or `kubectl get configmap -o yaml` prints it.
+      docker.io; then --mirror. A later one replaces single mirrors, never the whole map. --config also takes the \
+      chart's ConfigMap, as `helm template` or `kubectl get configmap -o yaml` prints it.
 
       ENVIRONMENT:
         PISW_CONFIG               the configuration file
-        REGISTRY_URL, PROXY_URL   the target for docker.io; both must agree
+        REGISTRY_URL, PROXY_URL   the target for docker.io; must agree if both are set
 
       EXIT STATUS:
         0   done
-        1   --check found something to change
+        1   --check: an image would change
         64  wrong options or arguments
-        65  bad input: NAME:LINE:COLUMN: what is wrong
+        65  invalid input: NAME:LINE:COLUMN: the problem
         66  no such input file
-        70  a fault of this program
+        70  a bug in pisw
         71  reading or writing failed
         78  the configuration is wrong or missing
 

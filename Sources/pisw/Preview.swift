@@ -1,4 +1,4 @@
-// pisw preview: what the webhook will do to the images in manifests, before they are deployed.
+// pisw preview: shows what the webhook will do to the images in manifests, before they are deployed.
 
 import ArgumentParser
 import Glibc
@@ -19,23 +19,23 @@ struct PreviewCommand: ParsableCommand {
         kubectl get pods -A -o json |
           pisw preview --config config.yaml --output images
 
-      Reads YAML and JSON from files, from folders (*.yaml, *.yml and *.json at any depth; hidden files, hidden folders \
-      and links to folders are left out), and from standard input (-, or no path). For each pod, and each template of \
-      pods, it builds the review that the API server would send and asks the webhook's own code. Pods are known by the \
-      kinds of Kubernetes, and in any other kind by their structure: an object whose spec has containers.
+      Reads YAML and JSON from files, from folders (*.yaml, *.yml and *.json at any depth, but no hidden files, no \
+      hidden folders and no links to folders), and from standard input (-, or no path). For each pod and each pod \
+      template, it builds the review that the API server would send, and runs the webhook's own code on it. It knows \
+      the kinds of Kubernetes. In any other kind, it finds pods by their structure: an object whose spec has containers.
 
-      Only the image names change in the text: comments, order, quotes, anchors and line breaks stay byte for byte. A \
-      name that anchors or merge keys share is edited where it is written, if every use agrees. Namespaces labelled \
-      k8s-proxy-image-swapper/skip=true in the input are left alone, as the chart's webhook leaves them.
+      In the text, only image names change: comments, order, quotes, anchors and line breaks stay byte for byte. If \
+      anchors or merge keys share a name, it is edited where it is written, provided that all uses agree. Pods in a \
+      namespace that the input labels k8s-proxy-image-swapper/skip=true stay, as with the chart's webhook.
 
       OUTPUTS:
         diff     a unified diff, for people, patch -p1 and git apply (the default)
-        table    file, line, object, container, image, what becomes of it and why
+        table    file, line, object, container, image, its new name, and why
         yaml     the whole text with images swapped: for a Helm post-renderer,
                  or a pipe after kustomize
-        json     every finding and problem (schema: examples/preview.schema.json)
+        json     every image and every problem (schema: examples/preview.schema.json)
         patch    a JSON patch (RFC 6902) for each object
-        images   the names that will be pulled through a proxy, each once: to
+        images   the names that will be pulled through the proxy, each once: to
                  fill its cache
         github   annotations for a GitHub workflow
         gitlab   a code quality report for GitLab
@@ -45,9 +45,9 @@ struct PreviewCommand: ParsableCommand {
         0   done
         1   --check: an image would change
         64  wrong options
-        65  some document is bad: NAME:LINE:COLUMN: what, and the remedy; the
-            others are done. Takes precedence over 1
-        66  a path does not exist or cannot be read; the others are done
+        65  a document is invalid: NAME:LINE:COLUMN: problem and remedy; the
+            others are processed. Takes precedence over 1
+        66  a path does not exist or cannot be read; the others are processed
         71  writing failed
         78  the configuration is wrong or missing
       """)
@@ -65,7 +65,7 @@ struct PreviewCommand: ParsableCommand {
   @Flag(help: "Write the changes into the files.")
   var write = false
 
-  @Flag(help: "Tell the deciding rule of every image, changed or not, on standard error.")
+  @Flag(help: "Print the deciding rule of every image, changed or not, on standard error.")
   var explain = false
 
   @Argument(help: ArgumentHelp("Files, folders, or - for standard input.", valueName: "PATH"), completion: .file())
@@ -83,42 +83,42 @@ struct PreviewCommand: ParsableCommand {
 
   func run() throws {
     let policy = try arguments.load().policy
-    var ending = PreviewEnding()
-    let manifests = readManifests(paths.isEmpty ? ["-"] : paths, &ending)
+    var status = PreviewStatus()
+    let manifests = readManifests(paths.isEmpty ? ["-"] : paths, &status)
     var skipped = SkippedNamespaces()
     for manifest in manifests { skipped.add(manifest) }
     let files = run(Preview(policy: policy, namespace: namespace.name, skippedNamespaces: skipped), on: manifests)
 
     for file in files {
-      tellProblemsAndWarnings(of: file)
+      reportProblemsAndWarnings(of: file)
       if explain { explain(file) }
-      if !file.preview.problems.isEmpty { ending.add(.badInput) }
-      if check, file.preview.findings.contains(where: \.isRedirected) { ending.add(.changes) }
-      if write { writeBack(file, &ending) }
+      if !file.preview.problems.isEmpty { status.add(.badInput) }
+      if check, file.preview.findings.contains(where: \.isRedirected) { status.add(.changes) }
+      if write { writeBack(file, &status) }
     }
     try output.print(files)
-    if let status = ending.status { throw status }
+    if let code = status.code { throw code }
   }
 
   private func run(_ preview: Preview, on manifests: [Manifest]) -> [PreviewedFile] {
     let progress = Progress(bytes: manifests.reduce(0) { $0 + $1.text.count })
     let previews = preview.preview(manifests) { progress.advance(bytes: $0) }
-    progress.end()
+    progress.clear()
     return zip(manifests, previews).map { PreviewedFile(manifest: $0, preview: $1) }
   }
 
-  private func tellProblemsAndWarnings(of file: PreviewedFile) {
+  private func reportProblemsAndWarnings(of file: PreviewedFile) {
     if file.preview.problems.isEmpty, file.preview.warnings.isEmpty { return }
     var lines = Lines(file.manifest)
     for warning in file.preview.warnings {
-      tell(lines.place(warning.offset).description + ": warning: " + warning.text)
+      writeMessage(lines.place(warning.offset).description + ": warning: " + warning.text)
     }
     for problem in file.preview.problems {
-      tell(lines.place(problem.offset).description + ": " + problem.problem)
+      writeMessage(lines.place(problem.offset).description + ": " + problem.problem)
     }
   }
 
-  /// Writes a line for each image: place, object, and the columns of pisw-mutate's --explain.
+  /// Writes a line for each image to standard error: place, object, and the columns of pisw-mutate's --explain.
   private func explain(_ file: PreviewedFile) {
     var lines = Lines(file.manifest)
     var text: [UInt8] = []
@@ -129,7 +129,7 @@ struct PreviewCommand: ParsableCommand {
     try? Descriptor.errors.write(text)
   }
 
-  private func writeBack(_ file: PreviewedFile, _ ending: inout PreviewEnding) {
+  private func writeBack(_ file: PreviewedFile, _ status: inout PreviewStatus) {
     guard !file.preview.edits.isEmpty else { return }
     do throws(SystemError) {
       let new = file.manifest.applying(file.preview.edits)
@@ -137,12 +137,12 @@ struct PreviewCommand: ParsableCommand {
     } catch {
       let problem =
         switch error.code {
-        case EBUSY: "changed since it was read, not written: run again"
+        case EBUSY: "not written, because it changed since it was read: run again"
         case EINVAL: "not a regular file"
         default: error.description
         }
-      tell(asciiEscaped(file.manifest.name) + ": " + problem)
-      ending.add(.operatingSystem)
+      writeMessage(asciiEscaped(file.manifest.name) + ": " + problem)
+      status.add(.operatingSystem)
     }
   }
 }

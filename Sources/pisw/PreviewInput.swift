@@ -1,4 +1,4 @@
-// The manifests that `pisw preview` reads, and how what happens to them adds up to one exit status.
+// Reads the manifests for `pisw preview`, and combines the outcomes of many files into one exit status.
 
 import ArgumentParser
 import Glibc
@@ -6,47 +6,49 @@ import JSON
 import Manifests
 import POSIX
 
-/// No text of manifests is larger.
+/// The largest text with manifests, in bytes.
 let largestManifest = 1 << 30
 
-/// How a run ends: the gravest of what happened.
-struct PreviewEnding {
-  private(set) var status: ExitCode?
+/// The exit status of a run: the largest one that was added.
+struct PreviewStatus {
+  private(set) var code: ExitCode?
 
   mutating func add(_ new: ExitCode) {
-    if (status?.rawValue ?? 0) < new.rawValue { status = new }
+    if (code?.rawValue ?? 0) < new.rawValue { code = new }
   }
 }
 
-/// Reads files, folders and standard input (`-`); what cannot be read is told, and the rest goes on.
-func readManifests(_ paths: [String], _ ending: inout PreviewEnding) -> [Manifest] {
-  var reader = ManifestReader(ending: ending)
+/// Reads files, folders and standard input (`-`). Reports what it cannot read, and continues.
+func readManifests(_ paths: [String], _ status: inout PreviewStatus) -> [Manifest] {
+  var reader = ManifestReader(status: status)
   for path in paths {
     if path != "-", isFolder(path) {
-      if reader.readFolder(path) == 0 { reader.fail(path, "no *.yaml, *.yml or *.json in this folder") }
+      if reader.readFolder(path) == 0 { reader.reportUnreadable(path, "no *.yaml, *.yml or *.json in this folder") }
     } else {
       reader.read(path)
     }
   }
-  ending = reader.ending
+  status = reader.status
   return reader.manifests
 }
 
 private struct ManifestReader {
-  var ending: PreviewEnding
+  var status: PreviewStatus
   private(set) var manifests: [Manifest] = []
-  /// The files read so far, by their paths without links: a file that is named twice counts once.
+  /// The files read so far, by their paths with links resolved, so that a file named twice is read once.
   private var files: Set<String> = []
 
-  init(ending: PreviewEnding) { self.ending = ending }
+  init(status: PreviewStatus) { self.status = status }
 
-  /// - Returns: how many files there were to read, and problems to tell.
+  /// Reads the manifests in a folder.
+  ///
+  /// - Returns: the number of manifests and problems in it, also of manifests that were read before.
   mutating func readFolder(_ path: String) -> Int {
     var count = 0
     do throws(SystemError) {
       for entry in try entries(ofFolder: path) {
         guard let name = entry.name else {
-          fail(path, "a file whose name is not UTF-8: rename it")
+          reportUnreadable(path, "a file whose name is not UTF-8: rename it")
           count += 1
           continue
         }
@@ -61,7 +63,7 @@ private struct ManifestReader {
         }
       }
     } catch {
-      fail(path, error.description)
+      reportUnreadable(path, error.description)
       count += 1
     }
     return count
@@ -74,21 +76,21 @@ private struct ManifestReader {
         path == "-"
         ? try Descriptor.input.readAll(limit: largestManifest)
         : try Descriptor.reading(path) { file throws(SystemError) in try file.readAll(limit: largestManifest) }
-      if text.count > largestManifest { return fail(path, "larger than 1 GiB: split it") }
-      manifests.append(Manifest(name: path == "-" ? "<stdin>" : withoutDot(path), text: text))
+      if text.count > largestManifest { return reportUnreadable(path, "larger than 1 GiB: split it") }
+      manifests.append(Manifest(name: path == "-" ? "<stdin>" : withoutDotSlash(path), text: text))
     } catch {
-      fail(path, error.description)
+      reportUnreadable(path, error.description)
     }
   }
 
-  mutating func fail(_ path: String, _ problem: String) {
-    tell((path == "-" ? "standard input" : asciiEscaped(path)) + ": " + problem)
-    ending.add(.noInput)
+  mutating func reportUnreadable(_ path: String, _ problem: String) {
+    writeMessage((path == "-" ? "standard input" : asciiEscaped(path)) + ": " + problem)
+    status.add(.noInput)
   }
 }
 
-/// A path as git has it: without `./` before it, which git apply and GitLab take for another file.
-private func withoutDot(_ path: String) -> String {
+/// A path without a leading `./`, because git apply and GitLab would take `./a` and `a` for different files.
+private func withoutDotSlash(_ path: String) -> String {
   var rest = Substring(path)
   while rest.utf8.starts(with: "./".utf8) {
     rest = Substring(rest.utf8.dropFirst(2).drop { $0 == UInt8(ascii: "/") })

@@ -1,9 +1,9 @@
-// `--output json` and `--output patch`. The schema of the first is examples/preview.schema.json.
+// Writes `--output json`, whose schema is examples/preview.schema.json, and `--output patch`.
 
 import JSON
 import Manifests
 
-/// Every finding and problem, one object.
+/// All findings, problems and warnings, as one JSON object.
 func jsonReport(_ files: [PreviewedFile]) -> [UInt8] {
   var text = JSONText()
   text.object { text in
@@ -32,11 +32,11 @@ func jsonReport(_ files: [PreviewedFile]) -> [UInt8] {
   return text.bytes + [0x0A]
 }
 
-/// A JSON patch for each object that would change, an array of them.
+/// A JSON patch (RFC 6902) for each object that would change, as a JSON array.
 func objectPatches(_ files: [PreviewedFile]) -> [UInt8] {
   var text = JSONText()
   let findings = files.flatMap(\.placedFindings).filter(\.item.isRedirected)
-  // The findings of an object stand side by side.
+  // The findings of an object are adjacent.
   let objects = findings.indices.filter { $0 == 0 || !findings[$0].isSameObject(as: findings[$0 - 1]) }
   text.array(objects) { text, first in
     let object = findings[first...].prefix { $0.isSameObject(as: findings[first]) }
@@ -57,7 +57,7 @@ func objectPatches(_ files: [PreviewedFile]) -> [UInt8] {
   return text.bytes + [0x0A]
 }
 
-/// A finding or a problem with its place.
+/// A finding, a problem or a warning, with its place.
 struct Placed<Item> {
   let file: String
   let line: Int

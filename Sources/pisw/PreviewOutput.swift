@@ -1,4 +1,5 @@
-// The outputs of `pisw preview` for people and pipes; those for machines are in PreviewReports.swift.
+// The outputs of `pisw preview` for people and pipes. PreviewJSON.swift and PreviewReports.swift have those for
+// machines.
 
 import ArgumentParser
 import Glibc
@@ -6,7 +7,7 @@ import JSON
 import Manifests
 import POSIX
 
-/// One manifest, and what the webhook does to its pods.
+/// A manifest and its preview.
 struct PreviewedFile {
   let manifest: Manifest
   let preview: ManifestPreview
@@ -15,31 +16,31 @@ struct PreviewedFile {
 enum PreviewOutput: String, ExpressibleByArgument, CaseIterable {
   case diff, table, yaml, json, patch, images, github, gitlab, sarif
 
-  /// Prints it.
+  /// Prints the previews in this form on standard output.
   ///
-  /// - Throws: the exit status 71 if it cannot be written whole.
+  /// - Throws: the exit status 71 if it cannot write everything.
   func print(_ files: [PreviewedFile]) throws {
     switch self {
     case .diff: try writeDiffs(files)
-    case .table: try write(imageTable(files))
+    case .table: try writeOutput(imageTable(files))
     case .yaml: try writeWholeText(files)
-    case .json: try write(jsonReport(files))
-    case .patch: try write(objectPatches(files))
-    case .images: try write(proxiedNames(files))
-    case .github: try write(githubAnnotations(files))
-    case .gitlab: try write(gitlabReport(files))
-    case .sarif: try write(sarifReport(files))
+    case .json: try writeOutput(jsonReport(files))
+    case .patch: try writeOutput(objectPatches(files))
+    case .images: try writeOutput(proxiedNames(files))
+    case .github: try writeOutput(githubAnnotations(files))
+    case .gitlab: try writeOutput(gitlabReport(files))
+    case .sarif: try writeOutput(sarifReport(files))
     }
   }
 }
 
 extension ImageFinding {
-  /// `Deployment shop/web`; a name that the API server is to make ends with `-`.
+  /// Kind, namespace and name: `Deployment shop/web`. A `generateName` ends with `-`.
   var objectName: String {
     asciiEscaped(pod.object.kind) + " " + asciiEscaped(namespace) + "/" + asciiEscaped(pod.object.name)
   }
 
-  /// Why: the decision unless it shows, the rule, and how the pod was found.
+  /// The reason: the decision, unless the new name shows it, the rule, and whether the pod was found by its structure.
   var why: String {
     let (decision, rule) = words
     return [
@@ -47,7 +48,7 @@ extension ImageFinding {
     ].compactMap { $0 }.joined(separator: ", ")
   }
 
-  /// The columns of `ImageOutcome.explanation`.
+  /// The line of `ImageOutcome.explanation`, with the decision of the preview.
   var explanation: String {
     var columns = outcome.explanation.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
     if exception != nil {
@@ -59,14 +60,14 @@ extension ImageFinding {
   }
 }
 
-/// All unified diffs; on a terminal coloured, and without control characters that would command it.
+/// Writes all unified diffs. On a terminal, they are coloured, and `?` replaces control characters.
 private func writeDiffs(_ files: [PreviewedFile]) throws {
   let isTerminal = isatty(1) == 1
   let isColored = isTerminal && (environment("NO_COLOR") ?? "").isEmpty && environment("TERM") != "dumb"
   var out: [UInt8] = []
   for file in files {
     try file.manifest.forEachDiffLine(of: file.preview.edits) { line in
-      let text = isTerminal ? line.text.map { isCommand($0) ? UInt8(ascii: "?") : $0 } : line.text
+      let text = isTerminal ? line.text.map { isTerminalControl($0) ? UInt8(ascii: "?") : $0 } : line.text
       if isColored, let color = color(line.kind) {
         out.append(color)
         out += text.dropLast()
@@ -75,16 +76,16 @@ private func writeDiffs(_ files: [PreviewedFile]) throws {
         out += text
       }
       if out.count > 1 << 16 {
-        try write(out)
+        try writeOutput(out)
         out.removeAll(keepingCapacity: true)
       }
     }
   }
-  try write(out)
+  try writeOutput(out)
 }
 
-/// Whether a byte may command a terminal: a control character but tab, line feed and carriage return.
-private func isCommand(_ byte: UInt8) -> Bool {
+/// Whether a byte may control a terminal: every control character except tab, line feed and carriage return.
+private func isTerminalControl(_ byte: UInt8) -> Bool {
   byte == 0x7F || byte < 0x20 && byte != 0x09 && byte != 0x0A && byte != 0x0D
 }
 
@@ -98,7 +99,7 @@ private func color(_ kind: DiffLine.Kind) -> String? {
   }
 }
 
-/// A row for each image, in columns.
+/// A table with a row for each image.
 private func imageTable(_ files: [PreviewedFile]) -> [UInt8] {
   var rows = [["FILE", "LINE", "OBJECT", "CONTAINER", "IMAGE", "BECOMES", "WHY"]]
   for file in files {
@@ -125,29 +126,29 @@ private func imageTable(_ files: [PreviewedFile]) -> [UInt8] {
   return out
 }
 
-/// The texts with images swapped, as one stream.
+/// Writes the edited texts as one YAML stream.
 private func writeWholeText(_ files: [PreviewedFile]) throws {
   var last: UInt8?
   for file in files {
     let text = file.manifest.text
-    // Only a stream may begin with a byte order mark.
+    // A byte order mark is valid only at the beginning of the stream.
     let start = last != nil && text.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     if let last, start < text.count {
       var marker = last == 0x0A ? "" : "\n"
-      // Directives may only follow the end of a document.
+      // A directive is valid only after the end of a document.
       if text[start] == UInt8(ascii: "%") {
         marker += "...\n"
       } else if !text[start...].starts(with: "---".utf8) {
         marker += "---\n"
       }
-      try write(marker)
+      try writeOutput(marker)
     }
-    try file.manifest.forEachPiece(file.preview.edits, from: start) { try write($0) }
+    try file.manifest.forEachPiece(file.preview.edits, from: start) { try writeOutput($0) }
     last = text.last ?? last
   }
 }
 
-/// The names that will be pulled under a target, each once.
+/// The names under a mirror's target, each once, sorted.
 private func proxiedNames(_ files: [PreviewedFile]) -> [UInt8] {
   var names: Set<String> = []
   for finding in files.lazy.flatMap(\.preview.findings) {

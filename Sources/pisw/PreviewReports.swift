@@ -1,19 +1,19 @@
-// Reports for the machines that show them beside a change: GitHub, GitLab, and SARIF for code scanning.
+// Writes reports that code hosts show beside a change: for GitHub, for GitLab, and SARIF for code scanning.
 
 import JSON
 import Manifests
 import Version
 
 extension ImageFinding {
-  /// What a reviewer of the manifest is told.
+  /// The message for a reviewer of the manifest.
   fileprivate var message: String {
     let image = asciiEscaped(outcome.image ?? "")
     return "\(objectName), \(outcome.place): \(image) will be pulled as \(target ?? image) (\(why))"
   }
 }
 
-/// Numbers for findings that stay when lines move: of the file, the object, the place in it and the image. Findings that
-/// are the same in all of these are counted, for no two may have one number.
+/// Makes fingerprints of findings that stay the same when lines move: hashes of the file, the object, the place in it
+/// and the image. No two findings may have the same fingerprint, so findings that agree in all of these are numbered.
 private struct Fingerprints {
   private var counts: [String: Int] = [:]
 
@@ -34,7 +34,8 @@ extension PreviewedFile {
   fileprivate var placedChanges: [Placed<ImageFinding>] { placedFindings.filter(\.item.isRedirected) }
 }
 
-/// Workflow commands: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+/// Annotations as GitHub workflow commands:
+/// https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 func githubAnnotations(_ files: [PreviewedFile]) -> [UInt8] {
   var out: [UInt8] = []
   for file in files {
@@ -60,7 +61,7 @@ private func escaped(_ text: String, _ special: Set<Unicode.Scalar>) -> String {
   }
 }
 
-/// A code quality report: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
+/// A GitLab code quality report: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
 func gitlabReport(_ files: [PreviewedFile]) -> [UInt8] {
   var text = JSONText()
   var fingerprints = Fingerprints()
@@ -91,7 +92,7 @@ func gitlabReport(_ files: [PreviewedFile]) -> [UInt8] {
   return text.bytes + [0x0A]
 }
 
-/// SARIF 2.1.0: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+/// A SARIF 2.1.0 log: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 func sarifReport(_ files: [PreviewedFile]) -> [UInt8] {
   var text = JSONText()
   text.object { text in
@@ -114,7 +115,7 @@ extension JSONText {
   fileprivate mutating func sarifTool() {
     let rules = [
       ("image-redirected", "The webhook will pull this image through a proxy."),
-      ("manifest-not-read", "This document cannot be read, and what the webhook does to it is not known."),
+      ("manifest-not-read", "pisw cannot read this document, so it does not know what the webhook will do."),
     ]
     object { text in
       text.member("driver") { text in

@@ -1,10 +1,10 @@
-// A line on standard error that tells how far a long run is: only on a terminal, and gone in the end.
+// Shows the progress of a long run in a line on standard error. Only on a terminal, and only while it runs.
 
 import Glibc
 import POSIX
 import Synchronization
 
-/// How far a run is. Any thread may advance it.
+/// The progress of a run. Any thread may advance it.
 final class Progress: Sendable {
   private let bytes: Int
   private let isTerminal = isatty(2) == 1
@@ -21,7 +21,7 @@ final class Progress: Sendable {
     state = Mutex(State())
   }
 
-  /// Notes that more is done.
+  /// Adds bytes to those that are done, and updates the line ten times a second at most, after the first half second.
   func advance(bytes: Int) {
     state.withLock { state in
       state.bytesDone += bytes
@@ -32,8 +32,8 @@ final class Progress: Sendable {
     }
   }
 
-  /// Takes the line away.
-  func end() {
+  /// Removes the line.
+  func clear() {
     if state.withLock(\.hasLine) { show("\r\u{1B}[K") }
   }
 

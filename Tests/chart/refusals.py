@@ -60,6 +60,7 @@ TEMPLATES = [
     ({"resources": {"limits": {"memory": "1Zi"}}}, 'write "1Zi" as a number with Ki, Mi, Gi or Ti'),
     ({"resources": {"limits": {"memory": "128974848m"}}}, 'write "128974848m" as a number'),
     ({"isolation": "connection", "server": {"sandbox": "require"}}, "server.sandbox require: needs isolation request"),
+    ({"server": {"kind": "socat", "sandbox": "require"}}, "server.sandbox require: needs server.kind pisw-serve"),
     ({"isolation": "connection", "server": {"kind": "socat"}}, "isolation connection: needs server.kind pisw-serve"),
     ({"serviceMonitor": {"enabled": True}, "server": {"kind": "socat"}}, "serviceMonitor: needs server.kind"),
     ({"prometheusRule": {"enabled": True}, "server": {"kind": "socat"}}, "prometheusRule: needs server.kind"),

@@ -57,7 +57,7 @@ check "a terminal on standard input: usage, 64" \
 # --- what cannot be answered: nothing on standard output, and a message with name, line, column and pointer
 check "empty input: 65" fails_on '' 65 '^pisw-mutate: <stdin>:1:1: the text ends' "${mirror[@]}"
 check "not JSON: 65" fails_on '{not json' 65 '<stdin>:1:2: expected a member' "${mirror[@]}"
-check "a fault on a later line" fails_on '{\n  "a": 1,\n  "b": x}' 65 '<stdin>:3:8: no JSON value.*at /b$' "${mirror[@]}"
+check "a fault on a later line" fails_on '{\n  "a": 1,\n  "b": x}' 65 '<stdin>:3:8: expected a JSON value, at /b$' "${mirror[@]}"
 check "truncated: 65" fails 65 '<stdin>:1:1001: .*ends' "$pisw_mutate" "${mirror[@]}" < <(head -c 1000 "$review")
 check "another kind: 65" fails_on '{"kind":"Pod"}' 65 ':9: another kind; expected AdmissionReview, at /kind' "${mirror[@]}" -
 check "an unknown version: 65" \
@@ -79,7 +79,7 @@ check "labels that are no object: 65" \
   "$pisw_mutate" "${mirror[@]}" < <(pod '{"containers":[]}' '{"labels":[]}')
 check "an object that is no pod: 65" fails 65 'expected a Pod, at /request/object' "$pisw_mutate" "${mirror[@]}" \
   < <(pod '{}' | sed 's/"kind":"Pod"/"kind":"Node"/')
-check "a member twice: 65" fails 65 'stands here twice' "$pisw_mutate" "${mirror[@]}" \
+check "a member twice: 65" fails 65 'a duplicate member; expected it once' "$pisw_mutate" "${mirror[@]}" \
   < <(pod '{"containers":[{"image":"a","im\u0061ge":"b"}]}')
 check "100 000 nested brackets: 65" fails 65 'nest too deep' "$pisw_mutate" "${mirror[@]}" \
   < <(/usr/bin/python3 -c 'print("{\"a\":" + "[" * 100000)')
@@ -90,10 +90,10 @@ check "20 MB of input: 65" fails 65 'more than 8388608 bytes' "$pisw_mutate" "${
 check "--max-bytes bounds a file too" fails 65 'more than 1000 bytes' "$pisw_mutate" "${mirror[@]}" --max-bytes 1000 "$review"
 check "invalid UTF-8: 65" fails_on '{"a":"\377"}' 65 ':7: bytes that are not UTF-8' "${mirror[@]}"
 check "a NUL byte: 65" fails_on '{"a":"\0"}' 65 'control byte' "${mirror[@]}"
-check "a lone NUL byte: 65" fails_on '\0' 65 'no JSON value' "${mirror[@]}"
+check "a lone NUL byte: 65" fails_on '\0' 65 'expected a JSON value' "${mirror[@]}"
 check "a JSON list is no file's name: 65" fails_on '[1, 2]' 65 'expected an object, found an array' "${mirror[@]}"
 check "a byte order mark, and the text is not taken for a name and shown: 65" \
-  fails_on '\357\273\277{"SECRET":1}' 65 '^pisw-mutate: <stdin>:1:1: no JSON value; expected one, at the root$' "${mirror[@]}"
+  fails_on '\357\273\277{"SECRET":1}' 65 '^pisw-mutate: <stdin>:1:1: expected a JSON value, at the root$' "${mirror[@]}"
 check "something after the review: 65" fails_on '{"a":1} x' 65 'expected nothing after' "${mirror[@]}"
 secret='{"containers":[{"name":"SECRET","image":"nginx","env":[{"name":"SECRET","value":"SECRET"}]},{"image":{"SECRET":1}}]}'
 check "no message carries a value of the pod" bash -c '
@@ -140,7 +140,7 @@ Y
 check "every error of a file at once: 78" fails 78 'bad.yaml:5:16: ' "$pisw_mutate" --config bad.yaml "$review"
 check "... the first of them" grep -qE '^pisw-mutate: bad.yaml:2:3: .*has a scheme: write "proxy.example.com"$' err
 check "... with the remedy" grep -qE 'bad.yaml:3:3: .*write for instance "proxy:443"' err
-check "... an unknown key" grep -qE 'bad.yaml:4:1: unknown key "frob"; known are mirrors' err
+check "... an unknown key" grep -qE 'bad.yaml:4:1: unknown key "frob"; known keys are mirrors' err
 check "... four lines in all" test "$(wc -l <err)" = 4
 check "a file that cannot be read does not hide other errors: 78" fails 78 'REGISTRY_URL: .*scheme' \
   env REGISTRY_URL=http://p.example.com "$pisw_mutate" --config nowhere.yaml "$review"

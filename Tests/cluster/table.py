@@ -131,7 +131,7 @@ NO_IMAGES = [
     ("nginx::1.19", INVALID),
     ("nginx@sha256:beef", INVALID),
     ("https://docker.io/nginx", INVALID),
-    ("a_b.com/app", "no registry can be told from the image name"),
+    ("a_b.com/app", "its registry is not a valid host, left as it is"),
 ]
 
 SEVERAL = {

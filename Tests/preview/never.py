@@ -12,7 +12,7 @@ PISW, INPUT = sys.argv[1:]
 MIRROR = ("--mirror", "*=p.io/{registry}")
 NEVER = "left alone: nothing is pulled (imagePullPolicy Never)"
 ID = "left alone: an image ID of the node, not a name"
-SHARED = "not edited: an anchor shares it with what stays"
+SHARED = "not edited: an anchor shares it with text that stays"
 
 
 def run(*arguments, status=0):

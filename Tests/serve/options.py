@@ -73,7 +73,7 @@ for arguments, message in [
     (["--review-timeout", "nan"], "'nan' is invalid for '--review-timeout <SECONDS>'"),
     (["--review-timeout", "86401"], "'86401' is invalid for '--review-timeout <SECONDS>'"),
     (["--review-timeout", "1s"], "'1s' is invalid for '--review-timeout <SECONDS>'"),
-    (["--drain-delay", "5", "--drain-timeout", "4"], "--drain-timeout must be no less than --drain-delay"),
+    (["--drain-delay", "5", "--drain-timeout", "4"], "--drain-timeout must be at least --drain-delay"),
 ]:
     check(f"64: {' '.join(arguments)}", lambda: usage(arguments, message))
 
@@ -104,7 +104,7 @@ check("78: every problem of file, variable and option at once", lambda: refused(
     'broken.yaml:2:3: the target "https://p.example.com" has a scheme: write "p.example.com"',
     "broken.yaml:3:3: the target \"harbor\" does not begin with a registry's host (one with a dot or a port, or "
     'localhost): write for instance "harbor:443"',
-    'broken.yaml:4:1: unknown key "bogus"; known are mirrors, ignoreimages, exclude, annotateOriginal, '
+    'broken.yaml:4:1: unknown key "bogus"; known keys are mirrors, ignoreimages, exclude, annotateOriginal, '
     "imagePullSecrets, port, tlscertpath, tlskeypath",
     "broken.yaml:5:7: port must be from 1 to 65535",
     'REGISTRY_URL: the target "http://x.io" has a scheme: write "x.io"',

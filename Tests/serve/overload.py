@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from memory import stop_review
-from server import Closed, PATIENCE, Server, check, children, eventually, expect, finish, post, review, reviews
+from server import Closed, PATIENCE, Server, check, children, eventually, expect, finish, post, review, reviews, run, work
 
 
 def at_once(count, action):
@@ -324,6 +324,33 @@ def stolen_turns():
                 server.counted("pisw_tokens_restored_total", 5 * round_)
         for pipe in turns.values():
             os.close(pipe)
+
+
+def closing_after_large_body():
+    """A connection that ends after a large body returns its token itself: none is lost, and the next can be read."""
+    large = post(review + b" " * 90_000, "Connection: close")
+    with Server() as server:
+        for _ in range(10):
+            with server.connect() as client:
+                client.send(large)
+                expect("status", client.response()[0], 200)
+        expect("tokens restored", server.metrics()["pisw_tokens_restored_total"], 0)
+
+
+def busy_connections():
+    """Many connections that take turns all the time: no turn counts as lost."""
+    with Server("--max-reviews", 4) as server:
+        (work / "post.lua").write_text('wrk.method = "POST"\nwrk.path = "/mutate"\nwrk.body = [[' + review.decode() + ']]\n'
+                                       'wrk.headers["Content-Type"] = "application/json"\n')
+        done = run("wrk", "-t2", "-c240", "-d10s", "--timeout", "30s", "-s", work / "post.lua",
+                   f"https://127.0.0.1:{server.port}")
+        expect("wrk", (done.returncode, b"Non-2xx" in done.stdout), (0, False))
+        expect("tokens restored", server.metrics()["pisw_tokens_restored_total"], 0)
+        expect("reviews were answered", server.metrics()['pisw_reviews_total{result="patched"}'] > 100, True)
+
+
+check("a connection that closes after a large body returns its turn", closing_after_large_body)
+check("turns of 240 busy connections are never taken for lost ones", busy_connections)
 
 
 def waiting(pipe):

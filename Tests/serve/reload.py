@@ -229,7 +229,7 @@ def broken_configuration():
         expect("every problem", [record["reason"].replace(f"{files.path}/", "") for record in server.records(
             "configuration not reloaded, the old one stays in force")],
             ['config.yaml:1:11: the target "https://b.example.com" has a scheme: write "b.example.com"',
-             'config.yaml:2:1: unknown key "bogus"; known are mirrors, ignoreimages, exclude, annotateOriginal, '
+             'config.yaml:2:1: unknown key "bogus"; known keys are mirrors, ignoreimages, exclude, annotateOriginal, '
              "imagePullSecrets, port, tlscertpath, tlskeypath"])
         for _ in range(3):
             expect("target over the old connection", target(old), "a.example.com")

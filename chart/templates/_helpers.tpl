@@ -136,6 +136,7 @@ selfSigned
 {{- if eq $v.server.kind "socat" -}}
 {{- range $setting, $isSet := dict
   "isolation connection" (eq $v.isolation "connection")
+  "server.sandbox require" (eq $v.server.sandbox "require")
   "serviceMonitor" $v.serviceMonitor.enabled
   "prometheusRule" $v.prometheusRule.enabled -}}
 {{- if $isSet -}}

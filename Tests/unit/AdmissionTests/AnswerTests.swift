@@ -1,5 +1,5 @@
-// The answer as the API server reads it, the warnings that it carries, and what becomes of reviews and pods that are
-// not as they should be. Nothing that a pod keeps secret may leave in any of it.
+// The answer as the API server reads it, its warnings, and the answers to malformed reviews and pods. No output may
+// contain a pod's secrets.
 
 import Admission
 import Foundation
@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Answers")
 struct AnswerTests {
-  @Test("An answer without a patch is these bytes", arguments: ["v1", "v1beta1"])
+  @Test("An answer without a patch consists of exactly these bytes", arguments: ["v1", "v1beta1"])
   func bytes(_ version: String) throws {
     var review = ReviewText(pod(spec: ""))
     review.apiVersion = "\"admission.k8s.io/\(version)\""
@@ -19,7 +19,7 @@ struct AnswerTests {
         + "\n")
   }
 
-  @Test("An answer with a patch is these bytes")
+  @Test("An answer with a patch consists of exactly these bytes")
   func patchBytes() throws {
     let answer = try answer(Array(ReviewText(pod()).text.utf8), under: policy())
     let patch =
@@ -32,14 +32,14 @@ struct AnswerTests {
         + #""auditAnnotations":{"k8s-proxy-image-swapper":"mutated"}}}"# + "\n")
   }
 
-  @Test("A patch of every length is base64 that Foundation reads", arguments: 1...30)
+  @Test("Foundation reads the base64 of a patch of any length", arguments: 1...30)
   func padding(_ length: Int) throws {
     let image = String(repeating: "a", count: length)
     let reply = try reply(to: pod(spec: #""containers":[\#(container("c", image + ":1"))]"#))
     #expect(reply.images == ["replace /spec/containers/0/image \"p.io/library/\(image):1\""])
   }
 
-  @Test("v1beta1 gets the same patch and no warnings, which it does not know")
+  @Test("v1beta1 gets the same patch, but no warnings, because it has no member for them")
   func v1beta1() throws {
     var review = ReviewText(pod(spec: #""containers":[\#(container("a", "nginx")),\#(container("b", "BAD"))]"#))
     let v1 = try reply(to: review)
@@ -51,7 +51,8 @@ struct AnswerTests {
   }
 
   @Test(
-    "The uid comes back as it was, escapes and all", arguments: ["u", "é", #"\u00e9\"\\"#, "944a8edd-a3e9-4c14-a6a2"])
+    "The answer repeats the uid as it was written, escapes included",
+    arguments: ["u", "é", #"\u00e9\"\\"#, "944a8edd-a3e9-4c14-a6a2"])
   func uid(_ uid: String) throws {
     var review = ReviewText(pod())
     review.uid = "\"\(uid)\""
@@ -59,7 +60,7 @@ struct AnswerTests {
     #expect(try reply(to: review).response["uid"] as? String == sent)
   }
 
-  @Test("The answer holds the response alone, never the request")
+  @Test("The answer contains only the response, not the request")
   func responseOnly() throws {
     #expect(Set(try reply(to: pod()).review.keys) == ["apiVersion", "kind", "response"])
   }
@@ -76,7 +77,7 @@ struct AnswerTests {
 
 @Suite("Warnings")
 struct WarningTests {
-  @Test("A warning is at most 120 bytes long, and cut with dots")
+  @Test("A warning longer than 120 bytes is cut, and ends with three dots")
   func length() throws {
     for count in 1...200 {
       let image = "A" + String(repeating: "b", count: count)
@@ -86,7 +87,7 @@ struct WarningTests {
     }
   }
 
-  @Test("All warnings together are at most 4096 bytes, and those that fit are there")
+  @Test("All warnings together have at most 4096 bytes; warnings that do not fit are left out")
   func total() throws {
     let image = "A" + String(repeating: "b", count: 200)
     let containers = Array(repeating: container("a", image), count: 50).joined(separator: ",")
@@ -107,7 +108,7 @@ struct WarningTests {
 @Suite("Malformed pods")
 struct MalformedPodTests {
   @Test(
-    "A wrong type inside the pod gives a fault with its place; the pod is allowed as it is, with a warning",
+    "A wrong type inside the pod is a fault with its place, and the pod is allowed unchanged, with a warning",
     arguments: [
       ("5", "", "expected an object, found a number"), ("[]", "", "expected an object, found an array"),
       (#""pod""#, "", "expected an object, found a string"),
@@ -144,7 +145,7 @@ struct MalformedPodTests {
   }
 
   @Test(
-    "Values that are read only when they matter are faults then",
+    "A wrong type that is read only under certain settings is a fault under these",
     arguments: [
       (#""labels":{"k8s-proxy-image-swapper/skip":true}"#, "", "/metadata/labels/k8s-proxy-image-swapper~1skip"),
       (#""annotations":{"k8s-proxy-image-swapper/skip":1}"#, "", "/metadata/annotations/k8s-proxy-image-swapper~1skip"),
@@ -171,7 +172,7 @@ struct MalformedPodTests {
     #expect(reply.response["patch"] == nil && reply.podFault != nil)
   }
 
-  @Test("A wrong type where nobody looks is no fault")
+  @Test("A wrong type in a member that is never read is not a fault")
   func unread() throws {
     let metadata = #""labels":{"app":5,"x":[]},"annotations":{"a":{}},"ownerReferences":[5],"name":[]"#
     let spec = #""containers":[{"name":"a","image":"a:1","env":"x","ports":5}],"hostname":{}"#
@@ -179,7 +180,7 @@ struct MalformedPodTests {
   }
 
   @Test(
-    "A member that we read and that stands twice is a fault, escaped or not",
+    "A duplicate of a member that is read is a fault, with escapes and without",
     arguments: [
       #"{"spec":{},"spec":{}}"#, #"{"metadata":{},"metadata":null}"#, #"{"spec":{"containers":[],"containers":[]}}"#,
       #"{"spec":{"containers":[{"image":"a","image":"a"}]}}"#,
@@ -192,24 +193,24 @@ struct MalformedPodTests {
   func duplicates(_ pod: String) throws {
     let reply = try reply(to: pod)
     #expect(reply.response["patch"] == nil)
-    #expect(reply.podFault?.contains("a member that stands here twice; expected it once") == true)
+    #expect(reply.podFault?.contains("a duplicate member; expected it once") == true)
     #expect(reply.warnings.count == 1)
   }
 
-  @Test("A member that nobody reads may stand twice")
+  @Test("A member that is never read may have duplicates")
   func unreadDuplicates() throws {
     let pod = #"{"x":1,"x":2,"spec":{"y":1,"y":2,"containers":[{"env":1,"env":2,"image":"a:1"}]}}"#
     #expect(try reply(to: pod).images.count == 1)
   }
 
-  @Test("An object of another kind than the request says is a fault")
+  @Test("An object whose kind differs from the request's is a fault")
   func otherKind() throws {
     let reply = try reply(to: #"{"kind":"Deployment","spec":{"containers":[{"image":"a"}]}}"#)
     #expect(reply.response["patch"] == nil && reply.podFault != nil)
     #expect(reply.warnings == ["pisw: left alone: another kind of object; expected a Pod, at /request/object"])
   }
 
-  @Test("A wrong type inside an object that is no pod is nothing to us")
+  @Test("A wrong type inside an object that is not a pod is ignored")
   func otherResource() throws {
     var review = ReviewText(#"{"spec":{"containers":5}}"#)
     review.resource = #"{"group":"apps","version":"v1","resource":"deployments"}"#
@@ -226,7 +227,7 @@ struct MalformedPodTests {
   }
 }
 
-@Suite("Reviews that are none")
+@Suite("Texts that are not reviews")
 struct EnvelopeTests {
   private func fault(_ text: String) -> String? {
     let error = #expect(throws: JSONError.self) { try answer(Array(text.utf8), under: policy()) }
@@ -234,7 +235,7 @@ struct EnvelopeTests {
   }
 
   @Test(
-    "What is missing is named",
+    "The message names what is missing",
     arguments: [
       ("{}", "t:1:1: not an AdmissionReview: it has no kind, at the root"),
       (#"{"kind":"AdmissionReview"}"#, "t:1:1: not an AdmissionReview: it has no apiVersion, at the root"),
@@ -265,9 +266,9 @@ struct EnvelopeTests {
   }
 
   @Test(
-    "What is of the wrong type or value is named, and its value is not",
+    "The message names the wrong type or value, but never quotes it",
     arguments: [
-      ("", "the text ends; expected a value"), ("hunter2", "no JSON value"),
+      ("", "the text ends; expected a value"), ("hunter2", "expected a JSON value"),
       ("[]", "expected an object, found an array"),
       (#""hunter2""#, "expected an object, found a string"), ("null", "expected an object, found null"),
       (#"{"kind":"hunter2"}"#, "another kind; expected AdmissionReview"),
@@ -284,10 +285,11 @@ struct EnvelopeTests {
       (#"{"request":{"operation":5}}"#, "expected a string"),
       (#"{"request":{"subResource":{}}}"#, "expected a string"),
       (#"{"request":{"namespace":[]}}"#, "expected a string"),
-      (#"{"request":{"uid":"a","uid":"a"}}"#, "twice"), (#"{"request":{},"request":{}}"#, "no uid"),
-      (#"{"request":{"uid":"a"},"request":{"uid":"a"}}"#, "twice"),
-      (#"{"kind":"AdmissionReview","kind":"AdmissionReview"}"#, "twice"),
-      (#"{"request":{"object":{},"object":{}}}"#, "twice"), (#"{"request":{"object":{"a":hunter2}}}"#, "no JSON value"),
+      (#"{"request":{"uid":"a","uid":"a"}}"#, "a duplicate member"), (#"{"request":{},"request":{}}"#, "no uid"),
+      (#"{"request":{"uid":"a"},"request":{"uid":"a"}}"#, "a duplicate member"),
+      (#"{"kind":"AdmissionReview","kind":"AdmissionReview"}"#, "a duplicate member"),
+      (#"{"request":{"object":{},"object":{}}}"#, "a duplicate member"),
+      (#"{"request":{"object":{"a":hunter2}}}"#, "expected a JSON value"),
       (#"{"request":{"object":{"a":"hunter2"#, "the text ends inside a string"),
       (#"{"request":{"object":"\x"}}"#, "an unknown escape"),
     ])
@@ -314,7 +316,7 @@ struct EnvelopeTests {
     }
   }
 
-  @Test("100 000 nested brackets are a fault wherever they stand", arguments: ["[", #"{"a":"#])
+  @Test("100 000 nested brackets are a fault in every place", arguments: ["[", #"{"a":"#])
   func deep(_ bracket: String) {
     let nested = String(repeating: bracket, count: 100_000)
     for text in [#"{"x":"# + nested, #"{"request":{"object":"# + nested, #"{"request":{"object":{"spec":"# + nested] {
@@ -327,7 +329,7 @@ struct EnvelopeTests {
 struct SecrecyTests {
   private let marker = "hunter2"
 
-  /// Everything that is said about a review.
+  /// Every output about a review: the answer, the explanations, and the messages of faults.
   private func everythingSaid(_ review: ReviewText, _ yaml: String) -> String {
     let text = Array(review.text.utf8)
     do {
@@ -357,7 +359,7 @@ struct SecrecyTests {
     """
 
   @Test(
-    "No value of a pod is said but names of images and of containers",
+    "No output contains a value of the pod, except names of images and containers",
     arguments: [
       // Well-formed pods.
       pod(
@@ -374,7 +376,7 @@ struct SecrecyTests {
       pod(spec: #""containers":[{"name":"a","image":"BAD","env":[{"name":"P","value":"hunter2"}]}]"#),
       pod(
         spec: #""containers":[{"name":"a","image":"a"}],"imagePullSecrets":[{"name":"hunter2"}],"hostname":"hunter2""#),
-      // Pods with a fault at the secret.
+      // Pods whose secret has a wrong type.
       pod(#""labels":{"k8s-proxy-image-swapper/skip":["hunter2"]}"#), pod(#""labels":"hunter2""#),
       pod(#""namespace":["hunter2"]"#),
       pod(spec: #""containers":"hunter2""#), pod(spec: #""containers":["hunter2"]"#),
@@ -382,7 +384,7 @@ struct SecrecyTests {
       pod(spec: #""volumes":[{"name":"a","image":"hunter2"}]"#),
       pod(spec: #""containers":[{"image":"a","image":["hunter2"]}]"#),
       #"{"kind":"hunter2"}"#, #""hunter2""#, pod(spec: #""containers":[{"image":"a"}],"imagePullSecrets":["hunter2"]"#),
-      // Broken JSON at the secret.
+      // Invalid JSON at the secret.
       pod(#""a":hunter2"#), pod(#""a":"hunter2\x""#), #"{"a":"hunter2"#, pod(#""a":"hunter2" "hunter2""#),
     ])
   func values(_ pod: String) {
@@ -398,7 +400,7 @@ struct SecrecyTests {
   }
 
   @Test(
-    "A name that is no DNS label is not shown, whatever it holds",
+    "A container name that is not a DNS label is not shown",
     arguments: [
       ("web", true), ("web-1", true), (String(repeating: "a", count: 63), true),
       (String(repeating: "a", count: 64), false),
@@ -411,7 +413,7 @@ struct SecrecyTests {
     #expect(reply.explanation.count == 1)
   }
 
-  @Test("Image names are shown in printable ASCII, tabs and line ends escaped")
+  @Test("Image names are shown in printable ASCII, with tabs and line breaks escaped")
   func imageNames() throws {
     let reply = try reply(to: pod(spec: #""containers":[\#(container("a", #"x\ty\nz\u001b[2Jé"#))]"#))
     let columns = try #require(reply.explanation.first).split(separator: "\t", omittingEmptySubsequences: false)

@@ -1,5 +1,5 @@
-// The reviews that real kube-apiservers sent (examples/reviews): the decision about each, and the property that what
-// was changed once is not changed again.
+// The reviews that real kube-apiservers sent (examples/reviews): the decision about each, and that a second call with
+// the patched pod changes nothing.
 
 import Foundation
 import SwapPolicy
@@ -63,7 +63,7 @@ struct CapturedReviewTests {
     ("update-set-image", [#"replace /spec/containers/0/image "p.io/library/nginx:1.27""#, added]),
   ]
 
-  @Test("The table holds every captured review")
+  @Test("The table contains every captured review")
   func complete() throws {
     let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../examples/reviews")
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
@@ -80,7 +80,7 @@ struct CapturedReviewTests {
     #expect(reply.response["uid"] as? String == (sent["request"] as? [String: Any])?["uid"] as? String)
   }
 
-  @Test("Each, patched and sent again, gets no patch: the answer is idempotent", arguments: table.map(\.0))
+  @Test("A review of the patched pod gets no patch: the answer is idempotent", arguments: table.map(\.0))
   func idempotent(_ name: String) throws {
     let maps = [
       CapturedReviewTests.mirrors, "mirrors: {'*': '{registry}.p.io'}",

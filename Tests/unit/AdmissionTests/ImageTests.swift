@@ -1,4 +1,4 @@
-// Which images of a pod change under which operation (docs/design.md, the mutation, steps 1 to 8).
+// Which images of a pod change in which operation (docs/design.md, The mutation, steps 1 to 8).
 
 import Testing
 
@@ -11,7 +11,7 @@ struct ImageTests {
     "containers":[{"name":"a","image":"a:1"},{"name":"b","image":"b:1"}]
     """#
 
-  @Test("On CREATE containers, init containers and image volumes change, in this order whatever the pod's")
+  @Test("CREATE changes containers, init containers and image volumes, in this order whatever the pod's order")
   func create() throws {
     let reply = try reply(to: pod(spec: lists))
     #expect(
@@ -28,7 +28,7 @@ struct ImageTests {
       ])
   }
 
-  @Test("On UPDATE only containers and init containers change")
+  @Test("UPDATE changes only containers and init containers")
   func update() throws {
     let reply = try reply(to: ReviewText(update: pod(spec: #""containers":[]"#), to: pod(spec: lists)))
     #expect(
@@ -40,7 +40,7 @@ struct ImageTests {
   }
 
   @Test(
-    "On UPDATE an image that equals that of the same-named entry of the same list is left alone",
+    "UPDATE leaves an image alone if the old entry of the same list and name has the same image",
     arguments: [
       (container("a", "nginx:1"), container("a", "nginx:1"), true),
       (container("a", "nginx:1"), container("a", "nginx:2"), false),
@@ -66,12 +66,12 @@ struct ImageTests {
     #expect(try reply(to: ReviewText(update: old, to: new)).images.count == 1)
   }
 
-  @Test("On UPDATE without an old object every image is looked at", arguments: [nil, "null", "{}"] as [String?])
+  @Test("UPDATE without an old object may change every image", arguments: [nil, "null", "{}"] as [String?])
   func noOldObject(_ old: String?) throws {
     #expect(try reply(to: ReviewText(update: old, to: pod())).images.count == 1)
   }
 
-  @Test("On CREATE an old object means nothing")
+  @Test("CREATE ignores an old object")
   func createWithOldObject() throws {
     var review = ReviewText(pod())
     review.oldObject = pod()
@@ -79,7 +79,7 @@ struct ImageTests {
   }
 
   @Test(
-    "Under ephemeralcontainers only entries that the old object lacks change, and nothing is labelled",
+    "Under ephemeralcontainers, only entries that the old object lacks change, and the pod gets no label",
     arguments: [#""UPDATE""#, #""CREATE""#, nil])
   func ephemeral(_ operation: String?) throws {
     func spec(_ ephemeral: String) -> String {
@@ -105,7 +105,7 @@ struct ImageTests {
       ])
   }
 
-  @Test("Under ephemeralcontainers opt-outs and exclusions hold too")
+  @Test("Under ephemeralcontainers, pods may opt out and be excluded, too")
   func ephemeralOptOut() throws {
     let new = pod(
       #""labels":{"k8s-proxy-image-swapper/skip":"true"}"#, spec: #""ephemeralContainers":[\#(container("d", "curl"))]"#
@@ -114,7 +114,7 @@ struct ImageTests {
   }
 
   @Test(
-    "What is no image is left alone; only a name that is not valid warns",
+    "A container without an image to redirect is left alone; only invalid names cause a warning",
     arguments: [
       (#"{"name":"a"}"#, "left alone: no image name", nil),
       (#"{"name":"a","image":null}"#, "left alone: no image name", nil),
@@ -131,11 +131,11 @@ struct ImageTests {
         #"pisw: containers[0]: not a valid image name, left as it is: "\u001b[0m\u00e9""#
       ),
       (
-        #"{"name":"a","image":"a_b.com/x"}"#, "left alone: no registry can be told from it",
-        #"pisw: containers[0]: no registry can be told from the image name: "a_b.com/x""#
+        #"{"name":"a","image":"a_b.com/x"}"#, "left alone: its registry is not a valid host",
+        #"pisw: containers[0]: its registry is not a valid host, left as it is: "a_b.com/x""#
       ),
       (#"{"name":"a","image":"quay.io/x"}"#, "left alone: no mirror for its registry", nil),
-      (#"{"name":"a","image":"p.io/x"}"#, "left alone: it lies under a target", nil),
+      (#"{"name":"a","image":"p.io/x"}"#, "left alone: already under a target", nil),
       (#"{"name":"a","image":"redis"}"#, "left alone: ignored", nil), ("null", nil, nil),
       ("{}", "left alone: no image name", nil),
     ] as [(String, String?, String?)])
@@ -148,7 +148,7 @@ struct ImageTests {
     #expect(reply.podFault == nil)
   }
 
-  @Test("One image that is no name does not keep the others from changing")
+  @Test("An invalid image name does not keep other images from changing")
   func oneByOne() throws {
     let spec =
       #""containers":[\#(container("a", "BAD"))],"initContainers":[{"name":"b"},null,\#(container("c", "nginx:1"))]"#
@@ -157,17 +157,19 @@ struct ImageTests {
     #expect(reply.warnings.count == 1)
   }
 
-  @Test("A result that would be no valid name leaves the image, and warns")
+  @Test("An image stays, with a warning, if the result would not be a valid name")
   func invalidResult() throws {
     let image = "a/" + String(repeating: "b", count: 253)
     let reply = try reply(to: pod(spec: #""containers":[\#(container("a", image))]"#), "mirrors: {docker.io: p.io/x}")
     #expect(reply.patch.isEmpty)
     #expect(reply.warnings.count == 1)
-    #expect(reply.warnings.first?.hasPrefix("pisw: containers[0]: left as it is, no valid name under p.io/x: ") == true)
+    #expect(
+      reply.warnings.first?.hasPrefix("pisw: containers[0]: left as it is, the name under p.io/x would not be valid: ")
+        == true)
   }
 
   @Test(
-    "A volume changes only where it is an image and has a reference",
+    "A volume changes only if it is an image and has a reference",
     arguments: [
       (#"{"name":"v"}"#, 0), (#"{"name":"v","image":null}"#, 0), (#"{"name":"v","image":{}}"#, 1),
       (#"{"name":"v","image":{"reference":null}}"#, 1), (#"{"name":"v","image":{"pullPolicy":"Always"}}"#, 1),
@@ -179,7 +181,7 @@ struct ImageTests {
     #expect(reply.decisions == Array(repeating: "volumes[0] left alone: no image name", count: decisions))
   }
 
-  @Test("The position of an image volume counts all volumes")
+  @Test("The index of an image volume counts all volumes")
   func volumePosition() throws {
     let spec = #""volumes":[{"emptyDir":{}},null,{"image":{"reference":"a:1"}}]"#
     #expect(try reply(to: pod(spec: spec)).images == [#"replace /spec/volumes/2/image/reference "p.io/library/a:1""#])
@@ -199,7 +201,7 @@ struct ImageTests {
     #expect(try reply(to: pod).podFault == nil)
   }
 
-  @Test("Keys are read after their escapes are decoded, and members that we do not know are passed over")
+  @Test("Escapes in keys are decoded, and unknown members are skipped")
   func escapedKeys() throws {
     let pod = #"""
       {"spec":{"x":[{"image":"no:1"}],"cont\u0061iners":[{"env":[{"image":"no:1"}],"im\u0061ge":"nginx:1"}]},"image":"no:1"}
@@ -207,7 +209,7 @@ struct ImageTests {
     #expect(try reply(to: pod).images == [#"replace /spec/containers/0/image "p.io/library/nginx:1""#])
   }
 
-  @Test("10 000 containers are looked at, and with one more none is")
+  @Test("A pod with 10 000 containers is changed, and a pod with one more is left alone")
   func manyImages() throws {
     func pod(_ count: Int) -> String {
       #"{"spec":{"containers":["# + Array(repeating: #"{"image":"a:1"}"#, count: count).joined(separator: ",") + "]}}"

@@ -1,5 +1,6 @@
-// What else changes in a pod once an image did: the label, the annotation of original names, the pull secrets. Every
-// patch is applied, too: what does not apply would reject the pod (kubernetes.md, The answer).
+// The other changes to a pod in which an image changed: the label, the annotation of original names, the pull secrets.
+// The tests also apply each patch, because one that does not apply would reject the pod (docs/design.md, What
+// Kubernetes expects).
 
 import Foundation
 import Testing
@@ -9,7 +10,7 @@ private let added = #"add /metadata/labels/k8s-proxy-image-swapper "patched-imag
 @Suite("The label")
 struct LabelTests {
   @Test(
-    "It is added with the parents that it lacks, and never in place of a map",
+    "The patch adds the label and its missing parents, and never replaces a map",
     arguments: [
       (#"{"spec":SPEC}"#, [#"add /metadata {"labels":{"k8s-proxy-image-swapper":"patched-image"}}"#]),
       (#"{"metadata":null,"spec":SPEC}"#, [#"add /metadata {"labels":{"k8s-proxy-image-swapper":"patched-image"}}"#]),
@@ -31,7 +32,7 @@ struct LabelTests {
     #expect((after?["metadata"] as? [String: Any])?["labels"] as? [String: String] == labels)
   }
 
-  @Test("Where no image changed, nothing does", arguments: ["quay.io/x", "p.io/x", "auto", "BAD", ""])
+  @Test("If no image changes, nothing changes", arguments: ["quay.io/x", "p.io/x", "auto", "BAD", ""])
   func unchanged(_ image: String) throws {
     let yaml = "mirrors: {docker.io: p.io}\nannotateOriginal: true\nimagePullSecrets: [s]"
     #expect(try reply(to: pod(spec: #""containers":[\#(container("a", image))]"#), yaml).response["patch"] == nil)
@@ -43,7 +44,7 @@ struct OriginalsTests {
   private let yaml = "mirrors: {docker.io: p.io}\nannotateOriginal: true"
   private let path = "/metadata/annotations/k8s-proxy-image-swapper~1original-images"
 
-  /// The annotation's value that the patch sets, as members and texts; `nil` if it sets none.
+  /// The members of the annotation that the patch sets; `nil` if it sets none.
   private func originals(_ reply: Reply, of pod: String) throws -> [String: String]? {
     let document = try JSONSerialization.jsonObject(with: Data(pod.utf8))
     let after = try applied(reply.operations, to: document) as? [String: Any]
@@ -58,7 +59,7 @@ struct OriginalsTests {
   }
 
   @Test(
-    "It holds the names as written of all that changed, by list and name",
+    "It maps list and name of each changed image to the name as written",
     arguments: [#""name":"p""#, #""annotations":null"#, #""annotations":{}"#, #""annotations":{"a":"b"}"#])
   func names(_ metadata: String) throws {
     let spec = #"""
@@ -76,7 +77,7 @@ struct OriginalsTests {
     #expect(reply.warnings.isEmpty)
   }
 
-  @Test("Without metadata, the label makes it first")
+  @Test("Without metadata, the label's operation adds it before the annotation")
   func noMetadata() throws {
     let pod = #"{"spec":{"containers":[{"name":"a","image":"a"}]}}"#
     let reply = try reply(to: pod, yaml)
@@ -88,7 +89,7 @@ struct OriginalsTests {
     #expect(try originals(reply, of: pod) == ["containers/a": "a"])
   }
 
-  @Test("It is merged into an object that is there: others are kept, the same name is replaced")
+  @Test("It is merged into an existing object: other members stay, a member of the same name is replaced")
   func merged() throws {
     let old = #"{\"containers/old\":\"o:1\",\"containers/web\":\"earlier:1\",\"x\":\"\\u00e9\"}"#
     let pod = pod(#""annotations":{"k8s-proxy-image-swapper/original-images":"\#(old)"}"#)
@@ -98,7 +99,7 @@ struct OriginalsTests {
     #expect(reply.patch.contains { $0.hasPrefix("add \(path) ") })
   }
 
-  @Test("An existing value of another kind within the object is kept as it is")
+  @Test("A member of another type in the existing object stays as it is")
   func keptValues() throws {
     let pod = pod(#""annotations":{"k8s-proxy-image-swapper/original-images":" { \"a\" : [1, {}] } "}"#)
     let patch = try reply(to: pod, yaml).patch
@@ -106,7 +107,7 @@ struct OriginalsTests {
   }
 
   @Test(
-    "A value that is no JSON object is left, with a warning, and the images change all the same",
+    "A value that is not a JSON object stays, with a warning, and the images change all the same",
     arguments: ["", "text", "[]", "1", "null", "{", "{} x", "{\\\"a\\\":}"])
   func noObject(_ value: String) throws {
     let reply = try reply(to: pod(#""annotations":{"k8s-proxy-image-swapper/original-images":"\#(value)"}"#), yaml)
@@ -114,18 +115,18 @@ struct OriginalsTests {
     #expect(!reply.patch.contains { $0.contains("annotations") })
     #expect(
       reply.warnings == [
-        "pisw: the annotation k8s-proxy-image-swapper/original-images is no JSON object, left as it is"
+        "pisw: the annotation k8s-proxy-image-swapper/original-images is not a JSON object, left as it is"
       ])
   }
 
-  @Test("A value that is null is absent")
+  @Test("A value of null counts as absent")
   func nullValue() throws {
     let reply = try reply(to: pod(#""annotations":{"k8s-proxy-image-swapper/original-images":null}"#), yaml)
     #expect(reply.patch.last == #"add \#(path) "{\"containers/web\":\"nginx\"}""#)
     #expect(reply.warnings.isEmpty)
   }
 
-  @Test("Where all annotations together would pass 256 KiB, it is left out with a warning, and only there")
+  @Test("It is left out, with a warning, only if all annotations together would exceed 256 KiB")
   func room() throws {
     let value = #"{"containers/web":"nginx"}"#
     let key = "k8s-proxy-image-swapper/original-images"
@@ -134,17 +135,19 @@ struct OriginalsTests {
       let reply = try reply(to: pod(#""annotations":{"a":"\#(String(repeating: "x", count: count))"}"#), yaml)
       #expect(reply.images.count == 1)
       #expect(reply.patch.contains { $0.contains("annotations") } == fits)
-      #expect(reply.warnings == (fits ? [] : ["pisw: no room for the annotation \(key), left out"]))
+      #expect(
+        reply.warnings
+          == (fits ? [] : ["pisw: the annotation \(key) is left out: the annotations would exceed 256 KiB"]))
     }
   }
 
-  @Test("The size of an annotation is that of its value, not of its escapes")
+  @Test("The size of an annotation is counted with its escapes decoded")
   func roomIsDecoded() throws {
     let reply = try reply(to: pod(#""annotations":{"a":"\#(String(repeating: "\\u0061", count: 100_000))"}"#), yaml)
     #expect(reply.warnings.isEmpty)
   }
 
-  @Test("On UPDATE it holds what changed now")
+  @Test("On UPDATE it contains only the images that change now")
   func update() throws {
     let old = pod(spec: #""containers":[\#(container("a", "p.io/library/a:1")),\#(container("b", "b:1"))]"#)
     let new = pod(spec: #""containers":[\#(container("a", "a:2")),\#(container("b", "b:1"))]"#)
@@ -157,7 +160,7 @@ struct PullSecretTests {
   private let yaml = "mirrors: {docker.io: p.io}\nimagePullSecrets: [corp, extra]"
 
   @Test(
-    "Those that the pod does not name are appended",
+    "Secrets that the pod lacks are appended",
     arguments: [
       ("", [#"add /spec/imagePullSecrets [{"name":"corp"},{"name":"extra"}]"#]),
       (#","imagePullSecrets":null"#, [#"add /spec/imagePullSecrets [{"name":"corp"},{"name":"extra"}]"#]),
@@ -181,7 +184,7 @@ struct PullSecretTests {
     }
   }
 
-  @Test("On UPDATE there are none: a pod's are immutable")
+  @Test("UPDATE adds none, because a pod's pull secrets are immutable")
   func update() throws {
     let reply = try reply(to: ReviewText(update: nil, to: pod()), yaml)
     #expect(reply.images.count == 1)

@@ -1,9 +1,9 @@
-// What a node never pulls keeps its name: the kubelet looks for that very name among the images of the node, and the
-// runtime for an ID. A pod with another name would never start.
+// An image that a node never pulls keeps its name: the kubelet looks for exactly that name among the node's images, and
+// the runtime for exactly that ID. Under another name, the pod would never start.
 
 import Testing
 
-/// Where a policy stands: a list, and an entry of it whose pull policy is this JSON; `nil` without one.
+/// The lists whose entries have a pull policy.
 enum PolicyPlace: String, CaseIterable, Sendable {
   case containers, initContainers, ephemeralContainers, volumes
 
@@ -33,7 +33,7 @@ private let neverPulled = "left alone: nothing is pulled (imagePullPolicy Never)
 @Suite("Pull policies")
 struct PullPolicyTests {
   @Test(
-    "Never keeps the image on CREATE and on UPDATE, wherever the policy stands",
+    "Never keeps the image on CREATE and on UPDATE, in every list",
     arguments: PolicyPlace.allCases, [false, true])
   func never(_ place: PolicyPlace, _ isUpdate: Bool) throws {
     for entry in [
@@ -48,7 +48,7 @@ struct PullPolicyTests {
   }
 
   @Test(
-    "Every other policy redirects, as none does",
+    "With every other policy, and without one, the image is redirected",
     arguments: PolicyPlace.allCases, [#""IfNotPresent""#, #""Always""#, #""never""#, #""Never ""#, #""""#, "null", nil])
   func others(_ place: PolicyPlace, _ policy: String?) throws {
     for isUpdate in [false, true] where place != .volumes || !isUpdate {
@@ -61,7 +61,7 @@ struct PullPolicyTests {
   }
 
   @Test(
-    "A policy of a wrong type, or two of them, leave the pod as it is, with a warning",
+    "A pod with a policy of the wrong type or a duplicate policy stays as it is, with a warning",
     arguments: PolicyPlace.allCases,
     ["5", "{}", "[]", "true", #""Always","imagePullPolicy":"Never","pullPolicy":"Never""#])
   func faults(_ place: PolicyPlace, _ policy: String) throws {
@@ -71,7 +71,7 @@ struct PullPolicyTests {
     #expect(reply.response["allowed"] as? Bool == true)
   }
 
-  @Test("Each image has its own policy, and a policy elsewhere is none")
+  @Test("A policy counts only in the entry of its image, under the key of its list")
   func apart() throws {
     let spec = #"""
       "imagePullPolicy":"Never","containers":[
@@ -91,7 +91,7 @@ struct PullPolicyTests {
   }
 
   @Test(
-    "Without a name there is nothing to keep; before every rule about names comes the policy",
+    "The policy decides before the rules for names, but after texts that are not names",
     arguments: [
       ("", "left alone: no image name", 0), ("auto", "left alone: a placeholder, not an image", 0),
       ("NGINX", "left alone: not a valid image name: the repository must be lower-case", 1),
@@ -109,7 +109,7 @@ struct PullPolicyTests {
     }
   }
 
-  @Test("On UPDATE the policy is told before that the image did not change, and a bad name before both")
+  @Test("On UPDATE, an invalid name is reported before the policy, and the policy before an unchanged image")
   func unchanged() throws {
     func decision(_ image: String, _ policy: String?) throws -> [String] {
       let pod = pod(spec: #""containers":[\#(PolicyPlace.containers.entry(policy, image: image))]"#)
@@ -121,12 +121,12 @@ struct PullPolicyTests {
   }
 }
 
-@Suite("IDs of images")
+@Suite("Image IDs")
 struct ImageIDTests {
   private static let digits = String(repeating: "0a", count: 32)
 
   @Test(
-    "An ID stays, silently, in every list", arguments: PolicyPlace.allCases, ["sha256:" + digits, digits])
+    "An image ID stays without a warning, in every list", arguments: PolicyPlace.allCases, ["sha256:" + digits, digits])
   func ids(_ place: PolicyPlace, _ image: String) throws {
     let reply = try reply(to: place.review(place.entry(nil, image: image), isUpdate: false))
     #expect(reply.patch.isEmpty && reply.warnings.isEmpty)

@@ -1,4 +1,4 @@
-// Which reviews are looked at, and which pods are left alone as a whole: the rules of docs/design.md one by one.
+// Which reviews are looked at, and which pods are left alone as a whole: the rules of docs/design.md, one by one.
 
 import Admission
 import Testing
@@ -9,7 +9,7 @@ private let podKind = #"{"group":"","version":"v1","kind":"Pod"}"#
 @Suite("Reviews that are looked at")
 struct ReviewedTests {
   @Test(
-    "A pod is known by the request's resource, else its kind, else the object's own kind",
+    "The request's resource says whether the object is a pod, else its kind, else the object's own kind",
     arguments: [
       (pods, podKind, true), (pods, nil, true), (nil, podKind, true), ("null", "null", true), (nil, nil, true),
       (#"{"version":"v1","resource":"pods"}"#, nil, true), (#"{"resource":"pods"}"#, nil, true),
@@ -39,7 +39,7 @@ struct ReviewedTests {
     #expect(reply.warnings.isEmpty)
   }
 
-  @Test("An object that does not say to be a Pod is none where the request does not say it either")
+  @Test("If neither request nor object says Pod, the object is not a pod")
   func noIdentity() throws {
     for object in [#"{"kind":"Deployment","spec":{}}"#, #"{"spec":{"containers":[{"image":"nginx"}]}}"#, "{}"] {
       var review = ReviewText(object)
@@ -50,7 +50,7 @@ struct ReviewedTests {
   }
 
   @Test(
-    "The object's kind may be absent or null where the request says that it is a pod",
+    "The object's kind may be absent or null if the request says that it is a pod",
     arguments: ["", #""kind":null,"#])
   func objectWithoutKind(_ kind: String) throws {
     let reply = try reply(to: #"{\#(kind)"spec":{"containers":[{"name":"a","image":"nginx:1"}]}}"#)
@@ -89,7 +89,7 @@ struct ReviewedTests {
     }
   }
 
-  @Test("A binding of a pod, which is of another kind, is left alone")
+  @Test("A pod's binding is left alone, because it is of another kind")
   func binding() throws {
     var review = ReviewText(#"{"kind":"Binding","target":{"kind":"Node","name":"n"}}"#)
     review.requestKind = #"{"group":"","version":"v1","kind":"Binding"}"#
@@ -110,12 +110,12 @@ struct ReviewedTests {
     #expect(reply.patch.isEmpty)
   }
 
-  @Test("A deletionTimestamp of null is none")
+  @Test("A deletionTimestamp of null counts as absent")
   func notBeingDeleted() throws {
     #expect(try reply(to: pod(#""deletionTimestamp":null"#)).images.count == 1)
   }
 
-  @Test("A review that is not looked at is explained in a line of six columns")
+  @Test("The explanation of a review that is not looked at has six columns")
   func explained() {
     #expect(NotReviewed.notAPod.explanation == "review\t-\t-\tleft alone: not a pod\t-\t-")
   }
@@ -126,15 +126,15 @@ struct ScopeTests {
   private let mirrors = "mirrors: {docker.io: p.io}\n"
 
   @Test(
-    "The mirror of a static pod is left alone, whatever its annotation's value",
+    "The mirror pod of a static pod is left alone, whatever its annotation's value",
     arguments: ["true", "", "4ad0a2bb"])
   func mirrorPod(_ value: String) throws {
     let reply = try reply(to: pod(#""annotations":{"kubernetes.io/config.mirror":"\#(value)"}"#))
     #expect(reply.patch.isEmpty && reply.warnings.isEmpty)
-    #expect(reply.decisions == ["containers[0] left alone: the mirror of a static pod"])
+    #expect(reply.decisions == ["containers[0] left alone: the mirror pod of a static pod"])
   }
 
-  @Test("The annotations of static pods that are no mirrors are nothing to us")
+  @Test("Other annotations of static pods have no effect")
   func staticPod() throws {
     let reply = try reply(
       to: pod(#""annotations":{"kubernetes.io/config.source":"api","kubernetes.io/config.mirror":null}"#))
@@ -142,7 +142,7 @@ struct ScopeTests {
   }
 
   @Test(
-    "A pod opts out by the label or the annotation with the value true",
+    "A pod opts out with the label or the annotation of value true",
     arguments: [
       #""labels":{"k8s-proxy-image-swapper/skip":"true"}"#, #""annotations":{"k8s-proxy-image-swapper/skip":"true"}"#,
       #""labels":{"k8s-proxy-image-swapper/skip":"true"},"annotations":{"k8s-proxy-image-swapper/skip":"no"}"#,
@@ -156,7 +156,7 @@ struct ScopeTests {
   }
 
   @Test(
-    "Any other value does nothing, and warns",
+    "Any other value has no effect, and causes a warning",
     arguments: ["labels", "annotations"], ["false", "True", "", "yes", "1", "true "])
   func badOptOut(_ map: String, _ value: String) throws {
     let reply = try reply(to: pod(#""\#(map)":{"k8s-proxy-image-swapper/skip":"\#(value)"}"#))
@@ -167,14 +167,14 @@ struct ScopeTests {
       ])
   }
 
-  @Test("A skip that is null is absent")
+  @Test("A skip label of null counts as absent")
   func nullOptOut() throws {
     let reply = try reply(to: pod(#""labels":{"k8s-proxy-image-swapper/skip":null}"#))
     #expect(reply.images.count == 1 && reply.warnings.isEmpty)
   }
 
   @Test(
-    "A namespace is excluded by the request's, else by the object's",
+    "The request's namespace decides about an exclusion, else the object's",
     arguments: [
       ("kube-system", #""kube-system""#, nil, true), ("kube-system", nil, "kube-system", true),
       ("kube-system", "null", "kube-system", true), ("kube-system", #""default""#, "kube-system", false),
@@ -192,7 +192,7 @@ struct ScopeTests {
   }
 
   @Test(
-    "A label is excluded by its value",
+    "A label excludes a pod by its value",
     arguments: [
       (#"{"cnpg.io/cluster":"a"}"#, true), (#"{"cnpg.io/cluster":""}"#, true), (#"{"cnpg.io/cluster":null}"#, false),
       (#"{"cnpg.io/clusters":"a"}"#, false), (#"{"app":"db"}"#, true), (#"{"app":"db2"}"#, false), ("{}", false),
@@ -206,7 +206,7 @@ struct ScopeTests {
   }
 
   @Test(
-    "A label with several values is excluded by each of them, and the explanation names the one",
+    "Each value of a label's list excludes a pod, and the explanation names the value that matched",
     arguments: [
       ("spilo", 12), ("longhorn-manager", 19), ("", 37), ("db-1", 41), ("db", nil), ("web", nil), ("longhorn", nil),
     ] as [(String, Int?)])
@@ -220,7 +220,7 @@ struct ScopeTests {
         == (column.map { "exclude.labels app at config.yaml:4:\($0)" } ?? "mirror docker.io at config.yaml:1:11"))
   }
 
-  @Test("A label of the skip's own key may be excluded by another value")
+  @Test("An exclusion may name the skip label with another value")
   func skipLabelExcluded() throws {
     let reply = try reply(
       to: pod(#""labels":{"k8s-proxy-image-swapper/skip":"please"}"#),
@@ -229,7 +229,7 @@ struct ScopeTests {
   }
 
   @Test(
-    "An owner is excluded by its group and kind",
+    "An owner excludes a pod by its group and kind",
     arguments: [
       (#"[{"apiVersion":"postgresql.cnpg.io/v1","kind":"Cluster"}]"#, true),
       (#"[{"apiVersion":"postgresql.cnpg.io/v2beta1","kind":"Cluster"}]"#, true),
@@ -258,7 +258,7 @@ struct ScopeTests {
       ])
   }
 
-  @Test("Seventy exclusions are seventy alternatives")
+  @Test("Each of seventy exclusions takes effect")
   func manyExclusions() throws {
     let labels = (0..<70).map { "l\($0): v" }.joined(separator: ", ")
     for i in [0, 1, 62, 63, 64, 69] {

@@ -1,9 +1,10 @@
-// What a review is about, for logs: told only to who observes, and never a reason to refuse a review.
+// The object that a review is about, for logs. Only a caller that observes gets it, and it is never a reason to refuse
+// a review.
 
 import Admission
 import Testing
 
-/// What the answer to a request with these members says to be its subject.
+/// The subject of the answer to a request with these members.
 private func subject(_ members: String..., object: String = pod("")) throws -> ReviewSubject {
   let request =
     ([#""uid":"u-1","resource":{"group":"","version":"v1","resource":"pods"}"#] + members
@@ -16,7 +17,7 @@ private func subject(_ members: String..., object: String = pod("")) throws -> R
 
 @Suite("The subject of a review")
 struct SubjectTests {
-  @Test("It is there for who observes, and for nobody else")
+  @Test("Only a caller that observes gets it")
   func observed() throws {
     let text = Array(ReviewText(pod()).text.utf8)
     let observed = try answer(text, under: policy()) { _ in }
@@ -25,7 +26,7 @@ struct SubjectTests {
     #expect(observed.body == unobserved.body)
   }
 
-  @Test("It is there for reviews that need no look at images, too, and for faulty pods")
+  @Test("Reviews that are not looked at have it, and so do reviews of malformed pods")
   func always() throws {
     var review = ReviewText(pod())
     review.resource = #"{"group":"apps","version":"v1","resource":"deployments"}"#
@@ -35,7 +36,7 @@ struct SubjectTests {
     #expect(faulty.podFault != nil && faulty.subject?.uid == "u-1")
   }
 
-  @Test("The uid is read, escapes and all")
+  @Test("Escapes in the uid are decoded")
   func uid() throws {
     var review = ReviewText(pod())
     review.uid = #""\u00e9\"\\""#
@@ -43,7 +44,7 @@ struct SubjectTests {
   }
 
   @Test(
-    "The name is the request's, else what the API server makes one of, else none",
+    "The name is the request's, else the object's generateName, else nil",
     arguments: [
       (#""name":"web""#, #""name":"other","generateName":"gen-""#, "web"),
       (#""x":1"#, #""name":"other","generateName":"gen-""#, "gen-"), (#""x":1"#, #""name":"other""#, nil),
@@ -54,7 +55,9 @@ struct SubjectTests {
     #expect(try subject(member, object: pod(metadata)).name == name)
   }
 
-  @Test("A name of another type is none, and no fault", arguments: ["5", "true", "[]", #"{"a":"b"}"#, "null", "1e9"])
+  @Test(
+    "A name that is not a string counts as absent, and is not a fault",
+    arguments: ["5", "true", "[]", #"{"a":"b"}"#, "null", "1e9"])
   func oddNames(_ value: String) throws {
     #expect(try subject(#""name":\#(value)"#).name == nil)
     #expect(try subject(#""name":\#(value)"#, object: pod(#""generateName":"g-""#)).name == "g-")
@@ -62,7 +65,7 @@ struct SubjectTests {
   }
 
   @Test(
-    "The namespace is the request's, else the object's, else none",
+    "The namespace is the request's, else the object's, else nil",
     arguments: [
       (#""namespace":"a""#, #""namespace":"b""#, "a"), (#""x":1"#, #""namespace":"b""#, "b"), (#""x":1"#, "", nil),
       (#""namespace":"""#, #""namespace":"b""#, "b"), (#""namespace":null"#, #""namespace":"b""#, "b"),
@@ -72,7 +75,7 @@ struct SubjectTests {
   }
 
   @Test(
-    "Dry run is true alone; anything else is not, and no fault",
+    "Only true is a dry run; any other value counts as false, and is not a fault",
     arguments: [
       (#""dryRun":true"#, true), (#""dryRun":false"#, false), (#""dryRun":null"#, false), (#""dryRun":"true""#, false),
       (#""dryRun":1"#, false), (#""dryRun":[true]"#, false), (#""dryRun":{"t":true}"#, false), (#""x":true"#, false),
@@ -83,7 +86,7 @@ struct SubjectTests {
   }
 
   @Test(
-    "The operation is one of the two that change images, or other; without one it is CREATE",
+    "The operation is CREATE, UPDATE or OTHER; without one it is CREATE",
     arguments: [
       (#""operation":"CREATE""#, "CREATE"), (#""operation":"UPDATE""#, "UPDATE"), (#""operation":"DELETE""#, "OTHER"),
       (#""operation":"CONNECT""#, "OTHER"), (#""operation":"create""#, "OTHER"), (#""operation":null"#, "CREATE"),
@@ -93,7 +96,7 @@ struct SubjectTests {
     #expect(try subject(member).operation == operation)
   }
 
-  @Test("Captured reviews are about what their requests say")
+  @Test("The subject of a captured review is what its request says")
   func captured() throws {
     for (name, expected) in [
       ("bare-pod-without-labels", "CREATE"), ("update-set-image", "UPDATE"), ("delete", "OTHER"),
@@ -104,7 +107,7 @@ struct SubjectTests {
     }
     let dryRun = try answer(AdmissionTests.captured("dry-run"), under: policy()) { _ in }.subject
     #expect(dryRun?.isDryRun == true)
-    // Made by a controller: the API server has not given a name yet.
+    // A controller made this pod, and the API server has not yet given it a name.
     let generated = try answer(AdmissionTests.captured("deployment-pod"), under: policy()) { _ in }.subject
     #expect(generated?.name?.hasSuffix("-") == true)
   }

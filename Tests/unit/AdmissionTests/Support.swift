@@ -1,5 +1,5 @@
-// What the tests of this module share: reviews built from a pod and a few words, and answers read back by Foundation,
-// which knows nothing of our own JSON and base64.
+// What the tests of this module share: functions that build reviews, and that read answers with Foundation, which is
+// independent of the project's own JSON and base64.
 
 import Admission
 import Foundation
@@ -13,7 +13,7 @@ func policy(_ yaml: String = "mirrors: {docker.io: p.io}") throws -> SwapPolicy 
   return try configuration.policy()
 }
 
-/// An AdmissionReview; each part is JSON as it stands in the text, `nil` is left out.
+/// The parts of an AdmissionReview, each as JSON. A part that is `nil` is left out of the text.
 struct ReviewText {
   var apiVersion: String? = #""admission.k8s.io/v1""#
   var kind: String? = #""AdmissionReview""#
@@ -61,9 +61,9 @@ func pod(_ metadata: String = #""name":"p""#, spec: String = #""containers":[{"n
 /// A container, as JSON.
 func container(_ name: String, _ image: String) -> String { #"{"name":"\#(name)","image":"\#(image)"}"# }
 
-/// What was answered.
+/// An answer, taken apart.
 struct Reply {
-  /// The operations of the patch, `op path value` with the value as JSON; empty without a patch.
+  /// The operations of the patch, each as `op path value` with the value as JSON; empty without a patch.
   var patch: [String] = []
   var warnings: [String] = []
   /// `list[index] decision`, the fourth column of the explanation, for each image.
@@ -80,8 +80,8 @@ struct Reply {
   var images: [String] { patch.filter { $0.hasPrefix("replace ") } }
 }
 
-/// Answers a review, and checks what holds of every answer: one line of JSON, allowed, the uid of the request, and a
-/// patch with its type or none.
+/// Answers a review, and checks what is true of every answer: it is one line of JSON, allows the pod, and has either
+/// both a patch and its type or neither.
 func reply(
   to text: [UInt8], _ policy: SwapPolicy, _ location: SourceLocation = #_sourceLocation
 ) throws -> Reply {
@@ -146,7 +146,7 @@ func captured(_ name: String) throws -> [UInt8] {
   return Array(try Data(contentsOf: folder.appending(path: name + ".json")))
 }
 
-/// A JSON document after the `add` and `replace` operations of a patch; throws where one does not apply (RFC 6902).
+/// Applies the `add` and `replace` operations of a patch to a JSON document; throws if one does not apply (RFC 6902).
 func applied(_ operations: [[String: Any]], to document: Any) throws -> Any {
   try operations.reduce(document) { document, operation in
     let path = try #require(operation["path"] as? String).split(separator: "/", omittingEmptySubsequences: false)

@@ -1,4 +1,4 @@
-// The configuration in force as YAML: it is a configuration itself, the same one.
+// The configuration in force as YAML, which is itself a configuration file with the same rules.
 
 import ConfigurationReview
 import ConfigurationSources
@@ -20,7 +20,7 @@ private func withoutComments(_ yaml: String) -> String { yaml.replacing(#/  # .*
 
 @Suite("The configuration in force")
 struct EffectiveConfigurationTests {
-  @Test("It is a configuration, and shows as itself again")
+  @Test("Read again, it gives the same rules and the same text")
   func roundTrip() throws {
     let loaded = try load(
       """
@@ -67,7 +67,7 @@ struct EffectiveConfigurationTests {
         """))
   }
 
-  @Test("Each value tells where it was written, and what it replaced")
+  @Test("A comment says where each value was written, and what it replaced")
   func places() throws {
     let yaml = try load("mirrors: {docker.io: file.io}\nport: 1\n", mirrors: ["docker.io=option.io", "quay.io=q.io"])
       .effectiveYAML.replacing(#/[^ ]*pisw-[^:]*:/#, with: "FILE:")

@@ -1,4 +1,4 @@
-// Why an image goes where it goes, in words, and why rewriting twice changes nothing.
+// Explanations of decisions, and the proof that rewriting twice changes nothing.
 
 import ConfigurationReview
 import SwapPolicy
@@ -17,20 +17,20 @@ private let yaml = """
 
 @Suite("Explanations")
 struct ExplanationTests {
-  @Test("Every rule that was asked is told, in order, with the one that decides")
+  @Test("It lists every rule that was evaluated, in order, and marks the one that decides")
   func whole() throws {
     #expect(
       explanation(of: "nginx", under: try policy(yaml)) == """
         nginx
           is           docker.io/library/nginx:latest
-          does it lie under a target already?
+          is it already under a target?
             no   p.io  (mirror docker.io at c:1:11)
             no   p.io/o  (mirror docker.io/library at c:1:28)
             no   p.io/{registry}  (mirror * at c:1:55)
           is it ignored?
             no   ignoreimages *:dev at c:2:16
             no   ignoreimages acme/web at c:2:25
-          which source is the longest it lies under?
+          which mirror has the longest matching source?
             yes  mirror docker.io/library at c:1:28  <- decides
             yes  mirror docker.io at c:1:11
             yes  mirror * at c:1:55
@@ -40,15 +40,15 @@ struct ExplanationTests {
         """)
   }
 
-  @Test("Nothing after the rule that decides is asked")
+  @Test("It lists no rule after the one that decides")
   func early() throws {
     let policy = try policy(yaml)
     #expect(
       explanation(of: "p.io/x", under: policy).hasSuffix(
         """
-          does it lie under a target already?
+          is it already under a target?
             yes  p.io  (mirror docker.io at c:1:11)  <- decides
-          decision     left alone: it lies under a target, mirror docker.io at c:1:11
+          decision     left alone: already under a target, mirror docker.io at c:1:11
           result       p.io/x
 
         """))
@@ -64,7 +64,7 @@ struct ExplanationTests {
   }
 
   @Test(
-    "A name that no rule is asked about",
+    "For some names no rule is evaluated",
     arguments: [
       "auto", "", "Nginx:", "a_b.com/x", "x\u{1B}[2J", "sha256:" + String(repeating: "a", count: 64),
     ])
@@ -75,7 +75,7 @@ struct ExplanationTests {
   }
 
   @Test(
-    "The proof for a mirror is a sample under its source whose result lies under its target, and stays",
+    "The proof for a mirror is a sample under its source, whose result is under its target and stays",
     arguments: [
       "{docker.io: p.io}", "{'*': '{registry}.p.io:5000/a'}", "{docker.io: docker.io/mirror}", "{a.io/b: P.io:443}",
       "{'reg:443': p.io}",
@@ -83,12 +83,12 @@ struct ExplanationTests {
   func proof(_ map: String) throws {
     let policy = try policy("mirrors: " + map)
     for mirror in policy.mirrors {
-      guard case .held(let sample, let result) = mirror.proof else {
+      guard case .proved(let sample, let result) = mirror.proof else {
         Issue.record("\(mirror.proof)")
         continue
       }
       #expect(policy.decide(sample) == .redirected(image: result, by: mirror))
-      #expect(policy.isSettled(result) && !policy.isSettled(sample))
+      #expect(policy.isAlreadyRedirected(result) && !policy.isAlreadyRedirected(sample))
     }
   }
 }

@@ -1,11 +1,11 @@
-// Whether two patterns have a text in common, against every text there is.
+// Compares the overlap of short patterns with an exhaustive search.
 
 import SwapPolicy
 import Testing
 
 @testable import ConfigurationReview
 
-/// Every text of at most so many letters.
+/// Every text of at most `longest` letters.
 private func texts(of letters: [Character], longest: Int) -> [String] {
   var all = [""]
   var last = all
@@ -18,7 +18,7 @@ private func texts(of letters: [Character], longest: Int) -> [String] {
 
 @Suite("Patterns that overlap")
 struct OverlapTests {
-  @Test("Two patterns overlap exactly where some text matches both")
+  @Test("Two patterns overlap if and only if some text matches both")
   func exhaustive() {
     let patterns = texts(of: ["a", "b", "*"], longest: 3)
     let samples = texts(of: ["a", "b"], longest: 6)
@@ -26,7 +26,7 @@ struct OverlapTests {
       let matching = samples.filter { isMatch($0, glob: one) }
       for other in patterns {
         let expected = matching.contains { isMatch($0, glob: other) }
-        #expect(overlap(one, other) == expected, "\(one) and \(other)")
+        #expect(globsOverlap(one, other) == expected, "\(one) and \(other)")
       }
     }
   }

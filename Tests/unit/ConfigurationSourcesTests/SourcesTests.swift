@@ -1,19 +1,20 @@
-// Where a configuration comes from, and which source wins. The environment is the process's: one test at a time.
+// The inputs of a configuration, and their precedence. The tests run one at a time, because they change the environment
+// of the process.
 
 import ConfigurationSources
 import Foundation
 import Testing
 
-/// Runs with these variables of ours and no others.
+/// Runs with these of pisw's variables and no others.
 private func withEnvironment<Result>(_ variables: [String: String], _ body: () throws -> Result) rethrows -> Result {
-  let ours = ["PISW_CONFIG", "REGISTRY_URL", "PROXY_URL"]
-  for name in ours { unsafe unsetenv(name) }
+  let names = ["PISW_CONFIG", "REGISTRY_URL", "PROXY_URL"]
+  for name in names { unsafe unsetenv(name) }
   for (name, value) in variables { unsafe setenv(name, value, 1) }
-  defer { for name in Set(ours).union(variables.keys) { unsafe unsetenv(name) } }
+  defer { for name in Set(names).union(variables.keys) { unsafe unsetenv(name) } }
   return try body()
 }
 
-/// A file that goes with its test.
+/// A file that is removed after its test.
 private final class File {
   let path = NSTemporaryDirectory() + "pisw-\(UUID().uuidString).yaml"
 
@@ -30,14 +31,14 @@ private func load(
   return try withEnvironment(variables) { try loadConfiguration(options) }
 }
 
-/// What is wrong, and where the first of it is.
+/// The failure to load a configuration.
 private func failure(
   _ file: String? = nil, mirrors: [String] = [], _ variables: [String: String] = [:]
 ) throws -> ConfigurationFailure {
   try #require(throws: ConfigurationFailure.self) { _ = try load(file, mirrors: mirrors, variables) }
 }
 
-/// Where nginx is pulled from.
+/// The name to which nginx:1 is redirected; `nil` if it stays.
 private func nginx(_ loaded: LoadedConfiguration) -> String? {
   if case .redirected(let image, _) = loaded.policy.decide("nginx:1") { image } else { nil }
 }
@@ -46,12 +47,12 @@ private let noDefaultFile = !FileManager.default.fileExists(atPath: "/etc/pisw/c
 
 @Suite("Where a configuration comes from", .serialized)
 struct ConfigurationSourcesTests {
-  @Test("Nothing at all is an error that tells the three ways out", .enabled(if: noDefaultFile))
+  @Test("Without a configuration, the error names the three ways to give one", .enabled(if: noDefaultFile))
   func nothing() throws {
     let none = try failure()
-    #expect(none.problems.count == 1 && none.place == "there is none")
+    #expect(none.problems.count == 1 && none.place == "nothing is configured")
     for way in ["--mirror", "REGISTRY_URL", "--config"] { #expect(none.problems[0].contains(way)) }
-    // A variable that begins with HTTP_ is a CGI client's.
+    // A CGI host passes a client's header fields as variables that begin with HTTP_.
     let foreign = try failure(nil, ["HTTP_PISW_CONFIG": "/x", "HTTP_REGISTRY_URL": "evil.io"])
     #expect(foreign.problems == none.problems)
   }
@@ -68,7 +69,7 @@ struct ConfigurationSourcesTests {
     }
   }
 
-  @Test("--config wins over PISW_CONFIG, and either is told")
+  @Test("--config takes precedence over PISW_CONFIG, and the result names the file")
   func files() throws {
     let one = try File("mirrors: {docker.io: one.io}\nport: 1\ntlscertpath: c\n")
     let two = try File("mirrors: {docker.io: two.io}\nport: 2\ntlskeypath: k\n")
@@ -78,11 +79,11 @@ struct ConfigurationSourcesTests {
     let variable = try load(nil, ["PISW_CONFIG": two.path])
     #expect(nginx(variable) == "two.io/library/nginx:1" && variable.file == two.path)
     #expect(variable.server.port == 2 && variable.server.certificatePath == nil && variable.server.keyPath == "k")
-    // The file that does not win is not looked at.
+    // The other file is not read.
     #expect(try load(one.path, ["PISW_CONFIG": "/nonexistent"]).file == one.path)
   }
 
-  @Test("Options win over variables, and those over the file, source by source")
+  @Test("Options take precedence over variables, and they over the file, for each source by itself")
   func precedence() throws {
     let file = try File("mirrors: {docker.io: file.io, quay.io: file.io/q}")
     #expect(nginx(try load(file.path)) == "file.io/library/nginx:1")
@@ -99,7 +100,7 @@ struct ConfigurationSourcesTests {
     #expect(loaded.policy.mirrors.isEmpty && loaded.file == file.path)
   }
 
-  @Test("A file that cannot be read is an error that names it, whatever else there is")
+  @Test("A file that cannot be read is an error that names it, even if other inputs are valid")
   func unreadable() throws {
     let long = try File(String(repeating: "# 789\n", count: 174_763))
     for (path, problem) in [
@@ -114,12 +115,12 @@ struct ConfigurationSourcesTests {
         #expect(failure.problems.first?.hasPrefix(path + ": ") == true && failure.problems[0].contains(problem))
       }
     }
-    // One byte less is read.
+    // A file of exactly 1 MiB is read.
     let full = try File("mirrors: {docker.io: p.io}\n" + String(repeating: "#", count: 1 << 20 - 27))
     #expect(nginx(try load(full.path)) == "p.io/library/nginx:1")
   }
 
-  @Test("Every problem is told at once, each with its place, and the first place alone")
+  @Test("Every problem is reported at once with its place, and the first place is also there by itself")
   func problems() throws {
     let file = try File("port: 0\nunknown: 1\n")
     let failure = try failure(file.path, mirrors: ["docker.io"], ["REGISTRY_URL": "https://p.io"])
@@ -129,7 +130,7 @@ struct ConfigurationSourcesTests {
     for (problem, place) in zip(failure.problems, places) { #expect(problem.hasPrefix(place)) }
   }
 
-  @Test("A file's name shows no terminal what it might obey")
+  @Test("A file's name is shown without control characters for a terminal")
   func escapes() throws {
     let failure = try failure("/nonexistent/\u{1B}[2J\n")
     #expect(failure.problems[0].utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F })
@@ -147,7 +148,7 @@ private func loadOrConfigMap(_ text: String) throws -> LoadedConfiguration {
 
 private func problemsOfConfigMap(_ text: String) throws -> [String] {
   let failure = try #require(throws: ConfigurationFailure.self) { _ = try loadOrConfigMap(text) }
-  // The file's folder differs from run to run.
+  // The file's path differs from run to run.
   return failure.problems.map { $0.replacing(#/^.*?\.yaml/#, with: "FILE") }
 }
 
@@ -168,21 +169,21 @@ extension ConfigurationSourcesTests {
     #expect(nginx(try loadOrConfigMap(text)) == "p.io/library/nginx:1")
   }
 
-  @Test("Another version of it is not known", arguments: ["v2", "apps/v1"])
+  @Test("A ConfigMap of another version is not accepted", arguments: ["v2", "apps/v1"])
   func otherVersion(_ version: String) throws {
     let text = "apiVersion: \(version)\nkind: ConfigMap\ndata:\n  config.yaml: |\n    mirrors: {docker.io: p.io}\n"
     let failure = try #require(throws: ConfigurationFailure.self) { _ = try loadOrConfigMap(text) }
     #expect(failure.problems.count == 3 && failure.problems[0].contains("unknown key \"apiVersion\""))
   }
 
-  @Test("Only tools for people take a ConfigMap")
+  @Test("Only the tool for people accepts a ConfigMap")
   func notEverywhere() throws {
     let file = try File("apiVersion: v1\nkind: ConfigMap\ndata:\n  config.yaml: |\n    mirrors: {docker.io: p.io}\n")
     #expect(try failure(file.path).problems.contains { $0.contains("unknown key \"apiVersion\"") })
   }
 
   @Test(
-    "Places in a ConfigMap are its own lines and columns, or those of the text within",
+    "Places are the ConfigMap's own lines and columns, or those of the text in it",
     arguments: [
       (
         "apiVersion: v1\nkind: ConfigMap\ndata:\n  config.yaml: |\n\n    # a comment\n    port: 0\n      \n    frob: 1\n",
@@ -201,19 +202,19 @@ extension ConfigurationSourcesTests {
       ),
       (
         "apiVersion: v1\nkind: ConfigMap\ndata: {a: x, b: y}\n",
-        ["FILE: a ConfigMap whose data has 2 texts; expected one config.yaml, or one text alone"]
+        ["FILE: a ConfigMap whose data has 2 texts; expected the key config.yaml, or a single key"]
       ),
       (
         "apiVersion: v1\nkind: ConfigMap\n",
-        ["FILE: a ConfigMap whose data has 0 texts; expected one config.yaml, or one text alone"]
+        ["FILE: a ConfigMap whose data has 0 texts; expected the key config.yaml, or a single key"]
       ),
       (
         "apiVersion: v1\nkind: ConfigMap\ndata: {config.yaml: x, config.yaml: y}\n",
-        ["FILE: a ConfigMap whose data has 2 texts; expected one config.yaml, or one text alone"]
+        ["FILE: a ConfigMap whose data has 2 texts; expected the key config.yaml, or a single key"]
       ),
       (
         "apiVersion: v1\nkind: ConfigMap\ndata: {a: x}\n---\na: b\n",
-        ["FILE: a ConfigMap with a second document after it: hand over the ConfigMap alone"]
+        ["FILE: a second document after the ConfigMap: pass the ConfigMap alone"]
       ),
       ("apiVersion: v1\nkind: ConfigMap\ndata: [\n", ["FILE:4:1: not valid YAML"]),
     ])
@@ -223,7 +224,7 @@ extension ConfigurationSourcesTests {
     for (problem, expected) in zip(problems, expected) { #expect(problem.hasPrefix(expected), "\(problem)") }
   }
 
-  @Test("What was replaced, and where single settings were written, is kept for people")
+  @Test("The result has the mirrors that were replaced, and the places of single settings")
   func places() throws {
     let file = try File("mirrors: {docker.io: file.io}\nannotateOriginal: true\nport: 1\n")
     let loaded = try load(file.path, mirrors: ["docker.io=option.io"], ["REGISTRY_URL": "variable.io"])

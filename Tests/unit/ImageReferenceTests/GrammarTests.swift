@@ -1,4 +1,4 @@
-// The grammar of image names rule by rule, at its edges; the tables are written by hand from the grammar of
+// The grammar of image names, rule by rule, at its limits. The tables were written by hand from the grammar of
 // distribution/reference (regexp.go, normalize.go) and from Docker's rules for short names.
 
 import ImageReference
@@ -6,7 +6,7 @@ import Testing
 
 private let a64 = String(repeating: "a", count: 64)
 
-/// What a name is taken apart into.
+/// The parts of a name.
 struct Parts: Equatable, Sendable {
   let domain: String?
   let path: String
@@ -49,7 +49,7 @@ struct ValidNameTests {
   }
 
   @Test(
-    "index.docker.io is docker.io, and only so written",
+    "index.docker.io becomes docker.io, but only in lower case and without a port",
     arguments: [
       ("index.docker.io/nginx", Parts("docker.io", "library/nginx")),
       ("index.docker.io/acme/app:1", Parts("docker.io", "acme/app", tag: "1")),
@@ -104,7 +104,7 @@ struct ValidNameTests {
   }
 
   @Test(
-    "A first component that looks like a registry and is none leaves the name without one",
+    "If the first component looks like a registry but is not a valid one, the name has no registry",
     arguments: ["a_b.com/x", "a__b.c/x", "a_b.com/x/y:1"])
   func noDomain(_ name: String) throws {
     let reference = try ImageReference(name)
@@ -114,7 +114,7 @@ struct ValidNameTests {
     #expect(reference.path == reference.name)
   }
 
-  @Test("What lies outside a name's grammar by a hair is inside with one byte less: 255 for a path, 128 for a tag")
+  @Test("A path may have 255 bytes, and a tag 128")
   func longest() throws {
     let path = String(repeating: "a", count: 255)
     #expect(try ImageReference("quay.io/" + path).path == path)
@@ -126,7 +126,7 @@ struct ValidNameTests {
     #expect(try ImageReference(domain + "/" + path).domain == domain, "the domain's length is not limited")
   }
 
-  @Test("64 hexadecimal digits are a name where they are not all of it, or not lower-case hexadecimal")
+  @Test("64 hexadecimal digits with anything beside them are a valid name")
   func almostIdentifiers() throws {
     #expect(try ImageReference("quay.io/" + a64).path == a64)
     #expect(try ImageReference("library/" + a64).path == "library/" + a64)
@@ -137,7 +137,7 @@ struct ValidNameTests {
   }
 
   @Test(
-    "The full name has :latest only where neither tag nor digest was written",
+    "The full name has :latest only if neither tag nor digest was written",
     arguments: [
       ("nginx", "docker.io/library/nginx:latest", ":latest", ""),
       ("nginx:1", "docker.io/library/nginx:1", ":1", ":1"),
@@ -154,7 +154,7 @@ struct ValidNameTests {
 @Suite("Names that are refused")
 struct InvalidNameTests {
   @Test(
-    "Each rule that a name breaks is the reason given",
+    "The error names the rule that the name breaks",
     arguments: [
       ("", .empty),
       // Empty parts.
@@ -165,10 +165,10 @@ struct InvalidNameTests {
       ("a..b", .format), ("a___b", .format), ("a._b", .format), ("a-_b", .format), ("-a", .format), ("a-", .format),
       (".a", .format), ("a.", .format), ("_a", .format), ("a_", .format), ("acme/-a", .format), ("a+b", .format),
       ("a b", .format), (" nginx", .format), ("nginx ", .format), ("nginx\n", .format), ("a\tb", .format),
-      // Bytes that no name has.
+      // Bytes that no name may contain.
       ("a\0", .format), ("\0", .format), ("nginx:1\0", .format), ("ü", .format), ("nginx:ü", .format),
       ("quay.io/日本", .format), ("ｎginx", .format), ("ng\u{301}inx", .format), ("a%20b", .format),
-      // Upper case belongs to registries and tags.
+      // Upper case is valid only in registries and tags.
       ("NGINX", .uppercase), ("acme/App", .uppercase), ("quay.io/Acme/app", .uppercase), ("nginX:1", .uppercase),
       // Registries.
       ("-a.io/x", .format), ("a-.io/x", .format), (".io/x", .format), ("a..io/x", .format), ("h:/x", .format),
@@ -197,10 +197,10 @@ struct InvalidNameTests {
   }
 }
 
-@Suite("Whether a first component is meant as a registry")
+@Suite("Whether a first component stands for a registry")
 struct NamesDomainTests {
   @Test(
-    "localhost, a dot, a colon or an upper-case letter tell it",
+    "It does if it is localhost, or has a dot, a colon or an upper-case letter",
     arguments: [
       ("localhost", true), ("quay.io", true), ("h:5000", true), ("Host", true), ("[::1]", true), (".", true),
       ("library", false), ("localhost2", false), ("a-b_c", false), ("", false), ("é", false),

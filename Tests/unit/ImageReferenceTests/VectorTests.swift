@@ -1,5 +1,5 @@
-// Compares the parser with the reference library (distribution/reference, in Go) on 800 names whose outcome it gave.
-// references.jsonl holds one JSON object a line; `full` has `:latest` where neither tag nor digest was written.
+// Compares the parser with the library distribution/reference, in Go, on 800 names. references.jsonl has the library's
+// outcome for each name, as one line of JSON; `full` has `:latest` if neither tag nor digest was written.
 
 import Foundation
 import ImageReference
@@ -25,7 +25,7 @@ struct Vector: Decodable, Sendable, CustomTestStringConvertible {
 
 @Suite("Agreement with distribution/reference")
 struct VectorTests {
-  @Test("The table holds 800 names, valid and invalid, with and without a domain")
+  @Test("The table has 800 names, valid and invalid, with and without a domain")
   func tableIsWhole() throws {
     let vectors = try Vector.load()
     #expect(vectors.count == 800)

@@ -1,5 +1,5 @@
-// Which texts are JSON (RFC 8259), rule by rule. Every text is walked twice: skipped as a whole, as the reader does
-// with what nobody asks for, and entered value by value; both ways must accept and refuse the same.
+// Which texts are JSON (RFC 8259), rule by rule. Every text is read in two ways: skipped as a whole, and entered value
+// by value. Both must accept and refuse the same texts.
 
 import JSON
 import Testing
@@ -41,7 +41,7 @@ private func expectRefused(_ text: [UInt8], _ location: SourceLocation = #_sourc
   #expect(throws: JSONError.self, "entered", sourceLocation: location) { try walkWhole(text) }
 }
 
-/// A text, and the same within an array and as a member's value: a value must be read alike wherever it stands.
+/// A text by itself, in an array, and as a member's value. The reader must treat all three alike.
 private func everywhere(_ text: [UInt8]) -> [[UInt8]] {
   [text, Array("[".utf8) + text + Array("]".utf8), Array(#"{"k":"#.utf8) + text + Array("}".utf8)]
 }
@@ -49,7 +49,7 @@ private func everywhere(_ text: [UInt8]) -> [[UInt8]] {
 @Suite("Texts that are JSON")
 struct AcceptedTests {
   @Test(
-    "Every kind of value is a text, alone and within others",
+    "A text may be any kind of value, by itself and inside others",
     arguments: [
       "{}", "[]", #""""#, "0", "true", "false", "null", #""a""#, "[[]]", "[{}]", #"{"a":{}}"#, #"{"":0}"#,
       #"{"a":1,"b":2}"#, "[1,2,3]", #"[null,true,false,"",{},[]]"#, #"{"a":[{"b":[{"c":null}]}]}"#,
@@ -71,7 +71,7 @@ struct AcceptedTests {
   }
 
   @Test(
-    "Strings hold every escape, and any character but quote, backslash and control bytes",
+    "Strings may contain every escape, and any character except quotes, backslashes and control bytes",
     arguments: [
       #""\"""#, #""\\""#, #""\/""#, #""\b\f\n\r\t""#, #""\u0000""#, #""\u001f""#, #""\u00e9""#, #""\u00E9""#,
       #""\uD834\udd1e""#, #""\ud83d\uDE00""#, #""\ue000""#, #""\uD7FF""#, #""\uFFFF""#, #""\uFFFD""#, #""\\u0061""#,
@@ -93,14 +93,14 @@ struct AcceptedTests {
     expectAccepted(Array(text.joined(separator: blank).utf8))
   }
 
-  @Test("512 levels may nest, of arrays, of objects, and of both in turn")
+  @Test("512 levels of arrays, of objects, or of both in turn may nest")
   func deep() {
     expectAccepted(nested(512, "[", "]"))
     expectAccepted(nested(512, #"{"a":"#, "}"))
     expectAccepted(nested(256, #"[{"a":"#, "}]"))
   }
 
-  @Test("Depth counts what is open, not what was closed")
+  @Test("Depth counts only levels that are still open")
   func wide() {
     let shallow = "[" + Array(repeating: "[[]]", count: 2000).joined(separator: ",") + "]"
     expectAccepted(Array(shallow.utf8))
@@ -143,7 +143,7 @@ struct RefusedTests {
   }
 
   @Test(
-    "Escapes that JSON does not have are refused, and halves of surrogate pairs",
+    "Unknown escapes and halves of surrogate pairs are refused",
     arguments: [
       #""\a""#, #""\x41""#, #""\'""#, #""\0""#, #""\ ""#, #""\U0041""#, #""\u""#, #""\u0""#, #""\u00""#, #""\u004""#,
       #""\u004g""#, #""\u 041""#, #""\u+041""#, #""\u-041""#, #""\uéé""#, "\"\\\n\"", #""\"#, #""\""#, #""\\\""#,
@@ -156,7 +156,7 @@ struct RefusedTests {
     expectRefused(Array("{".utf8) + Array(text.utf8) + Array(":0}".utf8))
   }
 
-  @Test("Every control byte is refused inside a string, wherever it stands in it", arguments: 0..<0x20 as Range<UInt8>)
+  @Test("Every control byte is refused inside a string, at any position", arguments: 0..<0x20 as Range<UInt8>)
   func controlBytes(_ byte: UInt8) {
     for before in 0...16 {
       let string = Array("\"".utf8) + Array(repeating: 0x61, count: before) + [byte] + Array("aaaaaaaaaa\"".utf8)
@@ -165,7 +165,7 @@ struct RefusedTests {
   }
 
   @Test(
-    "Bytes that are not UTF-8 are refused inside a string, wherever they stand in it",
+    "Bytes that are not UTF-8 are refused inside a string, at any position",
     arguments: [
       [0x80], [0xBF], [0xC0], [0xC1], [0xC2], [0xC3, 0x28], [0xC0, 0x80], [0xC1, 0xBF],  // one and two bytes
       [0xE0, 0x80, 0x80], [0xE0, 0x9F, 0xBF], [0xE2, 0x82], [0xE2, 0x28, 0xA1], [0xE2, 0x82, 0x28], [0xE1],
@@ -200,7 +200,7 @@ struct RefusedTests {
   }
 
   @Test(
-    "Commas separate, and do not end or begin",
+    "Commas may stand only between members or elements",
     arguments: [
       "[1,]", "[,1]", "[,]", "[1,,2]", "[1 2]", "[1;2]", "[1,2", "[1,", "[1", "[", "[[]", "[1}", "]", "[]]", "[1:2]",
       #"{"a":1,}"#, #"{,"a":1}"#, "{,}", #"{"a":1,,"b":2}"#, #"{"a":1 "b":2}"#, #"{"a":1;"b":2}"#, #"{"a":1,"b"}"#,
@@ -246,7 +246,7 @@ struct RefusedTests {
     expectRefused(nested(257, #"[{"a":"#, "}]"))
   }
 
-  @Test("Every text that ends too early is refused, at every byte")
+  @Test("A text that is cut at any byte is refused")
   func truncated() {
     let text = Array(#"{"a":[1.5e+3,"x\u00e9\ud83d\ude00é😀",true,null,{"b":{}}],"c":"a longer string"}"#.utf8)
     expectAccepted(text)

@@ -1,4 +1,4 @@
-// What the reader gives: keys, decoded strings, positions; and how it tells where a text is at fault.
+// What the reader returns (keys, decoded strings, offsets), and how its errors give the place of a fault.
 
 import JSON
 import Testing
@@ -8,7 +8,7 @@ private func reader(_ text: String) -> JSONReader { JSONReader(Array(text.utf8))
 @Suite("Reading member by member")
 struct ReaderTests {
   @Test(
-    "A key is compared after its escapes are decoded",
+    "Escapes in a key are decoded before it is compared",
     arguments: [
       ("image", true), (#"im\u0061ge"#, true), (#"\u0069\u006d\u0061\u0067\u0065"#, true),
       (#"\u0069\u006D\u0061ge"#, true),
@@ -23,7 +23,7 @@ struct ReaderTests {
     #expect(reader.isEqual(found, "image") == isImage)
   }
 
-  @Test("Keys and texts are compared byte for byte, not as Unicode compares")
+  @Test("Keys and strings are compared byte for byte, without Unicode normalisation")
   func canonicalEquivalence() throws {
     var reader = reader("{\"e\u{301}\":\"\u{E9}\"}")
     try reader.openObject()
@@ -52,7 +52,7 @@ struct ReaderTests {
     #expect(string.range == 1..<(1 + written.utf8.count), "without its quotes")
   }
 
-  @Test("Members come in order, and those that nobody asks for are passed over")
+  @Test("Members come in the order of the text, and any of them may be skipped")
   func laziness() throws {
     var reader = reader(#" {"skipped":{"deep":[1,{"a":"]}"}]}, "wanted" : "x", "rest":[ ]} "#)
     try reader.openObject()
@@ -70,7 +70,7 @@ struct ReaderTests {
     try reader.finish()
   }
 
-  @Test("The offset is that of the value ahead once its kind was asked for, and right after it once it was passed")
+  @Test("After peek, the offset is that of the next value; after the value is read or skipped, the offset after it")
   func offsets() throws {
     var reader = reader(#"[ "ab" , 12,{"k": null}]"#)
     #expect(reader.offset == 0)
@@ -93,7 +93,7 @@ struct ReaderTests {
     #expect(reader.offset == 23)
   }
 
-  @Test("What lies beyond the reader is not looked at")
+  @Test("The reader does not look beyond its position")
   func nothingAhead() throws {
     var reader = reader(#"{"a":"x",BROKEN"#)
     try reader.openObject()
@@ -102,7 +102,7 @@ struct ReaderTests {
     #expect(throws: JSONError.self) { try reader.nextKey() }
   }
 
-  @Test("A copy walks on its own, and a reader can begin at a value that was passed")
+  @Test("A copy moves independently, and a reader can begin at a value that was skipped")
   func copies() throws {
     var reader = reader(#"{"a":["x"],"b":1}"#)
     try reader.openObject()
@@ -120,7 +120,7 @@ struct ReaderTests {
   }
 
   @Test(
-    "The kind of a value is told by its first byte",
+    "The first byte of a value decides its kind",
     arguments: [
       ("{", .object), ("[", .array), ("\"", .string), ("-", .number), ("0", .number), ("9", .number), ("t", .boolean),
       ("f", .boolean), ("n", .null), (" \n\t\r7", .number),
@@ -130,7 +130,7 @@ struct ReaderTests {
     #expect(try reader.peek() == kind)
   }
 
-  @Test("A value of another kind than the one asked for is an error that names both kinds and no value")
+  @Test("A value of an unexpected kind is an error that names both kinds, but not the value")
   func wrongKinds() {
     let problems = [
       ("[]", "expected an object, found an array"), ("\"secret\"", "expected an object, found a string"),
@@ -154,10 +154,10 @@ struct ReaderTests {
   }
 }
 
-@Suite("Where a text is at fault")
+@Suite("Places of faults")
 struct ErrorTests {
   @Test(
-    "The offset is that of the byte at fault, or the text's end",
+    "The offset is that of the byte at fault, or the end of the text",
     arguments: [
       ("", 0), ("  ", 2), ("[1,]", 3), ("[1 2]", 3), (#"{"a":1,}"#, 7), (#"{"a" 1}"#, 5), ("{} x", 3), ("[01]", 2),
       ("[tru]", 1), ("\"a\nb\"", 2), (#"["\x"]"#, 2), (#"["a\ud800"]"#, 3), ("\"abc", 4), ("[1", 2), ("[-]", 2),
@@ -171,7 +171,7 @@ struct ErrorTests {
     #expect(other?.offset == offset, "entered")
   }
 
-  @Test("The level too many is the place of the fault", arguments: [skipWhole, walkWhole])
+  @Test("The fault of a text that nests too deep is at the 513th level", arguments: [skipWhole, walkWhole])
   func depth(_ walk: @Sendable ([UInt8]) throws -> Void) {
     let error = #expect(throws: JSONError.self) { try walk(Array(repeating: UInt8(ascii: "["), count: 600)) }
     #expect(error?.offset == 512)
@@ -179,21 +179,21 @@ struct ErrorTests {
   }
 
   @Test(
-    "Lines and columns count from 1, in Unicode code points, and the pointer leads to the value at fault",
+    "Lines and columns count from 1, columns in code points, and the pointer refers to the value at fault",
     arguments: [
       ("", "t:1:1: the text ends; expected a value, at the root"),
-      ("\n\n x", "t:3:2: no JSON value; expected one, at the root"),
-      ("[1,\n  2,\n  x]", "t:3:3: no JSON value; expected one, at /2"),
-      (#"{"a":{"b":[0,{"c":tru}]}}"#, "t:1:19: no JSON value; expected one, at /a/b/1/c"),
-      (#"{"é😀":["日本",x]}"#, #"t:1:13: no JSON value; expected one, at /\u00e9\ud83d\ude00/1"#),
-      ("{\"a\":1,\r\n\"b\":x}", "t:2:5: no JSON value; expected one, at /b"),
-      (#"{"a/b~c":x}"#, "t:1:10: no JSON value; expected one, at /a~1b~0c"),
-      (#"{"a":[],"b":{},"c":[[1],[x]]}"#, "t:1:26: no JSON value; expected one, at /c/1/0"),
-      (#"{"a":"x,y:{[","b":x}"#, "t:1:19: no JSON value; expected one, at /b"),
-      (#"{"\u0061\"b":x}"#, #"t:1:14: no JSON value; expected one, at /a\"b"#),
+      ("\n\n x", "t:3:2: expected a JSON value, at the root"),
+      ("[1,\n  2,\n  x]", "t:3:3: expected a JSON value, at /2"),
+      (#"{"a":{"b":[0,{"c":tru}]}}"#, "t:1:19: expected a JSON value, at /a/b/1/c"),
+      (#"{"é😀":["日本",x]}"#, #"t:1:13: expected a JSON value, at /\u00e9\ud83d\ude00/1"#),
+      ("{\"a\":1,\r\n\"b\":x}", "t:2:5: expected a JSON value, at /b"),
+      (#"{"a/b~c":x}"#, "t:1:10: expected a JSON value, at /a~1b~0c"),
+      (#"{"a":[],"b":{},"c":[[1],[x]]}"#, "t:1:26: expected a JSON value, at /c/1/0"),
+      (#"{"a":"x,y:{[","b":x}"#, "t:1:19: expected a JSON value, at /b"),
+      (#"{"\u0061\"b":x}"#, #"t:1:14: expected a JSON value, at /a\"b"#),
       (#"{"a":1 "b":2}"#, "t:1:8: expected a comma or the object's end, at /a"),
       ("[1 2]", "t:1:4: expected a comma or the array's end, at /0"),
-      // An escape cut short by its string's end, with brackets right behind it.
+      // An escape that the end of its string cuts short, followed by brackets.
       (#"{"\u"}}"#, #"t:1:3: a bad \u escape; expected four hexadecimal digits, at the root"#),
       (#"{"\u"},"#, #"t:1:3: a bad \u escape; expected four hexadecimal digits, at the root"#),
       (#"{"a":"\u1"}"#, #"t:1:7: a bad \u escape; expected four hexadecimal digits, at /a"#),
@@ -207,7 +207,7 @@ struct ErrorTests {
     #expect(error?.message(name: "t", in: bytes) == message)
   }
 
-  @Test("A pointer shows no terminal what it might obey, and ends after 200 characters")
+  @Test("A pointer contains no control characters, and is cut after 200 characters")
   func longPointers() {
     #expect(jsonPointer(to: 9, in: Array("{\"\u{1B}[2J\":1}".utf8)) == #"/\u001b[2J"#)
     let text = Array(("{\"" + String(repeating: "k", count: 5000) + "\":x}").utf8)

@@ -1,4 +1,4 @@
-// JSON out, and texts from outside made safe for terminals; Foundation is the independent reader.
+// Writing JSON strings, and making texts from outside safe for terminals. Foundation is the independent reader.
 
 import Foundation
 import JSON
@@ -12,7 +12,7 @@ private let texts = [
 
 @Suite("Writing JSON")
 struct WriterTests {
-  @Test("A text written as a string is read back as it was, by us and by Foundation", arguments: texts)
+  @Test("Both Foundation and the project's own reader read a written string back unchanged", arguments: texts)
   func roundTrip(_ text: String) throws {
     var out: [UInt8] = []
     out.appendJSONString(text)
@@ -24,7 +24,7 @@ struct WriterTests {
     try reader.finish()
   }
 
-  @Test("A part of other bytes is written as the text that it is", arguments: texts)
+  @Test("A slice of bytes is written like the same text", arguments: texts)
   func parts(_ text: String) {
     var (whole, part) = ([UInt8](), [UInt8]())
     whole.appendJSONString(text)
@@ -32,7 +32,7 @@ struct WriterTests {
     #expect(part == whole)
   }
 
-  @Test("Every control byte is escaped, and every other ASCII byte but quote and backslash stands as it is")
+  @Test("Control bytes, quotes and backslashes are escaped, and no other ASCII byte is")
   func escapes() {
     for scalar in 0..<0x80 as Range<UInt8> {
       var out: [UInt8] = []
@@ -47,7 +47,7 @@ struct WriterTests {
     }
   }
 
-  @Test("What is appended comes after what was there")
+  @Test("Appending keeps the bytes that were there")
   func appends() {
     var out = Array("[".utf8)
     out.appendJSONString("a")
@@ -70,7 +70,7 @@ struct ASCIITests {
     #expect(quoted(text) == "\"" + shown + "\"")
   }
 
-  @Test("What was escaped is read back as it was", arguments: texts)
+  @Test("An escaped text is read back unchanged", arguments: texts)
   func roundTrip(_ text: String) throws {
     let shown = quoted(text)
     #expect(shown.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F })

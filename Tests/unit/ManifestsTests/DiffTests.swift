@@ -1,4 +1,4 @@
-// Edits as a unified diff, and places as people count them.
+// Edits as a unified diff, and offsets as lines and columns.
 
 import SwapPolicy
 import Testing
@@ -24,7 +24,7 @@ struct DiffTests {
   func none() { #expect(lines("a", []) == []) }
 
   @Test(
-    "A change is shown with three lines around it, as many as there are",
+    "A change is shown with up to three lines of context on each side",
     arguments: [
       ("a\n", [(0..<1, "x")], "@@ -1,1 +1,1 @@\n-a\n+x\n"),
       ("a", [(0..<1, "x")], "@@ -1,1 +1,1 @@\n-a\n\\ No newline at end of file\n+x\n\\ No newline at end of file\n"),
@@ -46,7 +46,7 @@ struct DiffTests {
   }
 
   @Test(
-    "The name in the header is written as git writes it",
+    "The header has the file's name as git writes it",
     arguments: [
       ("k8s/web.yaml", "a/k8s/web.yaml"), ("/k8s/web.yaml", "a/k8s/web.yaml"), ("é,%.yaml", "a/é,%.yaml"),
       ("a b.yaml", "a/a b.yaml\t"), ("a\n+b.yaml", "\"a/a\\012+b.yaml\""), ("a\t\u{7F}", "\"a/a\\011\\177\""),
@@ -57,13 +57,13 @@ struct DiffTests {
     #expect(String(decoding: line, as: UTF8.self) == "--- " + header + "\n")
   }
 
-  @Test("Time grows with the edits of one line, not with their square", .timeLimit(.minutes(1)))
+  @Test("The time for many edits in one line grows linearly", .timeLimit(.minutes(1)))
   func manyEditsInALine() {
     let edits = (0..<200_000).map { Edit(range: 2 * $0..<2 * $0 + 1, replacement: "x") }
     #expect(lines(String(repeating: "a ", count: edits.count), edits).count == 5)
   }
 
-  @Test("Lines and columns count from 1, columns in code points; asked in any order")
+  @Test("Lines and columns count from 1, columns in code points, and may be asked for in any order")
   func places() {
     var lines = Lines(manifest("aé日\n\nb\r\nc", name: "é"))
     let offsets = [0, 1, 3, 6, 7, 8, 11, 3, 0, 12]

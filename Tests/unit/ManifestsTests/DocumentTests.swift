@@ -1,4 +1,4 @@
-// A text is cut into documents, and what is wrong in one leaves the others.
+// A text is split into documents, and a problem in one does not affect the others.
 
 import Manifests
 import Testing
@@ -7,7 +7,7 @@ import YAML
 @Suite("Documents")
 struct DocumentTests {
   @Test(
-    "Every document of a stream is read, whatever stands between them",
+    "Every document of a stream is read, whatever separates them",
     arguments: [
       ("", 0), ("\u{FEFF}", 0), ("a: b\n...\n\u{FEFF}", 1), ("\n\n", 0), ("# nothing\n", 0), ("---\n", 1), ("a: b", 1),
       ("a: b\n---\nc: d\n", 2),
@@ -27,7 +27,7 @@ struct DocumentTests {
   }
 
   @Test(
-    "A byte order mark before a document is no part of its first key",
+    "A byte order mark before a document is not part of its first key",
     arguments: [
       "\u{FEFF}", "---\n\u{FEFF}", "a: b\n---\n\u{FEFF}", "a: b\r\n--- \r\n\u{FEFF}",
       "%YAML 1.1\n---\na: b\n...\n---\n\u{FEFF}", "a: b\n...\n\u{FEFF}",
@@ -37,15 +37,15 @@ struct DocumentTests {
   }
 
   @Test(
-    "What is wrong has its place, and the other documents are done",
+    "A problem has its place, and the other documents are processed",
     arguments: [
       ("a: [1\n---\n", "m.yaml:2:1: not valid YAML: did not find expected ',' or ']'"),
       ("a: 'open\n---\n", "m.yaml:2:1: not valid YAML: found unexpected end of stream"),
       ("\ta: b\n---\n", "m.yaml:1:1: not valid YAML: found character that cannot start any token"),
       ("ä: [é, *x]\n---\n", "m.yaml:1:8: not valid YAML: an alias without an anchor"),
-      ("a: 1\nb: 2\na: 3\n---\n", "m.yaml:3:1: the key \"a\" stands in its mapping twice"),
-      ("a: {x: 1, \"x\": 2}\n---\n", "m.yaml:1:11: the key \"x\" stands in its mapping twice"),
-      ("a: &a [*a]\n---\n", "m.yaml:1:8: an alias within its own anchor"),
+      ("a: 1\nb: 2\na: 3\n---\n", "m.yaml:3:1: duplicate key \"a\"; expected it once"),
+      ("a: {x: 1, \"x\": 2}\n---\n", "m.yaml:1:11: duplicate key \"x\"; expected it once"),
+      ("a: &a [*a]\n---\n", "m.yaml:1:8: an alias inside its own anchor"),
       ("a: \u{1}\n---\n", "m.yaml:1:4: not valid YAML: control characters are not allowed"),
       (
         pod("image: !!binary bmdpbng=") + "---\n",
@@ -64,14 +64,14 @@ struct DocumentTests {
     #expect(try preview(text).findings.count == 1)
   }
 
-  @Test("Many keys are searched for one that stands twice, too")
+  @Test("A duplicate key is found among many keys, too")
   func manyKeys() throws {
     let keys = (0..<5000).map { "k\($0): \($0)\n" }.joined()
     #expect(try problems(keys) == [])
-    #expect(try problems(keys + "k4000: x\n") == ["m.yaml:5001:1: the key \"k4000\" stands in its mapping twice"])
+    #expect(try problems(keys + "k4000: x\n") == ["m.yaml:5001:1: duplicate key \"k4000\"; expected it once"])
   }
 
-  @Test("Merge keys may stand in a mapping twice")
+  @Test("A mapping may have several merge keys")
   func mergeKeysTwice() throws {
     #expect(try problems("a: &a {x: 1}\nb: {<<: *a, <<: *a}\n") == [])
   }
@@ -85,7 +85,7 @@ struct DocumentTests {
     #expect(try problems(deep(100_000), name: "m.json").map { $0.contains("nest too deep") } == [true])
   }
 
-  @Test("Aliases that multiply are refused, not followed")
+  @Test("Aliases that multiply are refused without following them")
   func billionLaughs() throws {
     var text = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n"
     for i in 1..<30 {
@@ -100,14 +100,14 @@ struct DocumentTests {
   }
 
   @Test(
-    "Only UTF-8 is read, and the remedy is named",
+    "UTF-16 and UTF-32 are refused, with the remedy",
     arguments: [[0xFF, 0xFE, 0x61, 0], [0xFE, 0xFF, 0, 0x61], [0x61, 0, 0x3A, 0], [0, 0x61]] as [[UInt8]])
   func encodings(_ text: [UInt8]) throws {
     let preview = Preview(policy: try policy(), namespace: "default").preview(Manifest(name: "m", text: text))
     #expect(preview.problems.map { $0.problem.contains("iconv") } == [true])
   }
 
-  @Test("Bytes that are not UTF-8 are a problem where they are")
+  @Test("Bytes that are not UTF-8 are a problem at their own place")
   func notUTF8() throws {
     let text = Array("a: b\n---\nc: \"".utf8) + [0xC3, 0x28] + Array("\"\n".utf8)
     let preview = Preview(policy: try policy(), namespace: "default").preview(Manifest(name: "m", text: text))
@@ -115,7 +115,7 @@ struct DocumentTests {
     #expect(preview.documents == 1)
   }
 
-  @Test("JSON is read by its own rules: tabs, pairs of surrogates, escaped slashes")
+  @Test("JSON is read by JSON's rules: tabs, surrogate pairs, escaped slashes")
   func json() throws {
     let text =
       "{\n\t\"kind\": \"Pod\", \"apiVersion\": \"v1\", \"x\": \"\\ud83d\\ude00\","
@@ -128,7 +128,7 @@ struct DocumentTests {
       ])
   }
 
-  @Test("One remedy is told for a template, however many of its documents are wrong")
+  @Test("A template gets one message with the remedy, however many of its documents are invalid")
   func templates() throws {
     let text = "{{- if .Values.a }}\nkind: Pod\n{{- end }}\n---\n{{ include \"x\" . }}: {{ y }}\n - z\n"
     let found = try problems(text)

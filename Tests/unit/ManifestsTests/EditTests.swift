@@ -1,9 +1,9 @@
-// Edits change the bytes of image names and nothing else, in every style that a scalar has.
+// Edits change only the bytes of image names, in every style of scalar.
 
 import Manifests
 import Testing
 
-/// Makes a document as large as larger ones are.
+/// 2000 bytes of comments, so that few documents make a large text.
 private let padding = String(repeating: "# " + String(repeating: "x", count: 97) + "\n", count: 20)
 
 private let new = "p.io/library/nginx:1"
@@ -11,7 +11,7 @@ private let new = "p.io/library/nginx:1"
 @Suite("Edits")
 struct EditTests {
   @Test(
-    "A name is written in the style that is there",
+    "The new name keeps the scalar's style",
     arguments: [
       ("image: nginx:1", "image: \(new)"), ("image: 'nginx:1'", "image: '\(new)'"),
       ("image: \"nginx:1\"", "image: \"\(new)\""), ("image:   nginx:1   # c", "image:   \(new)   # c"),
@@ -31,7 +31,7 @@ struct EditTests {
     #expect(try edited(pod(line)) == pod(result))
   }
 
-  @Test("Flow style, with and without blanks, and the end of the text right after the name")
+  @Test("Names in flow style, and at the end of the text, are edited")
   func flow() throws {
     for text in [
       "{kind: Pod, apiVersion: v1, spec: {containers: [{name: c, image: nginx:1}]}}",
@@ -43,7 +43,7 @@ struct EditTests {
     }
   }
 
-  @Test("Bytes beside the name stay: a byte order mark, CR LF in blocks and quotes, letters of any script, markers")
+  @Test("All other bytes stay: byte order marks, CR LF in blocks and quotes, letters of any script, markers")
   func besides() throws {
     let text =
       "\u{FEFF}# é日本😀\r\nkind: Pod\r\napiVersion: v1\r\nmetadata:\r\n  annotations: {日本: \"😀 two\r\n    lines\"}\r\n"
@@ -53,7 +53,7 @@ struct EditTests {
     #expect(try edited(text) == text.replacing("nginx:1", with: new))
   }
 
-  @Test("A name with an IPv6 address is put in quotes: plain it would begin a list")
+  @Test("A name with an IPv6 address gets quotes, because without them it would begin a list")
   func ipv6() throws {
     let preview = try preview(pod("image: nginx:1"), "mirrors: {docker.io: \"[::1]:5000/x\"}")
     let text = String(decoding: manifest(pod("image: nginx:1")).applying(preview.edits), as: UTF8.self)
@@ -62,7 +62,7 @@ struct EditTests {
   }
 
   @Test(
-    "What is no image name, or none of ours, stays",
+    "Texts that are not image names, and images without a mirror, stay",
     arguments: [
       "image: |\n      nginx", "image: ''", "image:", "image: auto", "image: quay.io/a/b", "image: p.io/x:1",
       "image: ng inx",
@@ -72,12 +72,12 @@ struct EditTests {
     #expect(try problems(pod(line)) == [])
   }
 
-  @Test("A preview of what a preview wrote changes nothing", arguments: [pod("image: nginx"), pod("image: \"a\\/b\"")])
+  @Test("A preview of an edited text changes nothing", arguments: [pod("image: nginx"), pod("image: \"a\\/b\"")])
   func idempotence(_ text: String) throws {
     #expect(try preview(try edited(text)).edits == [])
   }
 
-  @Test("A text in pieces is the text")
+  @Test("The pieces of an edited text are together the edited text")
   func pieces() throws {
     let text = manifest((0..<900).map { _ in pod("image: nginx") + padding }.joined(separator: "---\n"))
     let preview = Preview(policy: try policy(), namespace: "d").preview(text)
@@ -89,7 +89,7 @@ struct EditTests {
     #expect(pieces[...] == text.applying(preview.edits).dropFirst(3))
   }
 
-  @Test("Many manifests, and one in many pieces, give what each gives alone")
+  @Test("The preview of many manifests at once gives the same as the preview of each by itself")
   func parallel() throws {
     let large = manifest(
       (0..<900).map { pod("image: nginx:\($0)") + padding }.joined(separator: "---\n") + "---\n{{x\n---\n{{y\n")

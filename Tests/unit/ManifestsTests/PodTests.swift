@@ -1,4 +1,4 @@
-// Where pods are: in each kind of Kubernetes, in lists, in other kinds by structure; and where none are.
+// Where pods are found: in each kind of Kubernetes, in lists, in other kinds by their structure; and where not.
 
 import Manifests
 import Testing
@@ -6,7 +6,7 @@ import Testing
 @Suite("Pods")
 struct PodTests {
   @Test(
-    "Every kind has its pod where Kubernetes has it",
+    "In Kubernetes' own kinds, pods are found where Kubernetes has them",
     arguments: [
       ("v1", "Pod", "spec: \(spec)", ""), ("v1", "PodTemplate", "template: {spec: \(spec)}", "/template"),
       ("v1", "ReplicationController", "spec: {template: {spec: \(spec)}}", "/spec/template"),
@@ -30,7 +30,7 @@ struct PodTests {
   }
 
   @Test(
-    "In other kinds a pod is found by its structure, and said to be",
+    "In other kinds, pods are found by their structure, and marked so",
     arguments: [
       ("argoproj.io/v1alpha1", "Rollout", "spec: {template: {spec: \(spec)}}", ["/spec/template"]),
       ("serving.knative.dev/v1", "Service", "spec: {template: {spec: \(spec)}}", ["/spec/template"]),
@@ -53,7 +53,7 @@ struct PodTests {
     #expect(findings.allSatisfy { $0.pod.isFoundByStructure })
   }
 
-  @Test("Lists of any kind are looked through; items of a typed list may leave out what they are")
+  @Test("Pods are found in lists of any kind; items of a typed list may leave out apiVersion and kind")
   func lists() throws {
     let text = """
       kind: List
@@ -76,13 +76,14 @@ struct PodTests {
   }
 
   @Test(
-    "What is no object of Kubernetes is passed", arguments: ["a", "[a]", "5", "a: b", "kind: []", "kind: 5", "---"])
+    "A document that is not a Kubernetes object is skipped",
+    arguments: ["a", "[a]", "5", "a: b", "kind: []", "kind: 5", "---"])
   func others(_ text: String) throws {
     let preview = try preview(text)
     #expect(preview.objects == 0 && preview.findings.isEmpty && preview.problems.isEmpty)
   }
 
-  @Test("Containers, init containers, ephemeral containers and image volumes are looked at")
+  @Test("Containers, init containers, ephemeral containers and image volumes are previewed")
   func places() throws {
     let text = """
       kind: Pod
@@ -102,7 +103,7 @@ struct PodTests {
       ])
   }
 
-  @Test("A wrong type within a pod is a problem at its place, with its pointer; other pods are done")
+  @Test("A wrong type in a pod is a problem with place and pointer, and other pods are previewed")
   func faults() throws {
     let text =
       "kind: Deployment\napiVersion: apps/v1\nspec:\n  template:\n    spec:\n      containers:\n"
@@ -118,7 +119,7 @@ struct PodTests {
       ])
   }
 
-  @Test("A namespace that YAML 1.1 takes for a boolean is a problem, as it is for kubectl")
+  @Test("A namespace that is a boolean in YAML 1.1 is a problem, as it is for kubectl")
   func namespace() throws {
     let text = "kind: Job\napiVersion: batch/v1\nmetadata: {name: a, namespace: n}\nspec: {template: {spec: \(spec)}}\n"
     #expect(try problems(text) == ["m.yaml:3:32: expected a string; put it in quotes, at /metadata/namespace"])

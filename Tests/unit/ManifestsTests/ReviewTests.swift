@@ -1,4 +1,4 @@
-// The reviews of pods, as JSON.
+// The reviews that are made for pods of manifests.
 
 import Foundation
 import Manifests
@@ -19,7 +19,7 @@ private func review(_ text: String, _ call: PodReviewCall = .create) throws -> N
 
 @Suite("Reviews")
 struct ReviewTests {
-  @Test("A Pod is sent as it is, in its namespace")
+  @Test("The review of a Pod has the Pod as it is, with its namespace")
   func pod() throws {
     let request = try review(
       "kind: Pod\napiVersion: v1\nmetadata: {name: p, labels: {a: b}}\nspec: \(spec)\nstatus: {}\n")
@@ -34,7 +34,7 @@ struct ReviewTests {
       ])
   }
 
-  @Test("A template becomes the pod that its controller makes: named by it, owned by it, in its namespace")
+  @Test("The review of a template has the pod that the controller makes, with its name, owner and namespace")
   func template() throws {
     let request = try review(
       "kind: DaemonSet\napiVersion: apps/v1\nmetadata: {name: a, namespace: shop, labels: {not: this}}\nspec:\n  template:\n"
@@ -54,7 +54,7 @@ struct ReviewTests {
     #expect(owner["kind"] as? String == "DaemonSet" && owner["name"] as? String == "a")
   }
 
-  @Test("Ephemeral containers are added to a pod that has none yet")
+  @Test("In a review of ephemeral containers, the old pod has none")
   func ephemeral() throws {
     let request = try review(
       "kind: Pod\napiVersion: v1\nspec: {containers: [], ephemeralContainers: [{name: e, image: x}]}\n",

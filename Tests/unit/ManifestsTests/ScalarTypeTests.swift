@@ -1,4 +1,4 @@
-// What plain scalars mean: each row is what kubectl 1.20 makes of the YAML (kubectl patch --local -o json).
+// The types of plain scalars. Each row is what kubectl 1.20 made of the YAML (kubectl patch --local -o json).
 
 import Admission
 import Manifests
@@ -7,7 +7,7 @@ import Testing
 @Suite("Types of plain scalars")
 struct ScalarTypeTests {
   @Test(
-    "A value is what kubectl makes of it",
+    "A value has the type that kubectl gives it",
     arguments: [
       ("2001-12-14", #""2001-12-14""#), ("bar", #""bar""#), ("!foo bar", #""bar""#), ("!foo 5", #""5""#),
       ("0o17", "15"), ("012", "10"), ("0x", #""0x""#), ("1_000", "1000"), ("1e5", "100000"), (".5", "0.5"),
@@ -23,7 +23,7 @@ struct ScalarTypeTests {
   }
 
   @Test(
-    "A key is a text, whatever it looks like",
+    "A key is always a string",
     arguments: [
       ("1.50: a", #""1.5":"a""#), ("1e3: a", #""1000":"a""#), ("0x10: a", #""16":"a""#), ("0123: a", #""83":"a""#),
       ("on: a", #""true":"a""#), ("2001-12-14: a", #""2001-12-14":"a""#), ("'on': a", #""on":"a""#),

@@ -1,4 +1,4 @@
-// The pod of a manifest meets the rules that it will meet in the cluster: namespaces, labels, owners, opting out.
+// The rules about whole pods apply to manifests as they do in the cluster: namespaces, labels, owners, opting out.
 
 import Manifests
 import Testing
@@ -17,7 +17,7 @@ private let deployment = """
 @Suite("Scope")
 struct ScopeTests {
   @Test(
-    "Exclusions see what the cluster's pods have: the namespace, the controller as owner, the controller's labels",
+    "Exclusions match the namespace, the owner and the labels that the pod will have in the cluster",
     arguments: [
       ("namespaces: [default]", true), ("namespaces: [other]", false), ("labels: {app: web}", true),
       ("labels: {pod-template-hash: '*'}", true), ("owners: [apps/ReplicaSet]", true),
@@ -31,7 +31,7 @@ struct ScopeTests {
   }
 
   @Test(
-    "Each controller owns its pods, and labels them",
+    "Each controller is its pods' owner, and adds its labels",
     arguments: [
       ("apps/v1", "StatefulSet", "owners: [apps/StatefulSet]"),
       ("apps/v1", "StatefulSet", "labels: {statefulset.kubernetes.io/pod-name: 'web-*'}"),
@@ -46,7 +46,7 @@ struct ScopeTests {
     #expect(try preview(text, "mirrors: {docker.io: p.io}\nexclude: {\(exclusion)}").edits.isEmpty)
   }
 
-  @Test("The controller's label replaces one of the template")
+  @Test("The controller's label replaces the template's")
   func ownLabel() throws {
     let text =
       "kind: Job\napiVersion: batch/v1\nmetadata: {name: web}\nspec:\n  template:\n"
@@ -56,7 +56,7 @@ struct ScopeTests {
     #expect(preview.findings.map { $0.words.decision } == ["left alone: excluded"])
   }
 
-  @Test("The namespace is the object's, else the one that is given")
+  @Test("The namespace is the object's, else the preview's")
   func namespaces() throws {
     let excluded = "mirrors: {docker.io: p.io}\nexclude: {namespaces: [kube-*]}"
     #expect(try preview(deployment, excluded, namespace: "kube-system").edits.isEmpty)
@@ -65,7 +65,7 @@ struct ScopeTests {
   }
 
   @Test(
-    "A Namespace with the skip label leaves its pods alone, wherever it stands; any other value does nothing",
+    "A Namespace with the skip label leaves its pods alone, even if it comes later; other values have no effect",
     arguments: [("\"true\"", true), ("'true'", true), ("true", false), ("\"yes\"", false)])
   func skippedNamespaces(_ value: String, _ isSkipped: Bool) throws {
     let text =
@@ -78,20 +78,20 @@ struct ScopeTests {
       #expect(preview.findings[0].words.decision == "left alone: its namespace opted out")
       #expect(preview.findings[0].words.rule == "k8s-proxy-image-swapper/skip at m.yaml:13:42")
     }
-    // A pod of another namespace is not concerned.
+    // Pods of other namespaces are not affected.
     let other = try ManifestsTests.preview(text, namespace: "other")
     #expect(other.edits.count == 1)
   }
 
-  @Test("A pod that opts out, and the mirror of a static pod, stay")
+  @Test("A pod that opts out, and the mirror pod of a static pod, stay")
   func optedOut() throws {
     let label = deployment.replacing("{app: web}", with: "{k8s-proxy-image-swapper/skip: \"true\"}")
     #expect(try preview(label).findings.map { $0.words.decision } == ["left alone: opted out"])
     let mirror = pod("image: nginx").replacing("{name: p}", with: "{annotations: {kubernetes.io/config.mirror: x}}")
-    #expect(try preview(mirror).findings.map { $0.words.decision } == ["left alone: the mirror of a static pod"])
+    #expect(try preview(mirror).findings.map { $0.words.decision } == ["left alone: the mirror pod of a static pod"])
   }
 
-  @Test("The webhook's warnings are there, once each")
+  @Test("Each warning of the webhook is reported once")
   func warnings() throws {
     let text = deployment.replacing("{app: web}", with: "{k8s-proxy-image-swapper/skip: \"yes\"}")
     #expect(

@@ -1,4 +1,4 @@
-// What anchors share is edited where it is written, once, and only if every use agrees.
+// A name that anchors share is edited once, where it is written, and only if all its uses agree.
 
 import Manifests
 import Testing
@@ -8,7 +8,7 @@ private let head = "kind: Pod\napiVersion: v1\n"
 @Suite("Anchors, aliases and merge keys")
 struct SharingTests {
   @Test(
-    "Uses that agree are edited where the name is written",
+    "If all uses agree, the name is edited where it is written",
     arguments: [
       "x: {image: &i nginx}\nspec: {containers: [{name: a, image: *i}, {name: b, image: *i}]}\n",
       "spec: {containers: [{name: a, image: &i nginx}], initContainers: [{name: b, image: *i}]}\n",
@@ -23,7 +23,7 @@ struct SharingTests {
   }
 
   @Test(
-    "A use that is no image, or stays, keeps the text as it is, and the finding says so",
+    "If a use is not an image, or stays, the text stays, and the finding says so",
     arguments: [
       "metadata: {annotations: {a: &i nginx}}\nspec: {containers: [{name: a, image: *i}]}\n",
       "spec: {containers: [{name: a, image: &i nginx, env: [{name: I, value: *i}]}]}\n",
@@ -36,10 +36,10 @@ struct SharingTests {
     #expect(preview.edits == [])
     #expect(preview.findings.map(\.becomes) == [nil])
     #expect(preview.findings.map(\.isRedirected) == [true])
-    #expect(preview.findings.map { $0.words.decision } == ["not edited: an anchor shares it with what stays"])
+    #expect(preview.findings.map { $0.words.decision } == ["not edited: an anchor shares it with text that stays"])
   }
 
-  @Test("Two pods of a list share a name, and one of them is left alone")
+  @Test("If two pods share a name and one of them is left alone, the text stays")
   func twoPods() throws {
     let text = """
       kind: List
@@ -52,11 +52,11 @@ struct SharingTests {
     #expect(preview.edits == [])
     #expect(
       preview.findings.map { $0.words.decision } == [
-        "not edited: an anchor shares it with what stays", "left alone: excluded",
+        "not edited: an anchor shares it with text that stays", "left alone: excluded",
       ])
   }
 
-  @Test("A merged name that the container's own overrides is another name")
+  @Test("A merged name that a container overrides is a name of its own")
   func overridden() throws {
     let text = head + "x: &c {name: a, image: nginx}\nspec: {containers: [*c, {<<: *c, name: b, image: httpd}]}\n"
     let wanted = text.replacing("nginx", with: "p.io/library/nginx:latest").replacing(
@@ -68,7 +68,7 @@ struct SharingTests {
     #expect(try preview(chain).edits.count == 2)
   }
 
-  @Test("A merge key acts where it stands, as in kubectl: the members after it win")
+  @Test("A merge key takes precedence over the members before it, as in kubectl")
   func order() throws {
     let text = head + "x: &c {image: nginx}\nspec: {containers: [{name: a, image: httpd, <<: *c}]}\n"
     #expect(try preview(text).findings.map(\.outcome.image) == ["nginx"])
@@ -77,7 +77,7 @@ struct SharingTests {
     #expect(try preview(list).findings.map(\.outcome.name) == ["web"])
   }
 
-  @Test("In kinds found by structure, pods behind aliases are found, too")
+  @Test("In unknown kinds, pods behind aliases are found, too")
   func structure() throws {
     let text = "kind: Odd\napiVersion: x/v1\na: &t {spec: {containers: [{name: c, image: nginx}]}}\nb: *t\n"
     #expect(try preview(text).findings.map(\.pointer) == ["/a/spec/containers/0/image", "/b/spec/containers/0/image"])

@@ -1,4 +1,4 @@
-// What the tests of this module share: a preview of a text in words.
+// What the tests of this module share: previews of a text, and short forms of their results.
 
 import Admission
 import JSON
@@ -25,19 +25,19 @@ func preview(
   return Preview(policy: try policy(configuration), namespace: namespace, skippedNamespaces: skipped).preview(manifest)
 }
 
-/// The text as the preview would have it.
+/// The text with the preview's edits.
 func edited(_ text: String, name: String = "m.yaml") throws -> String {
   let preview = try preview(text, name: name)
   return String(decoding: manifest(text, name: name).applying(preview.edits), as: UTF8.self)
 }
 
-/// Each problem with its place: `m.yaml:1:2: what`.
+/// Each problem with its place: `m.yaml:1:2: problem`.
 func problems(_ text: String, name: String = "m.yaml") throws -> [String] {
   var lines = Lines(manifest(text, name: name))
   return try preview(text, name: name).problems.map { lines.place($0.offset).description + ": " + $0.problem }
 }
 
-/// A Pod of one container with this line for its image.
+/// A Pod with one container, which has this line for its image.
 func pod(_ image: String) -> String {
   "kind: Pod\napiVersion: v1\nmetadata: {name: p}\nspec:\n  containers:\n  - name: c\n    \(image)\n"
 }

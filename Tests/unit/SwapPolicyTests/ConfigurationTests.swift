@@ -1,12 +1,12 @@
-// From what an operator wrote to rules: the file, the variables, `--mirror`, which of them wins, and every error that
-// each can have, all at once and each with its place.
+// The rules that result from the file, the variables and `--mirror`: which of them takes precedence, and that all
+// errors are reported at once, each with its place.
 
 import SwapPolicy
 import Testing
 
 @Suite("Where mirrors come from")
 struct SourcesTests {
-  @Test("Nothing at all is told from an empty file")
+  @Test("A configuration without any input differs from one with an empty file")
   func nothing() throws {
     #expect(Configuration().isEmpty)
     for yaml in ["", "# nothing\n", "{}", "null", "mirrors:\n", "mirrors: {}\nignoreimages: []\nexclude:\n"] {
@@ -53,7 +53,7 @@ struct SourcesTests {
     #expect(problems[0].contains("REGISTRY_URL") && problems[0].contains("PROXY_URL"))
   }
 
-  @Test("--mirror wins over the variables, and they over the file, source by source")
+  @Test("--mirror takes precedence over the variables, and they over the file, for each source by itself")
   func precedence() throws {
     let file = "mirrors: {docker.io: file.io, quay.io: file.io/q, gcr.io: file.io/g}"
     let one = try policy(file, registryURL: "variable.io")
@@ -69,14 +69,14 @@ struct SourcesTests {
     #expect(two.mirrors.count == 4)
   }
 
-  @Test("A longer source of the file stays beside a variable")
+  @Test("A variable does not replace a longer source of the file")
   func longerSource() throws {
     let policy = try policy("mirrors: {docker.io/library: p.io/o}", registryURL: "v.io")
     #expect(policy.decide("nginx:1").image == "p.io/o/nginx:1")
     #expect(policy.decide("a/b:1").image == "v.io/a/b:1")
   }
 
-  @Test("The original's configuration goes on working")
+  @Test("A configuration file of the original works")
   func original() throws {
     let yaml = "port: 8443\ntlscertpath: /tls/cert.pem\ntlskeypath: /tls/key.pem\nignoreimages:\n- registry\n"
     let policy = try policy(yaml, registryURL: "p.io")
@@ -84,7 +84,7 @@ struct SourcesTests {
     #expect(policy.decide("nginx:1").image == "p.io/library/nginx:1")
   }
 
-  @Test("The rest of the settings is kept as written, and off by default")
+  @Test("The other settings are off by default, and kept as written")
   func settings() throws {
     #expect(try !policy("mirrors: {docker.io: p.io}").annotatesOriginals)
     #expect(try policy("mirrors: {docker.io: p.io}").imagePullSecrets.isEmpty)
@@ -139,7 +139,7 @@ struct ExclusionTests {
   }
 
   @Test(
-    "A pattern matches the whole text, * any characters",
+    "A pattern matches the whole text, and * matches any characters",
     arguments: [
       ("kube-system", "kube-system", true), ("kube-system", "kube-systems", false), ("kube-*", "kube-system", true),
       ("kube-*", "kube-", true), ("kube-*", "akube-x", false), ("*", "", true), ("*", "x", true), ("", "", true),
@@ -174,8 +174,8 @@ struct ErrorTests {
       ("exclude: {labels: {a: [b, [c]]}}", "1:27", "expected a label's value or a list"),
       ("exclude: {labels: {a: [b, null]}}", "1:27", "expected a label's value or a list"),
       ("exclude: {labels: {a: !t [b]}}", "1:23", "a tag"), ("exclude: {labels: {a: [b, *c]}}", "1:27", "an alias"),
-      ("port: 1\nport: 2", "2:1", "twice"), ("exclude: {labels: {a: b, a: c}}", "1:26", "twice"),
-      ("mirrors: {docker.io: p.io, index.docker.io: q.io}", "1:28", "again"),
+      ("port: 1\nport: 2", "2:1", "duplicate key"), ("exclude: {labels: {a: b, a: c}}", "1:26", "duplicate key"),
+      ("mirrors: {docker.io: p.io, index.docker.io: q.io}", "1:28", "is the same as the one at config.yaml:1:11"),
       ("{}\n---\n{}", "2:1", "a second document"),
       ("mirrors: *x", "1:10", "an alias; write the value itself"), ("port: 1: 2", "1:8", "not valid YAML"),
       ("mirrors: !x {}", "1:10", "a tag; leave it out"),
@@ -212,8 +212,8 @@ struct ErrorTests {
       ("mirrors: {docker.io: 'p.io/{reg}'}", "1:11", "is not host[:port][/path]"),
       ("mirrors: {docker.io: '*.p.io'}", "1:11", "is not host[:port][/path]"),
       ("mirrors: {'quay.io:1/a:2': p.io}", "1:11", "is not host[:port][/path]"),
-      ("mirrors: {'*.io': p.io}", "1:11", "* stands alone"),
-      ("mirrors: {'docker.io/*': p.io}", "1:11", "* stands alone"),
+      ("mirrors: {'*.io': p.io}", "1:11", "* must stand alone"),
+      ("mirrors: {'docker.io/*': p.io}", "1:11", "* must stand alone"),
       ("mirrors: {'*': 'p.io/{registry}/{registry}'}", "1:11", "once"),
       ("mirrors: {'*': '{registry}'}", "1:11", "does not begin with a registry's host"),
     ])
@@ -224,7 +224,7 @@ struct ErrorTests {
     #expect(found.first?.contains(problem) == true)
   }
 
-  @Test("A source that stands twice is an error, even with one target")
+  @Test("A duplicate source is an error, even with the same target")
   func sourceTwice() {
     let found = problems("mirrors: {docker.io: p.io, docker.io: p.io}")
     #expect(!found.isEmpty)
@@ -255,28 +255,28 @@ struct ErrorTests {
   }
 
   @Test(
-    "A variable or option that is no mirror is an error under its name",
+    "An invalid variable or option is an error under its name",
     arguments: ["", "https://p.io", "proxy", "p.io/A", "*", "p.io:port", "p .io"])
   func targets(_ target: String) {
     #expect(problems(proxyURL: target).map { $0.hasPrefix("PROXY_URL: ") } == [true])
     #expect(problems(options: ["docker.io=" + target]).map { $0.hasPrefix("--mirror: ") } == [true])
   }
 
-  @Test("A message shows no terminal what it might obey")
+  @Test("A message contains no control characters for a terminal")
   func escapes() {
     let found = problems("\"\\e[2J\": 1\nmirrors: {docker.io: \"p.io\\a\"}\nignoreimages: [\"a\\nb\"]")
     #expect(found.count == 3)
     #expect(found.allSatisfy { $0.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F } })
   }
 
-  @Test("What stands after --mirror's first = is the target")
+  @Test("The target is everything after the first = of --mirror")
   func equals() throws {
     #expect(try policy(options: ["docker.io=p.io/a"]).decide("nginx:1").image == "p.io/a/library/nginx:1")
     #expect(problems(options: ["docker.io=p.io=q.io"]).count == 1)
     #expect(try policy(options: ["*=p.io/{registry}"]).decide("quay.io/x:1").image == "p.io/quay.io/x:1")
   }
 
-  @Test("A target that is itself a source is no error: rule 4 makes every map safe")
+  @Test("A target may itself be a source, because images under a target stay")
   func targetIsSource() throws {
     let policy = try policy(mirrors: [("docker.io", "quay.io/hub"), ("quay.io", "docker.io/mirror")])
     #expect(policy.decide("nginx:1").image == "quay.io/hub/library/nginx:1")

@@ -1,5 +1,5 @@
-// What becomes of one image name under mirrors, as tables: docs/design.md, the mutation (steps 2 and 5 to 8), what
-// docs/configuration.md says of sources and targets, and what users of the original rely on.
+// Tables of decisions about image names: docs/design.md, The mutation (steps 2 and 5 to 8), what docs/configuration.md
+// says about sources and targets, and what users of the original rely on.
 
 import SwapPolicy
 import Testing
@@ -7,7 +7,7 @@ import Testing
 @Suite("Mirrors")
 struct MirrorTests {
   @Test(
-    "The table of the original's unit tests holds",
+    "The decisions match the table of the original's unit tests",
     arguments: [
       ("busybox:toto", "example.com/library/busybox:toto"), ("busybox", "example.com/library/busybox:latest"),
       ("toto/tata:titi", "example.com/toto/tata:titi"), ("toto/tata", "example.com/toto/tata:latest"),
@@ -25,7 +25,7 @@ struct MirrorTests {
   }
 
   @Test(
-    "None of the original's bugs is ours",
+    "The original's bugs are fixed",
     arguments: [
       ("quay.io/x/y", "no mirror"), ("localhost:5000/x", "no mirror"), ("localhost/x", "no mirror"),
       ("myregistry:5000/x", "no mirror"), ("", "empty"), ("nginx:", "invalid"), (" nginx", "invalid"),
@@ -36,7 +36,7 @@ struct MirrorTests {
     #expect(try policy(registryURL: "registry.example.com").decide(image).word == word)
   }
 
-  @Test("A proxy without a dot is not prefixed again on every pass")
+  @Test("A proxy without a dot is not put before its own results")
   func proxyWithoutDot() throws {
     let policy = try policy(registryURL: "proxy:5000")
     #expect(policy.decide("nginx").image == "proxy:5000/library/nginx:latest")
@@ -44,7 +44,7 @@ struct MirrorTests {
   }
 
   @Test(
-    "Docker Hub is one registry of four names, in any case, with :443 and without",
+    "Docker Hub is one registry with four names, in any case, with :443 and without",
     arguments: [
       "nginx", "library/nginx", "docker.io/nginx", "docker.io/library/nginx", "index.docker.io/nginx",
       "index.docker.io/library/nginx", "registry-1.docker.io/library/nginx", "registry-1.docker.io/nginx",
@@ -58,7 +58,7 @@ struct MirrorTests {
     }
   }
 
-  @Test("The longest source wins, wherever it stands", arguments: [false, true])
+  @Test("The longest source decides, whatever the order", arguments: [false, true])
   func longest(_ reversed: Bool) throws {
     let mirrors = [
       ("*", "p.io/{registry}"), ("docker.io", "p.io"), ("docker.io/library", "p.io/official"),
@@ -100,13 +100,13 @@ struct MirrorTests {
     #expect(try policy(mirrors: [(source, "p.io")]).decide(image).image == "p.io/x:latest")
   }
 
-  @Test("Paths compare with case: they have none")
+  @Test("A source whose path has upper case is an error")
   func pathCase() {
     #expect(!problems("mirrors: {docker.io/Acme: p.io}").isEmpty)
   }
 
   @Test(
-    "The result is the target, what remains of the path, and tag and digest as written; :latest only without both",
+    "The result is the target, the rest of the path, and tag and digest as written; :latest only without both",
     arguments: [
       ("docker.io", "p.io/hub", "nginx:1.27", "p.io/hub/library/nginx:1.27"),
       ("docker.io", "p.io/hub", "nginx@" + sha, "p.io/hub/library/nginx@" + sha),
@@ -132,7 +132,7 @@ struct MirrorTests {
   }
 
   @Test(
-    "The source * matches every other registry but localhost and those with a port",
+    "The source * matches every other registry except localhost and registries with a port",
     arguments: [
       ("quay.io/x", "p.io/quay.io/x:latest"), ("gcr.io/a/b:1", "p.io/gcr.io/a/b:1"), ("Host/x", "p.io/host/x:latest"),
       ("QUAY.io/x", "p.io/quay.io/x:latest"), ("quay.io:443/x", "p.io/quay.io/x:latest"),
@@ -173,7 +173,7 @@ struct MirrorTests {
   }
 
   @Test(
-    "What is no image name is left alone, each for its reason",
+    "A text that is not an image name is left alone, for its own reason",
     arguments: [
       ("", "empty"), ("auto", "placeholder"), ("nginx:", "invalid"), ("NGINX", "invalid"), ("a b", "invalid"),
       (String(repeating: "a", count: 64), "image ID"), ("a_b.com/x", "no registry"), ("auto:1", "redirected"),
@@ -184,7 +184,7 @@ struct MirrorTests {
   }
 
   @Test(
-    "An ID of an image is sha256: and 64 lower-case hexadecimal digits, or the digits alone; what is like it is a name",
+    "An image ID is sha256: and 64 lower-case hexadecimal digits, or the digits alone",
     arguments: [sha, digits, "sha256:\(mixedDigits)", mixedDigits])
   func imageIDs(_ image: String) throws {
     let policy = try policy(mirrors: [("*", "p.io/{registry}")])
@@ -193,7 +193,7 @@ struct MirrorTests {
   }
 
   @Test(
-    "What is like an ID is a name, redirected as every other",
+    "A name that resembles an image ID is redirected like every other",
     arguments: [
       "sha256", "sha256:\(digits.dropLast())", "\(sha)a", "\(sha.dropLast())A", "\(sha.dropLast())g",
       "sha512:\(digits)", "sha512:\(digits)\(digits)", "library/\(sha)", "docker.io/library/\(sha)", "sha256@\(sha)",
@@ -205,7 +205,7 @@ struct MirrorTests {
   }
 
   @Test(
-    "... or no name at all",
+    "A text that resembles an image ID but is not a valid name is invalid",
     arguments: [
       "SHA256:\(digits)", "sha256:\(sha)", "sha256:", "\(digits.dropLast())A", "\(sha)\n", " \(sha)", ":\(digits)",
     ])
@@ -213,7 +213,7 @@ struct MirrorTests {
     #expect(try !isImageID(image) && policy(mirrors: [("docker.io", "p.io")]).decide(image).word == "invalid")
   }
 
-  @Test("An image under any mirror's target stays, whatever its source would say")
+  @Test("An image under any mirror's target stays, even if a source matches it")
   func underTarget() throws {
     let policy = try policy(mirrors: [
       ("docker.io", "quay.io/hub"), ("quay.io", "p.io"), ("gcr.io", "GHCR.io/a/b"), ("*", "all.io/{registry}"),
@@ -229,7 +229,7 @@ struct MirrorTests {
     #expect(policy.decide("ghcr.io/a/bc:1").image == "all.io/ghcr.io/a/bc:1")
   }
 
-  @Test("An image under a target is not ignored but already redirected: step 4 comes before step 5")
+  @Test("An image under a target is already redirected, even if an entry of ignoreimages matches it")
   func order() throws {
     let policy = try policy("mirrors: {docker.io: p.io}\nignoreimages: ['*']")
     #expect(policy.decide("p.io/library/nginx").word == "already redirected")
@@ -238,7 +238,7 @@ struct MirrorTests {
     #expect(policy.decide("auto").word == "placeholder")
   }
 
-  @Test("A result that is no valid name is not used, and is told")
+  @Test("A result that is not a valid name is not used, but reported")
   func invalidResult() throws {
     let long = String(repeating: "a", count: 240)
     let policy = try policy(mirrors: [("docker.io", "p.io/a/very/long/path/to/somewhere"), ("quay.io/x", "p.io")])
@@ -253,7 +253,7 @@ struct MirrorTests {
   }
 
   @Test(
-    "A registry that the target has no room for makes no valid name",
+    "A result is invalid if the target cannot contain the registry, or lacks a path",
     arguments: [
       ("h:5000", "p.io/{registry}", "h:5000/x"), ("[::1]:5000", "p.io/{registry}", "[::1]:5000/x"),
       ("h:5000", "{registry}:8443", "h:5000/x"), ("h:5000", "p.io/{registry}-x", "h:5000/x:1"),
@@ -263,12 +263,12 @@ struct MirrorTests {
     #expect(try policy(mirrors: [(source, target)]).decide(image).word == "invalid result")
   }
 
-  @Test("A decision names the mirror that made it, and where that was written")
+  @Test("A decision names the mirror that made it, with its place")
   func reasons() throws {
     let policy = try policy("mirrors:\n  docker.io: p.io\n  quay.io: q.io/\n", options: ["gcr.io=g.io"])
     guard case .redirected(_, let file) = policy.decide("nginx"),
       case .redirected(_, let option) = policy.decide("gcr.io/x"),
-      case .alreadyRedirected(let held) = policy.decide("q.io/x")
+      case .alreadyRedirected(let already) = policy.decide("q.io/x")
     else {
       Issue.record("not redirected")
       return
@@ -276,12 +276,12 @@ struct MirrorTests {
     #expect(file.place.description == "config.yaml:2:3")
     #expect(file.source == "docker.io" && file.target == "p.io")
     #expect(option.place.description == "--mirror")
-    #expect(held.place.description == "config.yaml:3:3")
-    #expect(held.target == "q.io", "without its trailing slash")
+    #expect(already.place.description == "config.yaml:3:3")
+    #expect(already.target == "q.io", "without its trailing slash")
   }
 
   @Test(
-    "The normalised name is the one that images are matched by",
+    "The normalised name is the one that rules match",
     arguments: [
       ("nginx", "docker.io/library/nginx:latest"), ("Registry-1.Docker.IO:443/nginx:1", "docker.io/library/nginx:1"),
       ("QUAY.io/a@" + sha, "quay.io/a@" + sha), ("a_b.com/x", "a_b.com/x:latest"), ("NGINX", nil), ("", nil),

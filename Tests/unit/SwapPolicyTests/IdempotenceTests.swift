@@ -1,5 +1,5 @@
-// A property: what was decided once is not decided otherwise. Over the 800 names of the reference library's table,
-// under policies that tempt.
+// The property that a second decision changes nothing, checked with the 800 names of the reference library's table and
+// with mirrors that could cause loops.
 
 import Foundation
 import ImageReference
@@ -32,7 +32,7 @@ private let maps: [[(String, String)]] = [
 
 @Suite("Idempotence")
 struct IdempotenceTests {
-  @Test("Names that come out of a decision are not redirected again", arguments: maps.indices)
+  @Test("The result of a decision is not redirected again", arguments: maps.indices)
   func twice(_ map: Int) throws {
     let policy = try policy(mirrors: maps[map])
     var redirected = 0
@@ -44,7 +44,7 @@ struct IdempotenceTests {
     #expect(redirected > 30, "the policy has something to do")
   }
 
-  @Test("A result is valid, lies under its target, and keeps tag and digest", arguments: maps.indices)
+  @Test("A result is valid, is under its target, and keeps tag and digest", arguments: maps.indices)
   func results(_ map: Int) throws {
     let policy = try policy(mirrors: maps[map])
     for name in try names() {
@@ -58,14 +58,14 @@ struct IdempotenceTests {
     }
   }
 
-  @Test("The rules told to people are those that decide", arguments: maps.indices)
+  @Test("The rules that an explanation lists are those that decide", arguments: maps.indices)
   func considered(_ map: Int) throws {
     var configuration = Configuration()
     let mirrors = maps[map].map { "  \"\($0.0)\": \"\($0.1)\"\n" }.joined()
     configuration.add(file: "c", Array("mirrors:\n\(mirrors)ignoreimages: ['*/b*', '*:tag']\n".utf8))
     let policy = try configuration.policy()
     for name in try names() {
-      let deciding = policy.rulesConsidered(for: name).first(where: \.holds)?.rule
+      let deciding = policy.rulesConsidered(for: name).first(where: \.matches)?.rule
       switch policy.decide(name) {
       case .redirected(_, let mirror), .invalidResult(_, let mirror): #expect(deciding == .source(mirror), "\(name)")
       case .alreadyRedirected(let mirror): #expect(deciding == .target(mirror), "\(name)")
@@ -75,7 +75,7 @@ struct IdempotenceTests {
     }
   }
 
-  @Test("A name that is not valid is never redirected, and one without a mirror is never touched")
+  @Test("An invalid name is never redirected, and neither is a name without a mirror")
   func others() throws {
     let policy = try policy(mirrors: [("docker.io", "p.io")])
     for name in try names() {

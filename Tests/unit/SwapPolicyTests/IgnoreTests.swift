@@ -1,4 +1,4 @@
-// The setting ignoreimages, sentence by sentence: entries without `*` are images, entries with `*` are patterns.
+// The setting ignoreimages: entries without `*` are images, entries with `*` are patterns.
 
 import SwapPolicy
 import Testing
@@ -17,7 +17,7 @@ private func isIgnored(_ image: String, by entry: String) throws -> Bool {
 @Suite("Ignored images")
 struct IgnoreTests {
   @Test(
-    "An entry without * is normalised as an image name, and without a tag or digest matches every one",
+    "An entry without * is normalised as an image name; without tag and digest it matches every one",
     arguments: [
       ("registry", "registry", true), ("registry", "registry:2", true), ("registry", "registry@" + sha, true),
       ("registry", "registry:2@" + sha, true), ("registry", "library/registry:2", true),
@@ -76,13 +76,13 @@ struct IgnoreTests {
     #expect(try isIgnored(image, by: entry) == ignored)
   }
 
-  @Test("A pattern of many * takes no time")
+  @Test("A pattern with many * is matched in bounded time")
   func patternsAreBounded() throws {
     let pattern = "acme/" + String(repeating: "a*", count: 60) + "b"
     #expect(try !isIgnored("acme/" + String(repeating: "a", count: 200), by: pattern))
   }
 
-  @Test("An ignored image is left byte for byte, and the rule says where it was written")
+  @Test("An ignored image names the rule that matched, with its place")
   func reason() throws {
     let policy = try policy("mirrors: {docker.io: p.io}\nignoreimages:\n  - redis\n  - acme/*\n")
     guard case .ignored(let rule) = policy.decide("acme/app") else {

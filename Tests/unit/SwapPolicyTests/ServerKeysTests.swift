@@ -1,4 +1,4 @@
-// The keys of the original's configuration file that are about its server.
+// The server's keys in the configuration file, which are the original's.
 
 import SwapPolicy
 import Testing
@@ -11,14 +11,14 @@ private func keys(_ yaml: String) -> ServerKeys {
 
 @Suite("A server's keys in the configuration")
 struct ServerKeysTests {
-  @Test("Without a file, or without them, there are none", arguments: ["", "{}", "mirrors: {docker.io: p.io}"])
+  @Test("Without a file, or without the keys, they are nil", arguments: ["", "{}", "mirrors: {docker.io: p.io}"])
   func none(_ yaml: String) {
     #expect(Configuration().server == ServerKeys())
     #expect(keys(yaml) == ServerKeys())
     #expect(keys(yaml).port == nil && keys(yaml).certificatePath == nil && keys(yaml).keyPath == nil)
   }
 
-  @Test("Each is kept as written, and alone")
+  @Test("Each is kept as written, and independent of the others")
   func kept() {
     let all = keys("port: 8443\ntlscertpath: /tls/cert.pem\ntlskeypath: \"/tls/my key.pem\"\n")
     #expect(all.port == 8443 && all.certificatePath == "/tls/cert.pem" && all.keyPath == "/tls/my key.pem")
@@ -36,19 +36,19 @@ struct ServerKeysTests {
   }
 
   @Test(
-    "Anything else is no port, and an error",
+    "Any other port is an error",
     arguments: ["0", "65536", "-1", "1.0", "80a", "0x50", "~", "''", "[80]", "{a: b}", "99999999999999999999"])
   func otherPorts(_ text: String) {
     #expect(keys("port: " + text).port == nil)
     #expect(problems("port: " + text).count == 1)
   }
 
-  @Test("A path of no text is an error", arguments: ["tlscertpath", "tlskeypath"])
+  @Test("An empty path, or one that is not text, is an error", arguments: ["tlscertpath", "tlskeypath"])
   func paths(_ key: String) {
     for value in ["''", "~", "[a]", "{a: b}", ""] { #expect(problems(key + ": " + value).count == 1, "\(value)") }
   }
 
-  @Test("They are there although the rest of the file is wrong")
+  @Test("They are set even if the rest of the file has errors")
   func besideErrors() {
     let keys = keys("unknown: 1\nport: 8443\nmirrors: 5\ntlskeypath: k\n")
     #expect(keys.port == 8443 && keys.keyPath == "k")

@@ -1,4 +1,4 @@
-// What the tests of this module share: policies from a few lines of YAML, and decisions in one word.
+// What the tests of this module share: policies from a few lines of YAML, and decisions as one word.
 
 import SwapPolicy
 import Testing
@@ -19,7 +19,7 @@ func policy(mirrors: [(String, String)]) throws(ConfigurationErrors) -> SwapPoli
   try policy("mirrors:\n" + mirrors.map { "  \"\($0.0)\": \"\($0.1)\"\n" }.joined())
 }
 
-/// The lines that an operator sees about a faulty configuration; empty for a good one.
+/// The messages about an invalid configuration; empty for a valid one.
 func problems(
   _ yaml: String? = nil, options: [String] = [], registryURL: String? = nil, proxyURL: String? = nil
 ) -> [String] {
@@ -37,7 +37,7 @@ extension Decision {
     if case .redirected(let image, _) = self { image } else { nil }
   }
 
-  /// The decision without what led to it.
+  /// The decision without the rule behind it.
   var word: String {
     switch self {
     case .redirected: "redirected"

@@ -62,7 +62,7 @@ private func check(_ policy: SwapPolicy) {
 private func show(_ policy: SwapPolicy, _ text: [UInt8]) {
   for warning in policy.warnings { require(isPrintable(warning.description), "a warning can be shown") }
   for mirror in policy.mirrors {
-    if case .held(_, let result) = mirror.proof { require(policy.isSettled(result), "\(result) stays") }
+    if case .proved(_, let result) = mirror.proof { require(policy.isAlreadyRedirected(result), "\(result) stays") }
   }
   do throws(ConfigurationFailure) {
     let shown = try loadConfiguration(text: text, named: "config.yaml", origin: TextOrigin(), mirrors: []).effectiveYAML
