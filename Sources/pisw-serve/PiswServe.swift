@@ -90,7 +90,7 @@ struct PiswServe: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Confine each review's process with seccomp: require (or do not start), prefer (or warn), or off.",
+      "Confine each review's process with seccomp: require (else refuse to start), prefer (else warn), or off.",
       valueName: "WHETHER"))
   var sandbox = Sandbox.prefer
 

@@ -87,7 +87,7 @@ def says(arguments, *parts):
 
 
 check("--help tells options, defaults and statuses",
-      lambda: says(["--help"], "--listen ADDR:PORT      Address", "(default:\n                          256)",
+      lambda: says(["--help"], "--listen ADDR:PORT      Address", "further ones wait.\n                          (default: 256)",
                    "[::]:8443", "SIGHUP", "78  the"))
 
 # The configuration: every problem has a line of its own.
@@ -111,7 +111,7 @@ check("78: every problem of file, variable and option at once", lambda: refused(
     "--mirror: the target is empty: write host[:port][/path]",
     environment={"REGISTRY_URL": "http://x.io"}))
 check("78: REGISTRY_URL and PROXY_URL that differ", lambda: refused(
-    78, [*PORTS, *TLS], "PROXY_URL: differs from REGISTRY_URL: set one of them",
+    78, [*PORTS, *TLS], "PROXY_URL: differs from REGISTRY_URL: set only one of them",
     environment={"REGISTRY_URL": "a.io", "PROXY_URL": "b.io"}))
 check("78: an unknown file in PISW_CONFIG",
       lambda: refused(78, [*PORTS, *TLS], "nowhere.yaml: No such file or directory",
