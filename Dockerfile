@@ -1,10 +1,11 @@
-# The webhook's image: pisw-serve, pisw-mutate beside it, and nothing else. And with --target pisw the tool for CI.
+# The webhook's image: pisw-serve and pisw-mutate, and nothing else. With --target pisw: the image of the command-line
+# tool, for CI.
 #
 #   docker build -t pisw .
 #   docker build -t pisw-tool --target pisw .
 #
-# For --version to tell the commit: --build-arg PISW_COMMIT="$(git rev-parse HEAD)"
-# Whoever wants builds that never change names the toolchain by its digest:
+# To make --version print the commit: --build-arg PISW_COMMIT="$(git rev-parse HEAD)"
+# For builds that never change, name the toolchain by its digest:
 #   docker build --build-arg SWIFT_IMAGE=docker.io/library/swift@sha256:... .
 ARG SWIFT_IMAGE=docker.io/library/swift:6.2-bookworm
 
@@ -12,7 +13,7 @@ FROM ${SWIFT_IMAGE} AS source
 WORKDIR /src
 COPY . .
 
-# Stripped, and without the two sections that differ from build to build: then two builds are one image.
+# Strips the programs, and removes the two sections that differ between builds, so that two builds give the same image.
 FROM source AS build
 ARG PISW_COMMIT
 RUN Build/build.sh pisw-mutate pisw-serve && mkdir -p /out/usr/local/bin \
@@ -41,7 +42,7 @@ LABEL org.opencontainers.image.title="pisw" \
   org.opencontainers.image.description="Points the images of Kubernetes pods at a pull-through proxy registry" \
   org.opencontainers.image.version="0.1.0" \
   org.opencontainers.image.licenses="Apache-2.0"
-# By number, so that Kubernetes can tell that it is not root (runAsNonRoot); any other number will do as well.
+# A number, because Kubernetes cannot check runAsNonRoot against a name. Any other number works, too.
 USER 65532:65532
 EXPOSE 8443 9090
 ENTRYPOINT ["/usr/local/bin/pisw-serve"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the static releases in .build/static: those named, or every one. Installs what the build needs.
-# Quiet unless it fails. PISW_COMMIT is the commit that --version tells where there is no Git repository.
+# Builds static release programs in .build/static: the named ones, or all. Installs the packages that the build needs.
+# Prints nothing unless it fails. Without a Git repository, --version prints the commit in PISW_COMMIT.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ command -v pkg-config >/dev/null || missing+=(pkg-config)
 [ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
 [ "${#missing[@]}" -eq 0 ] || Build/install.sh "${missing[@]}"
 
-# The commit, if the sources are the commit's own. Package.swift hands it to the compiler as a number.
+# Prints the commit, if the sources have no uncommitted changes. Package.swift passes it to the compiler as a number.
 known_commit() {
   local changes
   if [ -n "${PISW_COMMIT:-}" ]; then
@@ -25,18 +25,18 @@ known_commit() {
 }
 commit=$(known_commit)
 if [[ ! $commit =~ ^([0-9a-f]{7,40})?$ ]]; then
-  echo "PISW_COMMIT is '$commit': expected a commit's name, 7 to 40 hexadecimal digits" >&2
+  echo "PISW_COMMIT is '$commit': expected a commit, 7 to 40 hexadecimal digits" >&2
   exit 64
 fi
 export PISW_COMMIT=0x${commit:0:7}
 [ -n "$commit" ] || PISW_COMMIT=0
 
 mkdir -p .build
-# What a run of a millisecond notices (Tests/bench/run.sh): types found by their accessors instead of by demangling
-# their names.
+# Looks up types through their accessors instead of demangling their names: in a run of a millisecond that is measurable
+# (Tests/bench/run.sh).
 flags=(-Xswiftc -static-executable
   -Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors -Xswiftc -use-ld=lld)
-# Build/link/README.md says what these buy.
+# Build/link/README.md says what these flags gain.
 mutate_flags=(-Xlinker --no-warn-symbol-ordering
   -Xlinker "--symbol-ordering-file=$PWD/Build/link/pisw-mutate.order")
 serve_flags=(-Xlinker -z -Xlinker max-page-size=0x200000

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs Debian packages: install.sh PACKAGE... As root or through sudo; otherwise it prints the command and stops.
+# Installs Debian packages: install.sh PACKAGE... As root or through sudo. Otherwise it prints the command and stops.
 set -euo pipefail
 
 as_root=()
@@ -13,8 +13,9 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# Runs apt-get, and waits up to five minutes while another holds a lock: a machine may update itself in the background.
-# apt itself waits for dpkg's frontend lock only, and fails at once for those of its lists, its archives, and dpkg.
+# Runs apt-get, and waits up to five minutes while another process holds a lock: a machine may update itself in the
+# background. apt itself waits for dpkg's frontend lock only, and fails at once on the locks of its lists, its archives
+# and dpkg.
 apt_get() {
   local deadline=$((SECONDS + 300))
   until "${as_root[@]}" env LC_ALL=C DEBIAN_FRONTEND=noninteractive \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes pisw-mutate.order: the functions of a whole run in the order of their first call, for the linker to put side by
-# side. Names that no longer exist do no harm.
+# Writes pisw-mutate.order: the functions of one run in the order of their first call. The linker places them in that
+# order. Names that no longer exist do no harm.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -1,5 +1,5 @@
-"""create-cert.sh against the real API server: with nobody who signs, with a stand-in for the cluster's signer, and
-with an authority of its own, whose certificate the chart then serves."""
+"""create-cert.sh against the real API server: without a signer, with a stand-in for the cluster's signer, and with
+--self-signed. The chart then serves the certificate."""
 
 import base64
 import glob
@@ -23,7 +23,7 @@ SCRIPT = f"{HERE}/../../create-cert.sh"
 NAMESPACE = "certificates"
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
-# The original's command line, in another namespace.
+# The command line of the original's documentation, in another namespace.
 LINE = ["--secret", "k8s-proxy-image-swapper-tls-secret", "--namespace", NAMESPACE, "--service", "k8s-pisw"]
 SCRATCH = f"{WORK}/scratch"
 
@@ -50,13 +50,13 @@ def openssl(*arguments, text):
 
 
 def leftovers():
-    """What must not be there when the script has ended: files, and signing requests."""
+    """Files and signing requests that the script must have removed when it has ended."""
     requests = [each["metadata"]["name"] for each in get(REQUESTS)["items"]]
     return [f"left: {each}" for each in glob.glob(f"{SCRATCH}/*") + requests]
 
 
 class Signer:
-    """What the controller manager does for kubernetes.io/kubelet-serving, to its rules: signs what is approved."""
+    """Signs approved requests by the rules of kubernetes.io/kubelet-serving, as the controller manager does."""
 
     def __init__(self, refuse=False):
         self.refuse, self.stopped, self.seen, self.api = refuse, threading.Event(), [], API()
@@ -94,36 +94,37 @@ class Signer:
 
 
 def expect(done, status, text):
-    """Nothing is wrong if it ended with that status and said that."""
+    """The script ended with that status, and its standard error contains the text."""
     wrong = [] if (done.returncode, text in done.stderr) == (status, True) else [done.returncode, done.stderr]
     return wrong + leftovers()
 
 
-def nobody_signs():
+def gives_up_without_signer():
     done = run("--timeout", "2")
-    wrong = expect(done, 69, "no certificate of kubernetes.io/kubelet-serving within 2 s: does this cluster run that")
-    return wrong + ([] if secret() is None and done.stdout == "" else ["a secret"])
+    wrong = expect(
+        done, 69, "kubernetes.io/kubelet-serving did not sign within 2 s. Does this cluster run that signer?")
+    return wrong + ([] if secret() is None and done.stdout == "" else ["it stored a secret"])
 
 
-def the_signer_refuses():
+def quotes_refusal():
     with Signer(refuse=True):
-        return expect(run(), 69, "kubernetes.io/kubelet-serving signs no such request: not to my taste")
+        return expect(run(), 69, "kubernetes.io/kubelet-serving refused the request: not to my taste")
 
 
-def is_ended():
-    """A signal while it waits: no key, no request stays."""
+def cleans_up_after_signal():
+    """A signal while it waits for the signer: no file and no request is left."""
     with subprocess.Popen([SCRIPT, *LINE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           env={**os.environ, "TMPDIR": SCRATCH}) as process:
         assert wait_until(lambda: get(f"{REQUESTS}/k8s-pisw.{NAMESPACE}"))
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)
-    return leftovers() + ([] if process.returncode else ["it ended well"])
+    return leftovers() + ([] if process.returncode else ["it ended with status 0"])
 
 
-def the_cluster_signs():
+def cluster_signs():
     with Signer() as signer:
         done = run()
-    wrong = expect(done, 0, "has a certificate for k8s-pisw.certificates.svc")
+    wrong = expect(done, 0, "now has a certificate for k8s-pisw.certificates.svc")
     [request] = signer.seen
     spec = request["spec"]
     if (spec["signerName"], sorted(spec["usages"])) != (
@@ -137,19 +138,19 @@ def the_cluster_signs():
     with open(f"{WORK}/cluster-ca.pem", encoding="utf-8") as file:
         authority = file.read()
     if base64.b64decode(done.stdout).decode() != authority:
-        wrong.append("the printed authority is another")
+        wrong.append("it did not print the cluster's CA")
     of_key = openssl("pkey", "-pubout", text=files["key.pem"])
     of_certificate = openssl("x509", "-noout", "-pubkey", text=files["cert.pem"])
     if sorted(files) != ["cert.pem", "key.pem"] or of_key != of_certificate:
-        wrong.append("key and certificate do not fit")
+        wrong.append("the key does not belong to the certificate")
     stored = get(f"{SECRETS}/k8s-proxy-image-swapper-tls-secret")
-    return wrong + (["the key is in an annotation too"] if "annotations" in stored["metadata"] else [])
+    return wrong + (["the key is in an annotation, too"] if "annotations" in stored["metadata"] else [])
 
 
-def again_changes_nothing():
+def second_run_changes_nothing():
     before, done = secret(), run()
-    wrong = expect(done, 0, "--renew makes another")
-    return wrong + ([] if secret() == before and done.stdout else ["it changed"])
+    wrong = expect(done, 0, "--renew makes a new one")
+    return wrong + ([] if secret() == before and done.stdout else ["the secret changed"])
 
 
 def renews():
@@ -158,24 +159,24 @@ def renews():
         done = run("--renew", "--rsa", "--signer", "example.com/any")
     after = secret()
     text = openssl("x509", "-noout", "-text", text=after["cert.pem"])
-    return expect(done, 0, "has a certificate") + ([] if after != before and "(2048 bit)" in text else [text]) \
+    return expect(done, 0, "now has a certificate") + ([] if after != before and "(2048 bit)" in text else [text]) \
         + ([] if [each["spec"]["signerName"] for each in signer.seen] == ["example.com/any"] else ["another signer"])
 
 
-def signs_itself():
+def self_signs():
     done = run("--self-signed", "--renew", "--days", "40")
     files = secret()
-    wrong = expect(done, 0, "has a certificate")
+    wrong = expect(done, 0, "now has a certificate")
     wrong += [] if sorted(files) == ["ca.pem", "cert.pem", "key.pem"] else [files]
-    wrong += [] if base64.b64decode(done.stdout).decode() == files["ca.pem"] else ["another authority was printed"]
-    wrong += [] if files["ca.pem"].count("BEGIN CERTIFICATE") == 1 else ["more than one authority"]
+    wrong += [] if base64.b64decode(done.stdout).decode() == files["ca.pem"] else ["it printed another CA"]
+    wrong += [] if files["ca.pem"].count("BEGIN CERTIFICATE") == 1 else ["more than one CA"]
     again = run()
-    wrong += [] if (again.returncode, again.stdout) == (0, done.stdout) else ["another authority the second time"]
+    wrong += [] if (again.returncode, again.stdout) == (0, done.stdout) else ["the second run printed another CA"]
     return wrong
 
 
-def is_trusted_meanwhile():
-    """Renewed, the printed bundle trusts the certificate before as well, and that of before that no more."""
+def bundle_trusts_previous_certificate():
+    """The bundle after --renew trusts the new and the previous certificate, but not the one before that."""
     certificates, bundles = [secret()["cert.pem"]], []
     for _ in range(2):
         bundles.append(base64.b64decode(run("--self-signed", "--renew").stdout).decode())
@@ -190,8 +191,8 @@ def is_trusted_meanwhile():
     return wrong + leftovers()
 
 
-def the_chart_serves_it():
-    """The original's way: the secret of the script, and its authority as caBundle."""
+def chart_serves_certificate():
+    """The original's way: the secret that the script made, and the CA that it printed as caBundle."""
     release = Release(os.environ["KUBECONFIG"], NAMESPACE)
     bundle = run().stdout.strip()
     release.install({"registryUrl": "proxy.example.com", "caBundle": bundle, "webhook": {"failurePolicy": "Fail"},
@@ -215,12 +216,12 @@ def the_chart_serves_it():
         release.uninstall()
 
 
-def a_releases_secret_is_left_alone():
+def release_secret_stays():
     release = Release(os.environ["KUBECONFIG"], "served")
     release.install({"registryUrl": "proxy.example.com", "enableMutatingWebhook": False})
     done = run(line=["--namespace", "served"])
     release.uninstall()
-    return expect(done, 71, "is of the Helm release pisw, which makes its certificate itself")
+    return expect(done, 71, "belongs to the Helm release pisw, which makes its own certificate")
 
 
 def refuses(options, status, text):
@@ -233,7 +234,7 @@ def dry_runs(options, text):
     return wrong + expect(done, 0, "nothing was sent")
 
 
-def misses_a_program():
+def kubectl_is_missing():
     folder = f"{WORK}/without-kubectl"
     os.makedirs(folder)
     for program in ("openssl", "base64"):
@@ -250,25 +251,28 @@ def main():
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         API().request("POST", "/api/v1/namespaces", namespace)
     results = [
-        check("create-cert.sh: with nobody who signs what was approved it gives up, and says what to do", nobody_signs),
-        check("create-cert.sh: a signer that refuses is quoted", the_signer_refuses),
-        check("create-cert.sh: ended by a signal, it leaves nothing", is_ended),
-        check("create-cert.sh: the cluster signs", the_cluster_signs),
-        check("create-cert.sh: run again it changes nothing", again_changes_nothing),
+        check("create-cert.sh: without a signer it gives up, and says what to do", gives_up_without_signer),
+        check("create-cert.sh: it quotes a signer that refuses", quotes_refusal),
+        check("create-cert.sh: after SIGTERM it leaves nothing behind", cleans_up_after_signal),
+        check("create-cert.sh: the cluster's signer signs", cluster_signs),
+        check("create-cert.sh: a second run changes nothing", second_run_changes_nothing),
         check("create-cert.sh: --renew, --rsa, --signer", renews),
-        check("create-cert.sh: --self-signed", signs_itself),
-        check("create-cert.sh: renewed, the one before is trusted meanwhile", is_trusted_meanwhile),
-        check("create-cert.sh: the chart serves its certificate, and a pod is swapped", the_chart_serves_it),
-        check("create-cert.sh: a secret of a Helm release is left alone", a_releases_secret_is_left_alone),
-        check("create-cert.sh: no kubectl", misses_a_program),
+        check("create-cert.sh: --self-signed", self_signs),
+        check("create-cert.sh: after --renew, the bundle still trusts the previous certificate",
+              bundle_trusts_previous_certificate),
+        check("create-cert.sh: the chart serves its certificate, and a pod is redirected", chart_serves_certificate),
+        check("create-cert.sh: it refuses to replace a secret of a Helm release", release_secret_stays),
+        check("create-cert.sh: it says that kubectl is not installed", kubectl_is_missing),
         check("create-cert.sh: --dry-run shows the request", dry_runs, [], "kind: CertificateSigningRequest"),
         check("create-cert.sh: --dry-run --self-signed shows the certificate", dry_runs, ["--self-signed"],
               "DNS:k8s-pisw.certificates.svc"),
     ]
-    results += [check(f"create-cert.sh {' '.join(options)}: refused", refuses, options, 64, text) for options, text in [
+    results += [check(f"create-cert.sh refuses {' '.join(options)}", refuses, options, 64, text) for options, text in [
         (["--nonsense"], "unknown option '--nonsense'"), (["--days"], "--days needs a value"),
-        (["--days", "0"], "--days: expected a number"), (["--service", "a b"], "--service: 'a b' is no name"),
-        (["--signer", "x"], "--signer: expected DOMAIN/NAME"), (["--timeout", "-1"], "--timeout: expected seconds"),
+        (["--days", "0"], "--days: expected a number"),
+        (["--service", "a b"], "--service: 'a b' is not a valid Kubernetes name"),
+        (["--signer", "x"], "--signer: expected DOMAIN/NAME"),
+        (["--timeout", "-1"], "--timeout: expected a number of seconds"),
     ]]
     return 0 if all(results) else 1
 

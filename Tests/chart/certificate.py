@@ -1,4 +1,4 @@
-"""The chart's own certificate: what it holds, that upgrades keep it, and how it is rotated."""
+"""The certificate that the chart makes: its contents, that upgrades keep it, and its rotation."""
 
 import base64
 import os
@@ -19,7 +19,7 @@ HOST = "k8s-pisw.tools.svc"
 
 
 class Installed:
-    """The chart in a cluster of its own."""
+    """The chart, installed in its own stand-in cluster."""
 
     def __init__(self, values=None, secret=None):
         self.cluster = Cluster()
@@ -32,7 +32,7 @@ class Installed:
         self.rendered = self.release.upgrade({**PROXY, **(values or {})})
 
     def secret(self):
-        """The decoded files of the secret, and what the API server is told to trust."""
+        """The decoded files of the secret, and the CA certificates that the API server trusts."""
         data = self.rendered.one("Secret")["data"]
         bundles = {each["clientConfig"]["caBundle"]
                    for each in self.rendered.one("MutatingWebhookConfiguration")["webhooks"]}
@@ -51,7 +51,7 @@ def openssl(*arguments, text):
 
 
 def trusts(bundle, certificate):
-    """Whether who trusts the bundle takes the certificate for the service's."""
+    """Whether a client that trusts the bundle accepts the certificate for the service."""
     with tempfile.NamedTemporaryFile("w") as file:
         file.write(bundle)
         file.flush()
@@ -82,7 +82,7 @@ def has_its_key():
 
 
 def holds_for(days, values):
-    """Longer than a day less, and no longer than a day more."""
+    """The certificate is valid for the given number of days, give or take one."""
     files, _ = Installed(values).secret()
     wrong = []
     for name in ("cert.pem", "ca.pem"):
@@ -97,17 +97,17 @@ def upgrades_keep_it():
     before = it.secret()
     it.upgrade()
     it.upgrade({"replicaCount": 3, "config": {"tlscertpath": "/tls/other.pem"}})
-    return [] if it.secret() == before else ["another certificate"]
+    return [] if it.secret() == before else ["the certificate changed"]
 
 
 def rotates():
-    """The new bundle trusts both certificates; the one after trusts the first no more."""
+    """The bundle after a rotation trusts both certificates. The next bundle no longer trusts the first certificate."""
     it = Installed()
     first, first_bundle = it.secret()
     it.upgrade(rotation("1"))
     second, second_bundle = it.secret()
     it.upgrade(rotation("1"))
-    assert it.secret() == (second, second_bundle), "the same word again rotated"
+    assert it.secret() == (second, second_bundle), "an upgrade with the same word rotated the certificate"
     it.upgrade(rotation("2"))
     third, third_bundle = it.secret()
     table = [
@@ -116,13 +116,13 @@ def rotates():
         ("third", third_bundle, first, False), ("third", third_bundle, second, True),
         ("third", third_bundle, third, True),
     ]
-    wrong = [f"the {name} bundle: {not expected}" for name, bundle, files, expected in table
+    wrong = [f"the {name} bundle trusts a certificate: {not expected}" for name, bundle, files, expected in table
              if trusts(bundle, files["cert.pem"]) != expected]
     return wrong + [f"{len(authorities(bundle))} authorities" for bundle in (second_bundle, third_bundle)
                     if len(authorities(bundle)) != 2]
 
 
-def a_damaged_secret_is_made_anew():
+def damaged_secret_is_replaced():
     it = Installed()
     before, _ = it.secret()
     it.cluster.objects[SECRET]["data"].pop("key.pem")
@@ -131,27 +131,29 @@ def a_damaged_secret_is_made_anew():
     return [] if files["cert.pem"] != before["cert.pem"] and trusts(bundle, files["cert.pem"]) else ["not usable"]
 
 
-def a_strange_secret_is_refused():
-    """Such as create-cert.sh makes: Helm would overwrite what somebody else trusts."""
-    strange = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET.rpartition("/")[2],
+def foreign_secret_is_refused():
+    """Helm would overwrite a secret that somebody else made and trusts, for instance with create-cert.sh."""
+    foreign = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET.rpartition("/")[2],
                                                                    "namespace": "tools"}, "data": {}}
     try:
-        Installed(secret=strange)
+        Installed(secret=foreign)
     except helm_sdkpy.InstallError as error:
-        return [] if "is not of this release: set caBundle to use it as it is, or delete it" in str(error) else [error]
-    return ["it was taken"]
+        expected = "exists, and this release did not make it: set caBundle to use it, or delete it"
+        return [] if expected in str(error) else [error]
+    return ["the chart accepted it"]
 
 
-def its_secret_is_not_taken_for_another_mode():
-    """Helm deletes what is no longer in the manifest: the secret that the pods would then wait for."""
+def another_mode_needs_another_secret():
+    """Helm deletes objects that leave the manifest: it would delete the very secret that the pods mount."""
     wrong = []
     for values in ({"tls": {"mode": "certManager"}}, {"caBundle": "LS0t"}):
         it = Installed()
         try:
             it.upgrade(values)
-            wrong.append(f"it was: {values}")
+            wrong.append(f"the chart accepted {values}")
         except helm_sdkpy.UpgradeError as error:
-            wrong += [] if "would be deleted: set tls.secretName to another" in str(error) else [error]
+            expected = "which the chart made for tls.mode selfSigned: name another secret"
+            wrong += [] if expected in str(error) else [error]
         values.setdefault("tls", {})["secretName"] = "another"
         it.upgrade(values)
     return wrong
@@ -159,15 +161,15 @@ def its_secret_is_not_taken_for_another_mode():
 
 def main():
     results = [
-        check("it is for the service, of an elliptic curve, and the API server trusts it", is_for_the_service),
-        check("its key fits", has_its_key),
-        check("it holds for ten years", holds_for, 3650, {}),
-        check("or for as many days as are wanted", holds_for, 30, {"tls": {"selfSigned": {"days": 30}}}),
-        check("upgrades keep it", upgrades_keep_it),
-        check("another word rotates it, and the authority before stays trusted once", rotates),
-        check("a secret without its key is made anew", a_damaged_secret_is_made_anew),
-        check("its secret is not taken for another mode", its_secret_is_not_taken_for_another_mode),
-        check("a secret of somebody else's is refused", a_strange_secret_is_refused),
+        check("the certificate names the service, has a P-256 key, and the API server trusts it", is_for_the_service),
+        check("the private key belongs to the certificate", has_its_key),
+        check("the certificate is valid for ten years", holds_for, 3650, {}),
+        check("tls.selfSigned.days sets its lifetime", holds_for, 30, {"tls": {"selfSigned": {"days": 30}}}),
+        check("upgrades keep the certificate", upgrades_keep_it),
+        check("another rotation word makes a new certificate; the previous CA stays trusted until the next", rotates),
+        check("the chart replaces a secret without a private key", damaged_secret_is_replaced),
+        check("another tls.mode must name another secret", another_mode_needs_another_secret),
+        check("the chart refuses a secret that it did not make", foreign_secret_is_refused),
     ]
     return 0 if all(results) else 1
 

@@ -1,4 +1,4 @@
-"""What the chart renders as, read line by line: object, path, value. First by default, then what each value changes."""
+"""What the chart renders, line by line: object, path, value. First the defaults, then what each value changes."""
 
 import base64
 import os
@@ -14,7 +14,7 @@ from serving import check  # noqa: E402
 
 ABSENT = object()
 
-# The names of the original; its rescue command names the webhook configuration.
+# The names of the original chart. Its rescue command names the webhook configuration.
 OBJECTS = [
     ("ConfigMap", "k8s-proxy-image-swapper-config"),
     ("Deployment", "k8s-proxy-image-swapper-webhook-deployment"),
@@ -134,7 +134,7 @@ DEFAULTS = [
     ("ConfigMap", "data.config.yaml.imagePullSecrets", []),
 ]
 
-# The original's values, unchanged.
+# The original chart's values, unchanged.
 ORIGINAL = [
     ("Deployment", "spec.replicas", 2),
     ("Deployment", f"{IT}.image", "registry.example.com/toto/k8s-proxy-image-swapper:v0.3.3"),
@@ -143,7 +143,7 @@ ORIGINAL = [
     ("Deployment", f"{POD}.securityContext.fsGroup", 65532),
     ("Deployment", f"{IT}.resources",
      {"requests": {"memory": "64Mi", "cpu": "250m"}, "limits": {"memory": "128Mi", "cpu": "500m"}}),
-    # What fits into 128Mi.
+    # As much as fits into 128Mi.
     ("Deployment", f"{IT}.args.5", "--max-reviews=1"),
     ("Deployment", f"{IT}.args.6", "--review-memory=32"),
     ("Deployment", f"{IT}.volumeMounts.1.mountPath", "/tls"),
@@ -153,22 +153,22 @@ ORIGINAL = [
     ("MutatingWebhookConfiguration", f"{FIRST}.failurePolicy", "Ignore"),
 ]
 
-# What a value of its own changes: the values beside a proxy, and what is then rendered.
+# What single values change: a name, values in addition to a proxy, and lines that are then rendered.
 CHANGES = [
-    ("caBundle uses the secret that is there",
+    ("caBundle makes the chart use an existing secret",
      {"caBundle": "LS0tLS1CRUdJTg=="},
      [("Secret", None, ABSENT),
       ("MutatingWebhookConfiguration", f"{FIRST}.clientConfig.caBundle", "LS0tLS1CRUdJTg=="),
       ("MutatingWebhookConfiguration", f"{SECOND}.clientConfig.caBundle", "LS0tLS1CRUdJTg=="),
       ("Deployment", f"{POD}.volumes.1.secret.secretName", "k8s-proxy-image-swapper-tls-secret")]),
-    ("existingSecret, with the names of kubernetes.io/tls",
+    ("existingSecret accepts a secret of type kubernetes.io/tls",
      {"caBundle": "LS0tLS1CRUdJTg==", "tls": {"mode": "existingSecret", "secretName": "mine"},
       "config": {"tlscertpath": "/tls/tls.crt", "tlskeypath": "/tls/tls.key"}},
      [("Deployment", f"{POD}.volumes.1.secret.secretName", "mine"),
       ("Deployment", f"{POD}.volumes.1.secret.items",
        [{"key": "tls.crt", "path": "tls.crt"}, {"key": "tls.key", "path": "tls.key"}]),
       ("Deployment", f"{IT}.args.2", "--tls-cert=/tls/tls.crt")]),
-    ("cert-manager makes an authority and a certificate, and writes the caBundle",
+    ("certManager has cert-manager make a CA and a certificate, and write the caBundle",
      {"tls": {"mode": "certManager"}},
      [("Secret", None, ABSENT),
       ("Issuer/k8s-pisw-self-signed", "spec", {"selfSigned": {}}),
@@ -183,10 +183,10 @@ CHANGES = [
       ("MutatingWebhookConfiguration", f"{FIRST}.clientConfig.caBundle", ABSENT),
       ("Deployment", f"{POD}.volumes.1.secret.items",
        [{"key": "tls.crt", "path": "cert.pem"}, {"key": "tls.key", "path": "key.pem"}])]),
-    ("an issuer of the company's signs instead",
+    ("certManager.issuerRef replaces the chart's CA",
      {"tls": {"mode": "certManager", "certManager": {"issuerRef": {"name": "company", "kind": "ClusterIssuer"}}}},
      [("Issuer", None, ABSENT), ("Certificate", "spec.issuerRef", {"name": "company", "kind": "ClusterIssuer"})]),
-    ("socat: another image, its own variables and probes, a pause before its end, no metrics",
+    ("server.kind socat: another image, its own variables and probes, a preStop pause, no metrics",
      {"server": {"kind": "socat", "drainDelay": 7}, "config": {"port": 9443}},
      [("Deployment", f"{IT}.image", "ghcr.io/pisw/pisw-socat:0.1.0"),
       ("Deployment", f"{IT}.args", ABSENT),
@@ -200,7 +200,7 @@ CHANGES = [
       ("Deployment", f"{IT}.lifecycle", {"preStop": {"exec": {"command": ["sleep", "7"]}}}),
       ("Service", "spec.ports.1", ABSENT),
       ("NetworkPolicy", "spec.ingress.1", ABSENT)]),
-    ("labels of the operator's replace none of ours",
+    ("labels and podLabels cannot replace the chart's own labels",
      {"labels": {"app.kubernetes.io/name": "x", "team": "t"},
       "podLabels": {"app": "x", "k8s-proxy-image-swapper/skip": "false", "tier": "w"}},
      [("Deployment", "metadata.labels.app.kubernetes.io/name", "pisw"), ("Deployment", "metadata.labels.team", "t"),
@@ -208,26 +208,26 @@ CHANGES = [
       ("Deployment", "spec.template.metadata.labels.app", OWN["app"]),
       ("Deployment", "spec.template.metadata.labels.k8s-proxy-image-swapper/skip", "true"),
       ("Deployment", "spec.template.metadata.labels.tier", "w")]),
-    ("socat without a memory limit serves as many as are set",
+    ("socat without a memory limit serves server.maxConnections connections",
      {"server": {"kind": "socat", "maxConnections": 100}, "resources": {"limits": None}},
      [("Deployment", f"{IT}.env.4.value", "100")]),
-    ("more of a memory limit is not more reviews than four",
+    ("a higher memory limit does not allow more than four reviews",
      {"resources": {"limits": {"memory": "2Gi"}}},
      [("Deployment", f"{IT}.args.5", "--max-reviews=4"), ("Deployment", f"{IT}.args.6", "--review-memory=64")]),
-    ("less of it is fewer reviews",
+    ("a lower memory limit allows fewer reviews",
      {"resources": {"limits": {"memory": "256Mi"}}},
      [("Deployment", f"{IT}.args.5", "--max-reviews=2"), ("Deployment", f"{IT}.args.6", "--review-memory=64")]),
-    ("reviews that are set divide what there is",
+    ("server.maxReviews divides the memory limit",
      {"resources": {"limits": {"memory": "256M"}}, "server": {"maxReviews": 4}},
      [("Deployment", f"{IT}.args.5", "--max-reviews=4"), ("Deployment", f"{IT}.args.6", "--review-memory=37")]),
-    ("without a memory limit nothing is counted",
+    ("without a memory limit, server.maxReviews stays as it is",
      {"resources": {"limits": None}, "server": {"maxReviews": 100}},
      [("Deployment", f"{IT}.args.5", "--max-reviews=100"), ("Deployment", f"{IT}.args.6", "--review-memory=64")]),
-    ("a longer drain has its grace period",
+    ("a longer drain gets a longer grace period",
      {"server": {"drainDelay": 20, "drainTimeout": 60}},
      [("Deployment", f"{POD}.terminationGracePeriodSeconds", 65), ("Deployment", f"{IT}.args.8", "--drain-delay=20"),
       ("Deployment", f"{IT}.args.9", "--drain-timeout=60")]),
-    ("patterns of excluded namespaces and labels stand in the configuration only",
+    ("excluded namespaces and labels with * are in the configuration, not in the selectors",
      {"exclude": {"namespaces": ["team-*", "exact"], "labels": {"tier": "gold*", "cnpg.io/cluster": None}}},
      [("ConfigMap", "data.config.yaml.exclude.namespaces", ["team-*", "exact"]),
       ("ConfigMap", "data.config.yaml.exclude.labels.tier", "gold*"),
@@ -236,7 +236,7 @@ CHANGES = [
        [SKIP, {**EXEMPT, "values": ["exact"]}]),
       ("MutatingWebhookConfiguration", f"{SECOND}.objectSelector.matchExpressions",
        [SKIP, *(each for each in OPERATORS if each["key"] != "cnpg.io/cluster")])]),
-    ("several values of a label are one expression, without patterns; with * among them there are no others",
+    ("several values of a label become one expression, without patterns; * among them becomes DoesNotExist",
      {"exclude": {"labels": {"app": ["longhorn-manager", "db", "gold*", "db"], "application": ["*", "x"],
                              "nifi_cr": [], "aerospike.com/cr": ["a*"], "olm.catalogSource": ["", "x"]}}},
      [("ConfigMap", "data.config.yaml.exclude.labels.app", ["longhorn-manager", "db", "gold*", "db"]),
@@ -247,34 +247,34 @@ CHANGES = [
         {"key": "kubevirt.io", "operator": "NotIn", "values": ["virt-launcher"]},
         {"key": "olm.catalogSource", "operator": "NotIn", "values": ["", "x"]},
         {"key": "strimzi.io/cluster", "operator": "DoesNotExist"}])]),
-    ("selectors of the operator's are added to ours",
+    ("webhook.namespaceSelector and objectSelector are added to the chart's selectors",
      {"webhook": {"namespaceSelector": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c",
                                                                                         "operator": "Exists"}]},
                   "objectSelector": {"matchLabels": {"d": "e"}}}},
      [("MutatingWebhookConfiguration", f"{FIRST}.namespaceSelector",
        {"matchLabels": {"a": "b"}, "matchExpressions": [SKIP, EXEMPT, {"key": "c", "operator": "Exists"}]}),
       ("MutatingWebhookConfiguration", f"{SECOND}.objectSelector.matchLabels", {"d": "e"})]),
-    ("failurePolicy Fail is not for updates",
+    ("failurePolicy Fail does not apply to updates",
      {"webhook": {"failurePolicy": "Fail"}},
      [("MutatingWebhookConfiguration", f"{FIRST}.failurePolicy", "Fail"),
       ("MutatingWebhookConfiguration", f"{SECOND}.failurePolicy", "Ignore")]),
-    ("enableMutatingWebhook false",
+    ("enableMutatingWebhook false removes the webhook configuration",
      {"enableMutatingWebhook": False}, [("MutatingWebhookConfiguration", None, ABSENT)]),
-    ("enableDebug", {"enableDebug": True},
+    ("enableDebug sets LOGLEVEL", {"enableDebug": True},
      [("Deployment", f"{IT}.env.1", {"name": "LOGLEVEL", "value": "DEBUG"})]),
-    ("the node's network leaves no room for two pods on a node",
+    ("with hostNetwork, the old pod ends before the new one starts",
      {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"},
      [("Deployment", f"{POD}.hostNetwork", True), ("Deployment", f"{POD}.dnsPolicy", "ClusterFirstWithHostNet"),
       ("Deployment", "spec.strategy.rollingUpdate", {"maxSurge": 0, "maxUnavailable": 1})]),
-    ("autoscaling decides how many pods there are",
+    ("autoscaling replaces replicaCount",
      {"autoscaling": {"enabled": True}},
      [("Deployment", "spec.replicas", ABSENT),
       ("HorizontalPodAutoscaler", "spec.scaleTargetRef.name", "k8s-proxy-image-swapper-webhook-deployment"),
       ("HorizontalPodAutoscaler", "spec.minReplicas", 2)]),
-    ("a digest goes before the tag",
+    ("a digest takes precedence over the tag",
      {"image": {"tag": "x", "digest": "sha256:" + "0" * 64}},
      [("Deployment", f"{IT}.image", "ghcr.io/pisw/pisw@sha256:" + "0" * 64)]),
-    ("monitoring finds the service",
+    ("the ServiceMonitor selects the service",
      {"serviceMonitor": {"enabled": True, "labels": {"release": "p"}}},
      [("ServiceMonitor", "spec.selector.matchLabels", OWN), ("Service", "metadata.labels.app", OWN["app"]),
       ("ServiceMonitor", "metadata.labels.release", "p"), ("ServiceMonitor", "spec.endpoints.0.port", "metrics")]),
@@ -282,7 +282,7 @@ CHANGES = [
 
 
 def value_at(rendered, which, path):
-    """What stands at a path of an object; a key may have dots, and the configuration is YAML in a text."""
+    """The value at a path of an object. A key may contain dots. The configuration, a text, is read as YAML."""
     kind, _, name = which.partition("/")
     found = [each for each in rendered.objects if each["kind"] == kind and name in ("", each["metadata"]["name"])]
     if path is None:
@@ -321,23 +321,23 @@ def objects_are(rendered):
     return [] if got == OBJECTS else [f"{got}"]
 
 
-def bundle_is_the_secrets(rendered):
-    """What the API server is told to trust is the authority that the secret's certificate was made with."""
+def ca_bundle_matches_secret(rendered):
+    """The API server trusts the CA in the secret."""
     secret = rendered.one("Secret")["data"]
     wrong = []
     for webhook in rendered.one("MutatingWebhookConfiguration")["webhooks"]:
         if webhook["clientConfig"]["caBundle"] != secret["ca.pem"]:
-            wrong.append(f"{webhook['name']} has another")
+            wrong.append(f"{webhook['name']} has another caBundle")
     if base64.b64decode(secret["ca.pem"]).count(b"BEGIN CERTIFICATE") != 1:
-        wrong.append("not one authority")
+        wrong.append("the bundle has not exactly one CA")
     return wrong
 
 
-def notes_tell(rendered):
+def notes_name_commands(rendered):
     wanted = ["kubectl delete mutatingwebhookconfiguration k8s-proxy-image-swapper-webhook",
               "kubectl --namespace tools rollout status deployment/k8s-proxy-image-swapper-webhook-deployment",
               "kube-system, tools"]
-    return [f"not in the notes: {each}" for each in wanted if each not in rendered.notes]
+    return [f"missing in the notes: {each}" for each in wanted if each not in rendered.notes]
 
 
 def warns_of_a_single_pod():
@@ -353,13 +353,13 @@ def main():
     default = render(PROXY, namespace="tools")
     original = render(values_of("original"))
     results = [
-        check("by default: these objects, of these names", objects_are, default),
-        check(f"by default: {len(DEFAULTS)} lines of the manifests", differences, default, DEFAULTS),
-        check("by default: the API server trusts what the secret holds", bundle_is_the_secrets, default),
-        check("the notes tell what was done, the next command, and the one that rescues", notes_tell, default),
-        check("the notes warn of failurePolicy Fail with one pod", warns_of_a_single_pod),
-        check("the original's values: the same objects", objects_are, original),
-        check(f"the original's values: {len(ORIGINAL)} lines of the manifests", differences, original, ORIGINAL),
+        check("defaults: the chart renders exactly the expected objects", objects_are, default),
+        check(f"defaults: {len(DEFAULTS)} lines are as expected", differences, default, DEFAULTS),
+        check("defaults: the API server trusts the CA in the secret", ca_bundle_matches_secret, default),
+        check("the notes name the excluded namespaces, the next command, and the rescue", notes_name_commands, default),
+        check("the notes warn if failurePolicy is Fail with a single pod", warns_of_a_single_pod),
+        check("original's values: the chart renders the same objects", objects_are, original),
+        check(f"original's values: {len(ORIGINAL)} lines are as expected", differences, original, ORIGINAL),
     ]
     results += [check(name, changes, values, rows) for name, values, rows in CHANGES]
     return 0 if all(results) else 1

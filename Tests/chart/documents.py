@@ -1,6 +1,6 @@
-"""The commands and values that documents show for the chart: Helm takes them, and the chart renders what they say.
+"""Every helm command and every example of values in the documents: Helm accepts it, and the chart renders what it says.
 
-A command stands in a block of the language `sh`, values in one of `yaml` that begins with `# values.yaml`.
+Commands are in `sh` blocks, values in `yaml` blocks that begin with `# values.yaml`.
 """
 
 import glob
@@ -18,7 +18,7 @@ from serving import check  # noqa: E402
 
 ROOT = os.path.abspath(f"{HERE}/../..")
 DOCUMENTS = ["README.md", "chart/README.md", *sorted(glob.glob("docs/*.md", root_dir=ROOT))]
-# What a command before it put into the variable.
+# The values of variables that an earlier command of the document sets.
 VARIABLES = {"$caBundle": "LS0tLS1CRUdJTg=="}
 
 
@@ -29,16 +29,17 @@ def blocks(document, language):
 
 
 def commands(document):
-    """The commands of Helm, each as its words."""
+    """The helm commands, each as a list of words."""
     text = "\n".join(blocks(document, "sh")).replace("\\\n", " ").replace("&&\n", "&& ")
     parts = [part for line in text.splitlines() for part in line.split("&&")]
     return [words for words in map(shlex.split, parts) if words[:1] == ["helm"]]
 
 
-def is_taken(words):
-    """Nothing is wrong if Helm would take the command, and its image and its proxy come out of it."""
+def command_works(words):
+    """Helm accepts the command, and the manifests have its image and its proxy."""
     action, name, chart, *rest = words[1:]
-    wrong = [] if action in ("install", "upgrade") and (name, chart) == ("pisw", "chart") else [f"no command: {words}"]
+    known = action in ("install", "upgrade") and (name, chart) == ("pisw", "chart")
+    wrong = [] if known else [f"an unexpected command: {words}"]
     values, namespace = {}, "default"
     while rest:
         option, value, *rest = rest
@@ -65,16 +66,16 @@ def has_proxy(rendered, values):
     return [] if written["mirrors"].get("docker.io") == values["registryUrl"] else [f"mirrors are {written['mirrors']}"]
 
 
-def are_taken(values):
+def values_work(values):
     rendered = render(values)
     written = yaml.safe_load(rendered.one("ConfigMap")["data"]["config.yaml"])
     ignored = values.get("config", {}).get("ignoreimages", [])
-    wrong = [] if written.get("ignoreimages", []) == ignored else [f"ignored are {written.get('ignoreimages')}"]
+    wrong = [] if written.get("ignoreimages", []) == ignored else [f"ignoreimages are {written.get('ignoreimages')}"]
     return wrong + has_proxy(rendered, values)
 
 
 def undocumented():
-    """Labels that the chart excludes, without a line in the list of operators that compare images."""
+    """Labels that the chart excludes, and that docs/configuration.md does not list."""
     with open(f"{ROOT}/chart/values.yaml", encoding="utf-8") as file:
         labels = yaml.safe_load(file)["exclude"]["labels"]
     with open(f"{ROOT}/docs/configuration.md", encoding="utf-8") as file:
@@ -83,17 +84,19 @@ def undocumented():
 
 
 def main():
-    results, count = [check("each label that the chart excludes is documented", undocumented)], 0
+    results = [check("docs/configuration.md lists each label that the chart excludes", undocumented)]
+    count = 0
     for document in DOCUMENTS:
         for words in commands(document):
-            results.append(check(f"{document}: {shlex.join(words)[:90]}", is_taken, words))
+            results.append(check(f"{document}: {shlex.join(words)[:90]}", command_works, words))
             count += 1
         for block in blocks(document, "yaml"):
             if block.startswith("# values.yaml\n"):
                 values = yaml.safe_load(block)
-                results.append(check(f"{document}: values {str(values)[:80]}", are_taken, values))
+                results.append(check(f"{document}: values {str(values)[:80]}", values_work, values))
                 count += 1
-    results.append(check("documents have commands and values", lambda: [] if count >= 5 else [f"{count} of them"]))
+    results.append(check("the documents have at least five commands and examples of values",
+                         lambda: [] if count >= 5 else [f"they have {count}"]))
     return 0 if all(results) else 1
 
 

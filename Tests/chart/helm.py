@@ -1,8 +1,8 @@
-"""Real Helm, of the Python package helm-sdkpy, and a stand-in for an API server that it renders charts against.
+"""Real Helm, from the Python package helm-sdkpy, and a stand-in for an API server.
 
-Helm renders for the cluster it finds: the stand-in has the version, the kinds and the objects that a test wants. It
-keeps what is created, as an API server would, but checks nothing. Releases are kept in memory where HELM_DRIVER says so
-before Python starts; the stand-in can keep none.
+Helm renders a chart for the cluster that it finds. The stand-in has the version, the kinds and the objects that a test
+needs. It stores what is created, as an API server would, but validates nothing. It cannot store Helm's releases, so set
+HELM_DRIVER=memory before Python starts.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import yaml
 
 CHART = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../chart"))
 
-# Group and version, with the plurals and kinds that the chart may use. What a cluster lacks is left out of its list.
+# Group and version, with the plurals and kinds that the chart may use. A cluster that lacks a version does not list it.
 KINDS = {
     "v1": {"secrets": "Secret", "configmaps": "ConfigMap", "services": "Service", "namespaces": "Namespace"},
     "apps/v1": {"deployments": "Deployment"},
@@ -32,7 +32,7 @@ CLUSTER_WIDE = {"Namespace", "MutatingWebhookConfiguration"}
 
 
 class Cluster:
-    """The stand-in, on a port of its own until `close`."""
+    """The stand-in, which listens on a free port until `close`."""
 
     def __init__(self, minor=34, without=()):
         without = {*without, "policy/v1beta1"} if minor >= 25 else {*without}
@@ -78,7 +78,7 @@ class Cluster:
         self.server.server_close()
 
     def answer(self, method, path, body):
-        """The status and the object for a request."""
+        """The status and the body of the answer to a request."""
         if path == "/version":
             return 200, {"major": "1", "minor": str(self.minor), "gitVersion": f"v1.{self.minor}.0"}
         if path == "/api":
@@ -103,7 +103,7 @@ class Cluster:
         return 200, self.objects[path]
 
     def groups(self):
-        """What /apis lists."""
+        """The groups that /apis lists."""
         versions = {}
         for name in self.kinds:
             if "/" in name:
@@ -115,7 +115,7 @@ class Cluster:
 
 
 def merged(old, patch):
-    """A JSON merge patch, applied (RFC 7396); near enough to a strategic one for maps of texts."""
+    """Applies a JSON merge patch (RFC 7396). For maps of texts, a strategic merge patch does the same."""
     if not isinstance(patch, dict):
         return patch
     result = dict(old) if isinstance(old, dict) else {}
@@ -128,7 +128,7 @@ def merged(old, patch):
 
 
 class Release:
-    """The chart as a release, in a cluster that kubeconfig tells."""
+    """A release of the chart, in the cluster of a kubeconfig."""
 
     def __init__(self, kubeconfig, namespace="kube-system", name="pisw", chart=CHART):
         self.configuration = helm_sdkpy.Configuration(namespace=namespace, kubeconfig=kubeconfig)
@@ -136,30 +136,30 @@ class Release:
         self.chart = chart
 
     def install(self, values, **options):
-        """What was installed; an error of Helm is raised."""
+        """Installs the chart and returns what Helm rendered; raises Helm's error."""
         action = helm_sdkpy.Install(self.configuration)
-        return self.told(action.run(self.name, self.chart, values, wait=False, **options))
+        return self.rendered(action.run(self.name, self.chart, values, wait=False, **options))
 
     def upgrade(self, values):
-        return self.told(helm_sdkpy.Upgrade(self.configuration).run(self.name, self.chart, values, wait=False))
+        return self.rendered(helm_sdkpy.Upgrade(self.configuration).run(self.name, self.chart, values, wait=False))
 
     def uninstall(self):
         asyncio.run(helm_sdkpy.Uninstall(self.configuration).run(self.name, wait=False))
 
-    def told(self, action):
+    def rendered(self, action):
         answer = asyncio.run(action)
         return Rendered(answer["manifest"], answer["info"].get("notes", ""))
 
 
 class Rendered:
-    """A manifest as Helm rendered it: its text, its objects by kind and name, and the notes."""
+    """A manifest that Helm rendered: its text, its objects by kind and name, and the notes."""
 
     def __init__(self, text, notes):
         self.text = text
         self.notes = notes
         self.objects = [each for each in yaml.safe_load_all(text) if each]
         self.by_name = {(each["kind"], each["metadata"]["name"]): each for each in self.objects}
-        assert len(self.by_name) == len(self.objects), "an object stands there twice"
+        assert len(self.by_name) == len(self.objects), "the manifest has an object twice"
 
     def one(self, kind, name=None):
         """The only object of a kind, or the one of that name."""
@@ -169,7 +169,7 @@ class Rendered:
 
 
 def render(values, minor=34, without=(), namespace="kube-system"):
-    """The chart with values, for a cluster of Kubernetes 1.MINOR that lacks some kinds."""
+    """Renders the chart with values, for a cluster of Kubernetes 1.MINOR without some API versions."""
     cluster = Cluster(minor, without)
     try:
         return Release(cluster.kubeconfig, namespace).install(values)

@@ -1,7 +1,6 @@
-"""The matrix of values, what each renders as, and who judges it: schemas of Kubernetes, checkov,
-and pisw itself.
+"""Renders a matrix of values, and has the schemas of Kubernetes, checkov, promtool and pisw check the manifests.
 
-manifests.py FOLDER [NAME]: with a name, prints what those values render as.
+manifests.py FOLDER [NAME]: with a name, prints the manifest for those values.
 """
 
 import json
@@ -21,7 +20,7 @@ from serving import check  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 REVIEWS = os.path.join(HERE, "../../examples/reviews")
 PROXY = {"registryUrl": "proxy.example.com"}
-# Kinds whose definitions are not Kubernetes' own; no schema of theirs is at hand.
+# Kinds that are not part of Kubernetes. There are no schemas for them here.
 FOREIGN = {"Issuer", "Certificate", "ServiceMonitor", "PrometheusRule"}
 
 
@@ -50,18 +49,18 @@ MATRIX["everything-before-1.28"] = {**MATRIX["everything"], "webhook": {**MATRIX
                                                                         "matchConditions": []}}
 SINCE = {"everything": 28}
 
-# What checkov finds that stays: in all manifests, or in one.
+# Findings of checkov that stay, with the reason: in all manifests, or in one.
 EXPLAINED = {
-    ("CKV_K8S_11", None): "no CPU limit: a throttled webhook holds up every new pod; the original's values have one",
-    ("CKV_K8S_43", None): "a digest is the operator's to choose, with image.digest",
-    ("CKV_K8S_15", None): "a version's tag is not moved: a pod must start when the registry is away",
-    ("CKV_K8S_40", "original"): "the original runs as user 1000, and its value is kept",
+    ("CKV_K8S_11", None): "no CPU limit: a throttled webhook delays every new pod; the original's values have one",
+    ("CKV_K8S_43", None): "the user decides on a digest, with image.digest",
+    ("CKV_K8S_15", None): "a version's tag never moves, and a pod must start while the registry is down",
+    ("CKV_K8S_40", "original"): "the original runs as user 1000, and its values must work unchanged",
     ("CKV_K8S_40", "original-with-its-certificate"): "likewise",
-    ("CKV_K8S_19", "everything"): "hostNetwork is on",
+    ("CKV_K8S_19", "everything"): "hostNetwork is true",
     ("CKV_K8S_19", "everything-before-1.28"): "likewise",
-    ("CKV_K8S_10", "bare"): "this operator wants no requests",
+    ("CKV_K8S_10", "bare"): "these values remove the requests",
     ("CKV_K8S_12", "bare"): "likewise",
-    ("CKV_K8S_13", "bare"): "nor limits",
+    ("CKV_K8S_13", "bare"): "these values remove the limits",
 }
 
 
@@ -70,7 +69,7 @@ def run(*command, **options):
 
 
 def fits_kubernetes(minor):
-    """What the schemas of a version of Kubernetes find in what is rendered for it; equal objects are looked at once."""
+    """What the schemas of a version of Kubernetes find in the manifests for it. Equal objects are validated once."""
     different = {json.dumps(each, sort_keys=True): (name, each)
                  for name, values in MATRIX.items() if SINCE.get(name, 0) <= minor
                  for each in render(values, minor).objects if each["kind"] not in FOREIGN}
@@ -85,8 +84,8 @@ def fits_kubernetes(minor):
     return wrong
 
 
-# What a server tells over three days, and which alerts then stand. The rule tells of 30 days before the end, and of a day
-# without a review.
+# Metrics over three days, and the alerts that then fire. The values ask for 30 days before the certificate expires, and
+# for one day without a review.
 DAYS, YEAR = 86400, 400 * 86400
 ALERTS = [
     ({}, ["PiswNoReviews"]),
@@ -103,15 +102,15 @@ ALERTS = [
 ]
 
 
-def alerts_stand(rendered, folder):
-    """The alerts, in Prometheus' own tool."""
+def alerts_fire(rendered, folder):
+    """promtool evaluates the alerts."""
     values = MATRIX["everything"]
     without = [rule["alert"] for rule in rendered["everything"].one("PrometheusRule")["spec"]["groups"][0]["rules"]]
     spec = render({**values, "isolation": "request", "server": {**values["server"], "sandbox": "prefer"}}
                   ).one("PrometheusRule")["spec"]
     rules = {rule["alert"]: rule for rule in spec["groups"][0]["rules"]}
     tests = []
-    for series, standing in ALERTS:
+    for series, firing in ALERTS:
         of = 'job="k8s-pisw",namespace="kube-system"'
         named = {f"pisw_{name[:-1]},{of}}}" if "{" in name else f"pisw_{name}{{{of}}}": values
                  for name, values in series.items()}
@@ -120,7 +119,7 @@ def alerts_stand(rendered, folder):
             "alert_rule_test": [{
                 "eval_time": "3d", "alertname": name,
                 "exp_alerts": [{"exp_labels": {**rule["labels"], **expected_labels(name, series, of)},
-                                "exp_annotations": rule["annotations"]}] if name in standing else []}
+                                "exp_annotations": rule["annotations"]}] if name in firing else []}
                 for name, rule in rules.items()]})
     for name, content in (("rules", spec), ("tests", {"rule_files": ["rules"], "tests": tests})):
         with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
@@ -129,21 +128,21 @@ def alerts_stand(rendered, folder):
     tested = run("promtool", "test", "rules", f"{folder}/tests")
     os.remove(f"{folder}/rules")
     os.remove(f"{folder}/tests")
-    # Nothing tells of what was switched off.
+    # The values switch the sandbox off, so its alert is not rendered.
     wrong = [] if set(rules) - set(without) == {"PiswReviewsNotConfined"} else [f"{without} {list(rules)}"]
     wrong += [] if len(rules) == 5 and checked.returncode == 0 else [checked.stdout + checked.stderr]
     return wrong + ([] if tested.returncode == 0 else [tested.stdout + tested.stderr])
 
 
 def expected_labels(alert, series, of):
-    """`absent` gives its alert the labels that it looked for."""
+    """`absent` gives its alert the labels that it searched for."""
     if alert != "PiswNoReviews" or any(name.startswith("reviews") for name in series):
         return {}
     return dict(re.findall('([a-z]+)="([^"]*)"', of))
 
 
 def passes_checkov(folder):
-    """What checkov finds, of all manifests at once, that is not explained; and explanations that explain nothing."""
+    """Findings of checkov in all manifests that EXPLAINED does not explain, and explanations without a finding."""
     done = run(sys.executable, "-m", "checkov.main", "--framework", "kubernetes", "--skip-download", "--compact",
                "--output", "json", "--directory", folder)
     report = json.loads(done.stdout)
@@ -159,8 +158,8 @@ def passes_checkov(folder):
     return wrong + [f"does not occur: {each}" for each in EXPLAINED.keys() - used]
 
 
-def is_taken_by_pisw(folder, rendered):
-    """The configuration of each, given to pisw-mutate with a real review."""
+def pisw_accepts_configurations(folder, rendered):
+    """pisw-mutate answers a real review with the configuration of each manifest."""
     wrong = []
     for name, manifest in rendered.items():
         path = f"{folder}/config.yaml"
@@ -173,8 +172,8 @@ def is_taken_by_pisw(folder, rendered):
     return wrong
 
 
-def is_excluded(folder, rendered):
-    """What the configuration leaves alone of the default: a pod of kube-system, one of an operator, and not others."""
+def default_exclusions(folder, rendered):
+    """The default configuration leaves alone pods of kube-system and of operators, and no others."""
     path = f"{folder}/config.yaml"
     with open(path, "w", encoding="utf-8") as file:
         file.write(rendered["default"].one("ConfigMap")["data"]["config.yaml"])
@@ -208,18 +207,18 @@ def is_excluded(folder, rendered):
 
 
 def lints():
-    """What Helm's linter says, but that a chart might have an icon."""
-    import asyncio  # for this only
+    """Findings of Helm's linter, without its advice to add an icon."""
+    import asyncio  # only this function needs it
     import helm_sdkpy
     configuration = helm_sdkpy.Configuration(kubeconfig="apiVersion: v1\nkind: Config\n")
     result = asyncio.run(helm_sdkpy.Lint(configuration).run(os.path.join(HERE, "../../chart")))
     assert result["TotalChartsLinted"] == 1, result
-    # 1 is an information.
+    # Severity 1 is advice.
     return [each for each in result["Messages"] if each["Severity"] > 1] + (result["Errors"] or [])
 
 
 def old_clusters():
-    """Kubernetes 1.20 has another version of disruption budgets, and neither of the autoscaler's new ones."""
+    """Kubernetes 1.20 has policy/v1beta1 instead of policy/v1, and no autoscaling/v2."""
     rendered = render(PROXY, minor=20)
     version = rendered.one("PodDisruptionBudget")["apiVersion"]
     return [] if version == "policy/v1beta1" else [version]
@@ -237,14 +236,14 @@ def main():
             file.write(rendered[name].text)
     results = [
         check("Helm's linter finds nothing", lints),
-        *(check(f"Kubernetes 1.{minor} takes what {len(MATRIX)} sets of values render as", fits_kubernetes, minor)
-          for minor in range(25, 38)),
-        check("1.20 gets what it knows", old_clusters),
-        check("checkov finds nothing that is not explained", passes_checkov, folder),
-        check("Prometheus raises the alerts when it should, and only then", alerts_stand, rendered, folder),
-        check("pisw takes each configuration", is_taken_by_pisw, folder, rendered),
-        check("by default it leaves alone kube-system and the pods of operators that compare images",
-              is_excluded, folder, rendered),
+        *(check(f"the manifests of {len(MATRIX)} sets of values fit the schemas of Kubernetes 1.{minor}",
+                fits_kubernetes, minor) for minor in range(25, 38)),
+        check("Kubernetes 1.20 gets API versions that it has", old_clusters),
+        check("checkov finds nothing unexplained", passes_checkov, folder),
+        check("Prometheus fires each alert when it should, and only then", alerts_fire, rendered, folder),
+        check("pisw accepts the configuration of each manifest", pisw_accepts_configurations, folder, rendered),
+        check("the default configuration leaves alone kube-system and pods of operators that compare images",
+              default_exclusions, folder, rendered),
     ]
     return 0 if all(results) else 1
 

@@ -1,4 +1,4 @@
-"""The table of values in the chart's README, made of the comments in values.yaml, where each value has one.
+"""Makes the table of values in the chart's README from the comments in values.yaml. Each value must have a comment.
 
 readme.py [--write]: checks the README, or writes the table into it.
 """
@@ -15,7 +15,7 @@ HEAD = "| value | default | meaning |\n|---|---|---|\n"
 
 
 def commented(text):
-    """Each value that has a comment of its own, begun by `# --`: its path and the comment."""
+    """The path and the comment of each value whose comment begins with `# --`."""
     path, comment = [], None
     for line in text.splitlines():
         stripped = line.strip()
@@ -71,7 +71,7 @@ def main():
         with open(readme, "w", encoding="utf-8") as file:
             file.write(wanted)
     elif wanted != text:
-        sys.exit("chart/README.md is not what values.yaml says: run Tests/chart/readme.py --write")
+        sys.exit("the table in chart/README.md does not match values.yaml: run Tests/chart/readme.py --write")
 
 
 if __name__ == "__main__":

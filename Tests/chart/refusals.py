@@ -1,4 +1,4 @@
-"""What the chart refuses, and what it says: typing errors by its schema, the rest by its templates."""
+"""The values that the chart refuses, and its messages: the schema refuses typing errors, the templates the rest."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from manifests import PROXY
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from serving import check  # noqa: E402
 
-# Values beside a proxy, and what the message must hold.
+# Values in addition to a proxy, and a text that the message must contain.
 SCHEMA = [
     ({"registrUrl": "proxy.example.com"}, "additional properties 'registrUrl' not allowed"),
     ({"webhook": {"failurepolicy": "Fail"}}, "at '/webhook': additional properties 'failurepolicy' not allowed"),
@@ -43,20 +43,23 @@ SCHEMA = [
 ]
 
 TEMPLATES = [
-    ({"registryUrl": ""}, "registryUrl: set your proxy for Docker Hub"),
+    ({"registryUrl": ""}, "registryUrl: name your proxy for Docker Hub"),
     ({"mirrors": {"docker.io": "other.example.com"}},
-     'registryUrl and mirrors.docker.io are one setting: "proxy.example.com" or "other.example.com"?'),
-    ({"tls": {"mode": "existingSecret"}}, "caBundle: with tls.mode existingSecret the API server must be told"),
-    ({"tls": {"mode": "selfSigned"}, "caBundle": "LS0t"}, "caBundle: with tls.mode selfSigned it is made for you"),
-    ({"tls": {"mode": "certManager"}, "caBundle": "LS0t"}, "caBundle: with tls.mode certManager it is made for you"),
-    ({"tlsdirpath": "/certs"}, 'config.tlscertpath: "/tls/cert.pem" does not lie in tlsdirpath, "/certs"'),
-    ({"server": {"drainDelay": 30}}, "server.drainTimeout must be no less than server.drainDelay"),
-    ({"server": {"adminPort": 8443}}, "server.adminPort and config.port must differ"),
+     'registryUrl and mirrors.docker.io mean the same, but are "proxy.example.com" and "other.example.com"'),
+    ({"tls": {"mode": "existingSecret"}},
+     "caBundle: tls.mode existingSecret needs it: the CA certificate that the API server must trust"),
+    ({"tls": {"mode": "selfSigned"}, "caBundle": "LS0t"}, "caBundle: tls.mode selfSigned sets it itself: remove it"),
+    ({"tls": {"mode": "certManager"}, "caBundle": "LS0t"}, "caBundle: tls.mode certManager sets it itself: remove it"),
+    ({"tlsdirpath": "/certs"}, 'config.tlscertpath: "/tls/cert.pem" is not in tlsdirpath, "/certs"'),
+    ({"server": {"drainDelay": 30}}, "server.drainTimeout: must be at least server.drainDelay"),
+    ({"server": {"adminPort": 8443}}, "server.adminPort: must differ from config.port"),
     ({"resources": {"limits": {"memory": "351Mi"}}, "server": {"maxReviews": 4, "reviewMemory": 64}},
-     "resources.limits.memory: 4 reviews of 64 MiB need 352Mi with the 96Mi of the rest; 351Mi is too little"),
-    ({"server": {"maxReviews": 8, "reviewMemory": 64}}, "8 reviews of 64 MiB need 608Mi"),
-    ({"resources": {"limits": {"memory": "100Mi"}}}, "1 reviews of 16 MiB need 112Mi"),
-    ({"resources": {"limits": {"memory": 1000}}}, "1000 is too little"),
+     "resources.limits.memory: 351Mi is too low: 4 reviews at 64 MiB each, plus 96 MiB for the server, need 352Mi."),
+    ({"server": {"maxReviews": 8, "reviewMemory": 64}},
+     "8 reviews at 64 MiB each, plus 96 MiB for the server, need 608Mi"),
+    ({"resources": {"limits": {"memory": "100Mi"}}},
+     "1 reviews at 16 MiB each, plus 96 MiB for the server, need 112Mi"),
+    ({"resources": {"limits": {"memory": 1000}}}, "1000 is too low"),
     ({"resources": {"limits": {"memory": "1Zi"}}}, 'write "1Zi" as a number with Ki, Mi, Gi or Ti'),
     ({"resources": {"limits": {"memory": "128974848m"}}}, 'write "128974848m" as a number'),
     ({"isolation": "connection", "server": {"sandbox": "require"}}, "server.sandbox require: needs isolation request"),
@@ -66,15 +69,15 @@ TEMPLATES = [
     ({"prometheusRule": {"enabled": True}, "server": {"kind": "socat"}}, "prometheusRule: needs server.kind"),
 ]
 
-# What only a younger cluster has.
+# Values that need a younger cluster.
 OLD_CLUSTERS = [
     (27, {"webhook": {"matchConditions": [{"name": "x", "expression": "true"}]}},
-     "webhook.matchConditions: Kubernetes v1.27.0 has none; they need 1.28"),
-    (22, {"autoscaling": {"enabled": True}}, "autoscaling.enabled: this cluster has no autoscaling/v2"),
+     "webhook.matchConditions: needs Kubernetes 1.28 or later; this cluster is v1.27.0"),
+    (22, {"autoscaling": {"enabled": True}}, "autoscaling.enabled: needs autoscaling/v2"),
     (19, {}, "chart requires kubeVersion: >=1.20.0-0"),
 ]
 
-TAKEN = [
+ACCEPTED = [
     {"resources": {"limits": {"memory": "352Mi"}}, "server": {"maxReviews": 4, "reviewMemory": 64}},
     {"resources": {"limits": {"memory": "0.5Gi"}}},
     {"resources": {"limits": {"memory": 400000000}}},
@@ -94,10 +97,10 @@ def refuses(values, text, minor=34):
         render({**PROXY, **values}, minor)
     except helm_sdkpy.InstallError as error:
         return [] if text in str(error) else [str(error)]
-    return ["it was taken"]
+    return ["the chart accepts it"]
 
 
-def takes(values):
+def accepts(values):
     render({**PROXY, **values})
     return []
 
@@ -105,9 +108,9 @@ def takes(values):
 def main():
     results = [check(f"the schema refuses {values}", refuses, values, text) for values, text in SCHEMA]
     results += [check(f"the templates refuse {values}", refuses, values, text) for values, text in TEMPLATES]
-    results += [check(f"on 1.{minor}: refused, {text}", refuses, values, text, minor)
+    results += [check(f"Kubernetes 1.{minor} is refused: {text}", refuses, values, text, minor)
                 for minor, values, text in OLD_CLUSTERS]
-    results += [check(f"taken: {values}", takes, values) for values in TAKEN]
+    results += [check(f"the chart accepts {values}", accepts, values) for values in ACCEPTED]
     return 0 if all(results) else 1
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The chart, rendered by real Helm against a stand-in for an API server: every line of the defaults, what values change
-# and what is refused, the certificate across upgrades, and what others say of the manifests.
+# Real Helm renders the chart against a stand-in for an API server. Tested are every line of the defaults, what values
+# change, what the chart refuses, the certificate across upgrades, and what other tools find in the manifests.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 here=$top/Tests/chart
@@ -10,7 +10,7 @@ need openssl openssl
 need promtool prometheus
 build_static
 python=$("$here/venv.sh") || exit 71
-# No setting of whoever runs the tests may reach the programs, and Helm keeps its releases in memory.
+# The settings of whoever runs the tests must not reach the programs. Helm keeps its releases in memory.
 unset PISW_CONFIG REGISTRY_URL PROXY_URL LOGLEVEL KUBECONFIG
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 export HELM_DRIVER=memory HOME=$work PYTHONDONTWRITEBYTECODE=1
@@ -23,7 +23,7 @@ table certificate "$python" "$here/certificate.py"
 mkdir "$work/manifests"
 table manifests "$python" "$here/manifests.py" "$work/manifests"
 table documents "$python" "$here/documents.py"
-check "the README's table of values is that of values.yaml" "$python" "$here/readme.py"
+check "the table in chart/README.md matches values.yaml" "$python" "$here/readme.py"
 read -r _ version _ < <("$PISW_MUTATE" --version)
-check "the chart has the version of the program" grep -qx "appVersion: $version" "$top/chart/Chart.yaml"
+check "the chart's appVersion is the program's version" grep -qx "appVersion: $version" "$top/chart/Chart.yaml"
 summary

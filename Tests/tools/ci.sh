@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the commands of the CI examples in a repository like those that they are for: ci.sh PISW EXAMPLES
+# Runs the commands of the CI examples in a repository of manifests: ci.sh PISW EXAMPLES
 set -euo pipefail
 
 pisw=$1 examples=$2
@@ -11,12 +11,12 @@ mkdir manifests
 cp "$examples/kustomize/deployment.yaml" manifests/
 cp "$examples/config.yaml" pisw.yaml
 
-# commands FILE PATTERN: the commands in a job that begin with `pisw`, one a line, without YAML around them.
+# commands FILE: prints the commands of a CI job that begin with `pisw`, one on each line, without YAML.
 commands() {
   sed -nE 's/^ *(- |run: )?(pisw .*)$/\2/p' "$1"
 }
 
-# job FILE COUNT: runs a job's commands, COUNT at least; all but the check of an image not written through the proxy succeed.
+# job FILE COUNT: runs the commands of a CI job, at least COUNT. All succeed but `--check`, which finds images.
 job() {
   local command status expected
   commands "$1" >list
@@ -47,23 +47,23 @@ report = json.load(open("gl-code-quality-report.json"))
 assert len(report) == 2 and report[0]["location"]["path"] == "manifests/deployment.yaml", report
 END
 
-# A manifest that says what the cluster does passes.
+# Manifests that already name the cluster's images pass.
 pisw preview --config pisw.yaml --write manifests >log
 pisw preview --config pisw.yaml --check manifests >log
 cp "$examples/kustomize/deployment.yaml" manifests/
 
-# pre-commit, in a repository: the one hook passes, the other finds the two images.
+# pre-commit in a Git repository: one hook passes, the other finds the two images.
 git init -q . && git add manifests pisw.yaml
 status=0
 HOME=$work GIT_CONFIG_GLOBAL=/dev/null pre-commit run --all-files --config "$examples/ci/pre-commit.yaml" >hooks 2>&1 || status=$?
-if [ "$status" -ne 1 ] || ! grep -q 'configuration of the image proxy is valid.*Passed' hooks ||
-  ! grep -q 'images are written as the cluster pulls them.*Failed' hooks; then
+if [ "$status" -ne 1 ] || ! grep -q "pisw's configuration is valid.*Passed" hooks ||
+  ! grep -q 'the cluster would redirect no image.*Failed' hooks; then
   echo "pre-commit: status $status"
   cat hooks
   exit 1
 fi
 
-# Helm hands the rendered chart to its post-renderer; Helm 4 to the command of the plugin.
+# Helm passes the rendered chart to its post-renderer. Helm 4 passes it to the command of the plugin.
 render() {
   printf -- '---\n# Source: web/templates/deployment.yaml\n'
   cat manifests/deployment.yaml

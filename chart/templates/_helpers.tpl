@@ -1,15 +1,17 @@
-{{/* Names are the original's, so that what its operators know by heart goes on working. One release in a cluster. */}}
+{{/* The names are those of the original chart, so that its users' commands still work. They are fixed, so a cluster can
+have one release only. */}}
 {{- define "pisw.webhook" -}}k8s-proxy-image-swapper-webhook{{- end }}
 {{- define "pisw.service" -}}k8s-pisw{{- end }}
 {{- define "pisw.deployment" -}}k8s-proxy-image-swapper-webhook-deployment{{- end }}
 {{- define "pisw.configMap" -}}k8s-proxy-image-swapper-config{{- end }}
 
-{{/* What the service and the deployment know the pods by; the original's, because a deployment's cannot change. */}}
+{{/* The labels by which the service and the deployment select the pods. They are the original chart's, because a
+deployment's selector cannot change. */}}
 {{- define "pisw.selector" -}}
 app: k8s-proxy-image-swapper-webhook
 {{- end }}
 
-{{/* Labels of every object; none of the operator's replaces one of these. */}}
+{{/* The labels of every object. .Values.labels cannot replace one of these. */}}
 {{- define "pisw.labels" -}}
 {{- $labels := dict "app.kubernetes.io/name" .Chart.Name "app.kubernetes.io/instance" .Release.Name
   "app.kubernetes.io/version" .Chart.AppVersion "app.kubernetes.io/managed-by" .Release.Service
@@ -17,7 +19,8 @@ app: k8s-proxy-image-swapper-webhook
 {{- merge $labels .Values.labels | toYaml -}}
 {{- end }}
 
-{{/* The metadata of an object in the release's namespace: (dict "root" $ "name" NAME "annotations" MAP). */}}
+{{/* The metadata of an object in the release's namespace: (dict "root" $ "name" NAME), and if needed "labels" MAP
+and "annotations" MAP. */}}
 {{- define "pisw.metadata" -}}
 name: {{ .name }}
 namespace: {{ .root.Release.Namespace }}
@@ -41,7 +44,7 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* The tls.mode in force. */}}
+{{/* The effective tls.mode. */}}
 {{- define "pisw.tlsMode" -}}
 {{- if .Values.tls.mode -}}
 {{ .Values.tls.mode }}
@@ -52,7 +55,7 @@ selfSigned
 {{- end }}
 {{- end }}
 
-{{/* A quantity of memory in MiB, rounded down: 352Mi, 1Gi, 400M, 1.5Gi, 400000000. */}}
+{{/* Converts a memory quantity to MiB, rounded down: 352Mi, 1Gi, 400M, 1.5Gi, 400000000. */}}
 {{- define "pisw.mebibytes" -}}
 {{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000
   "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
@@ -64,7 +67,8 @@ selfSigned
 {{- divf (mulf (float64 (trimSuffix $unit $text)) (get $units $unit)) 1048576 | floor | int -}}
 {{- end }}
 
-{{/* How many reviews at a time and the MiB for each, as JSON: what is set, or else what fits into the memory limit. */}}
+{{/* The arguments for --max-reviews and --review-memory, as JSON. What the values leave at 0 is chosen to fit into the
+memory limit. */}}
 {{- define "pisw.reviews" -}}
 {{- $reviews := int .Values.server.maxReviews -}}
 {{- $memory := int .Values.server.reviewMemory -}}
@@ -80,13 +84,16 @@ selfSigned
 {{- end -}}
 {{- $needs := add (mul $reviews (max 16 $memory)) 96 | int -}}
 {{- if lt $has $needs -}}
-{{- fail (printf "resources.limits.memory: %d reviews of %d MiB need %dMi with the 96Mi of the rest; %v is too little: raise it, or lower server.maxReviews or server.reviewMemory" $reviews (max 16 $memory) $needs $limit) -}}
+{{- fail (printf
+  "resources.limits.memory: %v is too low: %d reviews at %d MiB each, plus 96 MiB for the server, need %dMi. Raise the limit, or lower server.maxReviews or server.reviewMemory"
+  $limit $reviews (max 16 $memory) $needs) -}}
 {{- end -}}
 {{- end -}}
 {{- dict "reviews" ($reviews | default 4) "memory" ($memory | default 64) | toJson -}}
 {{- end }}
 
-{{/* How many connections socat serves at once: each is a process of its own, which takes 12 MiB with the largest review. */}}
+{{/* The number of connections that socat serves at the same time. Each is a process, which uses 12 MiB for the largest
+review. */}}
 {{- define "pisw.children" -}}
 {{- $limit := dig "limits" "memory" "" .Values.resources -}}
 {{- if $limit -}}
@@ -96,42 +103,46 @@ selfSigned
 {{- end -}}
 {{- end }}
 
-{{/* What the schema cannot say. */}}
+{{/* Checks that values.schema.json cannot express. */}}
 {{- define "pisw.check" -}}
 {{- $v := .Values -}}
 {{- $dockerHub := get $v.mirrors "docker.io" -}}
 {{- if not (or $v.registryUrl $v.mirrors) -}}
-{{- fail "registryUrl: set your proxy for Docker Hub, for instance --set registryUrl=proxy.example.com, or set mirrors" -}}
+{{- fail
+  "registryUrl: name your proxy for Docker Hub, for instance --set registryUrl=proxy.example.com, or set mirrors" -}}
 {{- end -}}
 {{- if and $v.registryUrl $dockerHub (ne $v.registryUrl $dockerHub) -}}
-{{- fail (printf "registryUrl and mirrors.docker.io are one setting: %q or %q?" $v.registryUrl $dockerHub) -}}
+{{- fail (printf "registryUrl and mirrors.docker.io mean the same, but are %q and %q: remove one of them"
+  $v.registryUrl $dockerHub) -}}
 {{- end -}}
 {{- $mode := include "pisw.tlsMode" . -}}
 {{- if and (eq $mode "existingSecret") (not $v.caBundle) -}}
-{{- fail "caBundle: with tls.mode existingSecret the API server must be told the authority, in base64" -}}
+{{- fail
+  "caBundle: tls.mode existingSecret needs it: the CA certificate that the API server must trust, in base64" -}}
 {{- end -}}
 {{- if and (ne $mode "existingSecret") $v.caBundle -}}
-{{- fail (printf "caBundle: with tls.mode %s it is made for you; remove it, or set tls.mode to existingSecret" $mode) -}}
+{{- fail (printf "caBundle: tls.mode %s sets it itself: remove it, or set tls.mode to existingSecret" $mode) -}}
 {{- end -}}
 {{- range $key := list "tlscertpath" "tlskeypath" -}}
 {{- if ne (dir (get $v.config $key)) (clean $v.tlsdirpath) -}}
-{{- fail (printf "config.%s: %q does not lie in tlsdirpath, %q" $key (get $v.config $key) $v.tlsdirpath) -}}
+{{- fail (printf "config.%s: %q is not in tlsdirpath, %q" $key (get $v.config $key) $v.tlsdirpath) -}}
 {{- end -}}
 {{- end -}}
 {{- if lt (int $v.server.drainTimeout) (int $v.server.drainDelay) -}}
-{{- fail "server.drainTimeout must be no less than server.drainDelay" -}}
+{{- fail "server.drainTimeout: must be at least server.drainDelay" -}}
 {{- end -}}
 {{- if eq (int $v.server.adminPort) (int $v.config.port) -}}
-{{- fail "server.adminPort and config.port must differ" -}}
+{{- fail "server.adminPort: must differ from config.port" -}}
 {{- end -}}
 {{- if and $v.webhook.matchConditions (semverCompare "<1.28.0-0" .Capabilities.KubeVersion.Version) -}}
-{{- fail (printf "webhook.matchConditions: Kubernetes %s has none; they need 1.28" .Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "webhook.matchConditions: needs Kubernetes 1.28 or later; this cluster is %s"
+  .Capabilities.KubeVersion.Version) -}}
 {{- end -}}
 {{- if and $v.autoscaling.enabled (not (.Capabilities.APIVersions.Has "autoscaling/v2")) -}}
-{{- fail "autoscaling.enabled: this cluster has no autoscaling/v2 (Kubernetes 1.23)" -}}
+{{- fail "autoscaling.enabled: needs autoscaling/v2 (Kubernetes 1.23 or later), which this cluster lacks" -}}
 {{- end -}}
 {{- if and (eq $v.isolation "connection") (eq $v.server.sandbox "require") -}}
-{{- fail "server.sandbox require: needs isolation request; it is the process of a review that is confined" -}}
+{{- fail "server.sandbox require: needs isolation request, because only a review's own process can be confined" -}}
 {{- end -}}
 {{- if eq $v.server.kind "socat" -}}
 {{- range $setting, $isSet := dict
@@ -140,13 +151,14 @@ selfSigned
   "serviceMonitor" $v.serviceMonitor.enabled
   "prometheusRule" $v.prometheusRule.enabled -}}
 {{- if $isSet -}}
-{{- fail (printf "%s: needs server.kind pisw-serve; socat has no metrics, and a process for each review" $setting) -}}
+{{- fail (printf "%s: needs server.kind pisw-serve: socat has no metrics, and runs each review in its own process"
+  $setting) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
 
-{{/* The namespaces to exclude, templates filled in, as a JSON array. */}}
+{{/* exclude.namespaces with its templates rendered, as a JSON array. */}}
 {{- define "pisw.excludedNamespaces" -}}
 {{- $names := list -}}
 {{- range .Values.exclude.namespaces -}}
@@ -155,8 +167,8 @@ selfSigned
 {{- $names | uniq | toJson -}}
 {{- end }}
 
-{{/* The namespaces of the webhooks: none that is excluded by name or by label; the operator's selector; no pattern, which
-selectors cannot say. */}}
+{{/* The webhooks' namespaceSelector: webhook.namespaceSelector without the namespaces that are excluded by name or opt
+out by label. Names with * are left to pisw, because a selector cannot express them. */}}
 {{- define "pisw.namespaceSelector" -}}
 {{- $expressions := list (dict "key" "k8s-proxy-image-swapper/skip" "operator" "NotIn" "values" (list "true")) -}}
 {{- $names := list -}}
@@ -169,7 +181,8 @@ selectors cannot say. */}}
 {{- include "pisw.selectorWith" (dict "selector" .Values.webhook.namespaceSelector "expressions" $expressions) -}}
 {{- end }}
 
-{{/* The pods of the webhooks: none that opts out by label, as this release's own do, or is excluded by one. */}}
+{{/* The webhooks' objectSelector: webhook.objectSelector without the pods that opt out by label, as this release's own
+pods do, or have a label of exclude.labels. */}}
 {{- define "pisw.objectSelector" -}}
 {{- $expressions := list (dict "key" "k8s-proxy-image-swapper/skip" "operator" "NotIn" "values" (list "true")) -}}
 {{- range $key, $value := .Values.exclude.labels -}}
@@ -187,7 +200,7 @@ selectors cannot say. */}}
 {{- include "pisw.selectorWith" (dict "selector" .Values.webhook.objectSelector "expressions" $expressions) -}}
 {{- end }}
 
-{{/* A selector with further expressions: (dict "selector" SELECTOR "expressions" LIST). */}}
+{{/* A selector with additional expressions: (dict "selector" SELECTOR "expressions" LIST). */}}
 {{- define "pisw.selectorWith" -}}
 {{- with .selector.matchLabels }}
 matchLabels:
