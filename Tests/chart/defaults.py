@@ -103,7 +103,7 @@ DEFAULTS = [
     ("Deployment", f"{IT}.readinessProbe.httpGet", {"path": "/readyz", "port": "metrics"}),
     ("Deployment", f"{IT}.lifecycle", ABSENT),
     ("Deployment", f"{IT}.resources",
-     {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "352Mi"}}),
+     {"requests": {"cpu": "50m", "memory": "48Mi"}, "limits": {"memory": "352Mi"}}),
     ("Deployment", f"{IT}.securityContext",
      {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}),
     ("Deployment", f"{IT}.volumeMounts",
