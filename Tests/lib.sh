@@ -18,6 +18,8 @@ started=()
 # Ends every process that `start` started, and removes the scratch folder.
 clean_up() {
   local pid
+  # A child that a signal ends right after its fork runs the traps of its parent.
+  [ "$BASHPID" = "$$" ] || return
   for pid in "${started[@]}"; do
     kill "$pid" 2>/dev/null
     wait "$pid" 2>/dev/null

@@ -93,6 +93,8 @@ runs() {
 serves() {
   local line=${1/127.0.0.1:8443/127.0.0.1:0} server status
   case $line in *--listen*) ;; *) line+=" --listen 127.0.0.1:0" ;; esac
+  # What the example before wrote must not be taken for this one's.
+  : >err
   bash -c "exec $line --admin-listen off --drain-delay 0" >out 2>err </dev/null &
   server=$!
   started+=("$server")
