@@ -17,12 +17,12 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "pisw-mutate",
-      dependencies: ["OneShot", "ConfigurationSources", "SwapPolicy", "JSON", "POSIX", "CPOSIX", "Version"],
+      dependencies: ["OneShot", "Configuration", "Policy", "JSON", "System", "CLinux", "Version"],
       swiftSettings: strict),
     .executableTarget(
       name: "pisw-serve",
       dependencies: [
-        "AcceptLoop", "Admission", "ConfigurationSources", "HTTP1", "Help", "JSON", "POSIX", "CPOSIX", "SwapPolicy",
+        "Server", "Admission", "Configuration", "HTTP1", "Help", "JSON", "System", "CLinux", "Policy",
         "TLS", "Version",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -30,42 +30,42 @@ let package = Package(
     .executableTarget(
       name: "pisw",
       dependencies: [
-        "Admission", "ConfigurationReview", "ConfigurationSources", "Help", "ImageReference", "JSON", "Manifests",
-        "POSIX", "SwapPolicy", "Version", "YAML",
+        "Admission", "ConfigurationLint", "Configuration", "Help", "ImageReference", "JSON", "Manifests",
+        "System", "Policy", "Version", "YAML",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     .executableTarget(
-      name: "bench-review", dependencies: ["Admission", "SwapPolicy"], path: "Tests/bench/review", swiftSettings: strict
+      name: "bench-review", dependencies: ["Admission", "Policy"], path: "Tests/bench/review", swiftSettings: strict
     ),
     .executableTarget(
-      name: "faulty-serve", dependencies: ["AcceptLoop", "HTTP1", "Misdeeds", "TLS"], path: "Tests/isolation/faulty",
+      name: "faulty-serve", dependencies: ["Server", "HTTP1", "Misdeeds", "TLS"], path: "Tests/isolation/faulty",
       swiftSettings: strict),
     .target(name: "Misdeeds", path: "Tests/isolation/misdeeds"),
     .target(
       name: "OneShot",
-      dependencies: ["Admission", "ConfigurationSources", "Endpoints", "HTTP1", "SwapPolicy", "JSON", "POSIX"],
+      dependencies: ["Admission", "Configuration", "Webhook", "HTTP1", "Policy", "JSON", "System"],
       swiftSettings: strict),
     .target(
-      name: "ConfigurationReview",
-      dependencies: ["Admission", "ConfigurationSources", "ImageReference", "SwapPolicy", "JSON"],
+      name: "ConfigurationLint",
+      dependencies: ["Admission", "Configuration", "ImageReference", "Policy", "JSON"],
       swiftSettings: strict),
     .target(
-      name: "ConfigurationSources", dependencies: ["SwapPolicy", "YAML", "JSON", "POSIX"], swiftSettings: strict),
-    .target(name: "Endpoints", dependencies: ["HTTP1", "JSON"], swiftSettings: strict),
-    .target(name: "Manifests", dependencies: ["Admission", "SwapPolicy", "YAML", "JSON"], swiftSettings: strict),
+      name: "Configuration", dependencies: ["Policy", "YAML", "JSON", "System"], swiftSettings: strict),
+    .target(name: "Webhook", dependencies: ["HTTP1", "JSON"], swiftSettings: strict),
+    .target(name: "Manifests", dependencies: ["Admission", "Policy", "YAML", "JSON"], swiftSettings: strict),
     .target(name: "HTTP1", swiftSettings: strict),
-    .target(name: "Admission", dependencies: ["SwapPolicy", "JSON"], swiftSettings: strict),
-    .target(name: "SwapPolicy", dependencies: ["ImageReference", "YAML", "JSON"], swiftSettings: strict),
+    .target(name: "Admission", dependencies: ["Policy", "JSON"], swiftSettings: strict),
+    .target(name: "Policy", dependencies: ["ImageReference", "YAML", "JSON"], swiftSettings: strict),
     .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: strict),
     .target(name: "JSON", swiftSettings: strict),
     .target(name: "ImageReference", swiftSettings: strict),
     .target(
-      name: "AcceptLoop", dependencies: ["Endpoints", "HTTP1", "JSON", "TLS", "POSIX", "CPOSIX"],
+      name: "Server", dependencies: ["Webhook", "HTTP1", "JSON", "TLS", "System", "CLinux"],
       swiftSettings: strict),
-    .target(name: "TLS", dependencies: ["COpenSSL", "POSIX", "CPOSIX"], swiftSettings: strict),
-    .target(name: "POSIX", dependencies: ["CPOSIX"], swiftSettings: strict),
-    .target(name: "CPOSIX"),
+    .target(name: "TLS", dependencies: ["COpenSSL", "System", "CLinux"], swiftSettings: strict),
+    .target(name: "System", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "CLinux"),
     .target(
       name: "Help", dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
@@ -75,20 +75,20 @@ let package = Package(
       name: "CVersion", cSettings: [.define("PISW_COMMIT", to: Context.environment["PISW_COMMIT"] ?? "0")]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
-    unitTests(of: "CPOSIX"),
-    unitTests(of: "POSIX"),
+    unitTests(of: "CLinux"),
+    unitTests(of: "System"),
     unitTests(of: "ImageReference", exclude: ["references.jsonl"]),
     unitTests(of: "JSON"),
     unitTests(of: "YAML"),
-    unitTests(of: "SwapPolicy"),
+    unitTests(of: "Policy"),
     unitTests(of: "Admission"),
     unitTests(of: "Manifests"),
     unitTests(of: "HTTP1"),
-    unitTests(of: "Endpoints"),
-    unitTests(of: "ConfigurationReview"),
-    unitTests(of: "ConfigurationSources"),
+    unitTests(of: "Webhook"),
+    unitTests(of: "ConfigurationLint"),
+    unitTests(of: "Configuration"),
     unitTests(of: "TLS"),
-    unitTests(of: "AcceptLoop"),
+    unitTests(of: "Server"),
     unitTests(of: "Version"),
   ]
 )
@@ -101,8 +101,8 @@ if !FileManager.default.fileExists(atPath: Context.packageDirectory + "/Tests") 
 // The fuzz targets of Tests/fuzz, instead of programs and tests: libFuzzer brings its own `main`.
 if Context.environment["PISW_FUZZ"] != nil {
   let modules: [Target.Dependency] = [
-    "AcceptLoop", "Admission", "ConfigurationReview", "ConfigurationSources", "HTTP1", "ImageReference", "JSON",
-    "Manifests", "SwapPolicy", "YAML",
+    "Server", "Admission", "ConfigurationLint", "Configuration", "HTTP1", "ImageReference", "JSON",
+    "Manifests", "Policy", "YAML",
   ]
   package.products = []
   package.targets.removeAll { $0.type == .executable || $0.type == .test }

@@ -1,7 +1,7 @@
 // The answer to a review: the AdmissionReview that goes back to the API server, and the decision about each image.
 
 import JSON
-import SwapPolicy
+import Policy
 
 /// The answer to one AdmissionReview.
 public struct Answer: Sendable {

@@ -1,7 +1,7 @@
 // Decisions as text: one line for each image, for people and for `cut -f`.
 
 import JSON
-import SwapPolicy
+import Policy
 
 extension ImageOutcome {
   /// One line of six columns, separated by tabs: the image's place in the pod, the image as written, its normalised

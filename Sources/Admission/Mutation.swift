@@ -1,7 +1,7 @@
 // The mutation: takes one AdmissionReview and returns its answer. Every program of this project calls it.
 
 import JSON
-import SwapPolicy
+import Policy
 
 /// Answers one AdmissionReview (admission.k8s.io/v1 or v1beta1).
 ///

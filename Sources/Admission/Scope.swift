@@ -1,7 +1,7 @@
 // Decides whether the images of a review are looked at, and whether its pod is left alone as a whole.
 
 import JSON
-import SwapPolicy
+import Policy
 
 /// Why the images of a review are not looked at.
 public enum NotReviewed: String, Sendable {

@@ -1,7 +1,7 @@
 // Converts byte offsets in a manifest to lines and columns, for people and editors.
 
 import JSON
-import SwapPolicy
+import Policy
 
 /// The lines of a manifest.
 public struct Lines {

@@ -2,7 +2,7 @@
 
 import Admission
 import JSON
-import SwapPolicy
+import Policy
 import YAML
 
 /// The rules and the cluster that a preview assumes.

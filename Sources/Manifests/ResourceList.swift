@@ -4,7 +4,7 @@
 
 import Admission
 import JSON
-import SwapPolicy
+import Policy
 import YAML
 
 /// A ResourceList (config.kubernetes.io), the input of a KRM function.

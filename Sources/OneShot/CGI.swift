@@ -5,8 +5,8 @@
 
 import Glibc
 import HTTP1
-import POSIX
-import SwapPolicy
+import Policy
+import System
 
 /// Whether a web server started this process through CGI.
 public var isCGI: Bool { environment("GATEWAY_INTERFACE") != nil }

@@ -2,7 +2,7 @@
 
 import Admission
 import JSON
-import SwapPolicy
+import Policy
 
 /// Answers a review. With `explains`, writes one line per image with its decision to standard error.
 ///

@@ -3,8 +3,8 @@
 
 import Glibc
 import HTTP1
-import POSIX
-import SwapPolicy
+import Policy
+import System
 
 /// Serves one HTTP request.
 ///

@@ -3,7 +3,7 @@
 
 import Glibc
 import JSON
-import POSIX
+import System
 
 /// Writes messages, or suppresses them.
 public struct Messages: Sendable {

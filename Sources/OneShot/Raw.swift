@@ -3,8 +3,8 @@
 import Admission
 import Glibc
 import JSON
-import POSIX
-import SwapPolicy
+import Policy
+import System
 
 /// Why a review cannot be answered: the exit status and the message.
 private struct Failure: Error {

@@ -2,7 +2,7 @@
 
 import Glibc
 import HTTP1
-import POSIX
+import System
 
 /// How many seconds a client has for the head, and again for the body.
 let clientTimeout = 10

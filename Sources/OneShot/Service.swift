@@ -1,11 +1,11 @@
 // Answers one request. One-shot HTTP and CGI share it.
 
 import Admission
-import ConfigurationSources
-import Endpoints
+import Configuration
 import HTTP1
 import JSON
-import SwapPolicy
+import Policy
+import Webhook
 
 /// A configuration, or why it could not be loaded. Requests are answered in both cases.
 public enum LoadedPolicy: Sendable {

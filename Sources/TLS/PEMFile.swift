@@ -2,7 +2,7 @@
 
 import COpenSSL
 import Glibc
-import POSIX
+import System
 
 /// A file that cannot be used for TLS.
 public struct TLSFileError: Error, Sendable {

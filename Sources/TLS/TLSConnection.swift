@@ -1,7 +1,7 @@
 // One TLS connection over a non-blocking socket. The caller waits for the socket.
 
+import CLinux
 import COpenSSL
-import CPOSIX
 import Glibc
 
 /// The result of one step of a connection.

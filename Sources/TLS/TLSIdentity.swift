@@ -1,8 +1,8 @@
 // A TLS server's identity: its certificate, chain and private key, and the authorities that client certificates must
 // come from.
 
+import CLinux
 import COpenSSL
-import CPOSIX
 import Glibc
 
 /// The files of a server's identity.

@@ -1,7 +1,7 @@
 // Reads the options of pisw-mutate with getopt_long.
 
-import CPOSIX
-import ConfigurationSources
+import CLinux
+import Configuration
 import JSON
 import OneShot
 import Version

@@ -1,9 +1,9 @@
 // pisw-mutate: reads one AdmissionReview and writes its answer. Chooses how: raw, over HTTP, or as a CGI program.
 
-import ConfigurationSources
+import Configuration
 import Glibc
 import OneShot
-import POSIX
+import System
 
 func run() -> ExitStatus {
   ignoreBrokenPipes()

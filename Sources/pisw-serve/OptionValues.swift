@@ -1,7 +1,7 @@
 // The types of option values, as ArgumentParser reads and shows them.
 
-import AcceptLoop
 import ArgumentParser
+import Server
 
 extension Address: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }

@@ -1,12 +1,12 @@
 // pisw-serve: the webhook's server. Reads the options and the configuration, and starts the accept loop.
 
-import AcceptLoop
 import ArgumentParser
-import CPOSIX
-import ConfigurationSources
+import CLinux
+import Configuration
 import Glibc
 import Help
-import POSIX
+import Server
+import System
 import TLS
 import Version
 

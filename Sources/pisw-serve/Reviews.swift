@@ -1,10 +1,10 @@
 // Connects the accept loop, which does not know about admission, with Admission, which does not know about servers.
 
-import AcceptLoop
 import Admission
 import HTTP1
 import JSON
-import SwapPolicy
+import Policy
+import Server
 
 /// A handler that answers reviews under a policy, and that returns the counts and the log fields of each.
 func reviewHandler(_ policy: SwapPolicy, _ log: Log) -> ReviewHandler {

@@ -1,9 +1,9 @@
 // pisw config: checks a configuration, or prints the one in force.
 
 import ArgumentParser
-import ConfigurationReview
-import ConfigurationSources
-import SwapPolicy
+import Configuration
+import ConfigurationLint
+import Policy
 
 struct Config: ParsableCommand {
   static let configuration = CommandConfiguration(

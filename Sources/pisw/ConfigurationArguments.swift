@@ -1,7 +1,7 @@
 // The configuration options, which all subcommands share. The other programs have options of the same names.
 
 import ArgumentParser
-import ConfigurationSources
+import Configuration
 
 struct ConfigurationArguments: ParsableArguments {
   @Option(

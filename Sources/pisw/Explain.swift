@@ -2,11 +2,11 @@
 
 import Admission
 import ArgumentParser
-import ConfigurationReview
-import ConfigurationSources
+import Configuration
+import ConfigurationLint
 import JSON
 import Manifests
-import SwapPolicy
+import Policy
 
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -4,7 +4,7 @@ import Admission
 import ArgumentParser
 import ImageReference
 import JSON
-import SwapPolicy
+import Policy
 import Version
 
 struct Image: ParsableCommand {

@@ -3,7 +3,7 @@
 
 import ArgumentParser
 import JSON
-import POSIX
+import System
 
 extension ExitCode {
   /// `--check` found an image that would change.

@@ -1,7 +1,7 @@
 // pisw krm: a KRM function for kpt and kustomize.
 
 import ArgumentParser
-import ConfigurationSources
+import Configuration
 import Glibc
 import Manifests
 

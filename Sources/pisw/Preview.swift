@@ -4,7 +4,7 @@ import ArgumentParser
 import Glibc
 import JSON
 import Manifests
-import POSIX
+import System
 
 struct PreviewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

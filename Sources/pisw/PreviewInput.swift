@@ -4,7 +4,7 @@ import ArgumentParser
 import Glibc
 import JSON
 import Manifests
-import POSIX
+import System
 
 /// The largest text with manifests, in bytes.
 let largestManifest = 1 << 30

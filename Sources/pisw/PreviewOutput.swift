@@ -5,7 +5,7 @@ import ArgumentParser
 import Glibc
 import JSON
 import Manifests
-import POSIX
+import System
 
 /// A manifest and its preview.
 struct PreviewedFile {

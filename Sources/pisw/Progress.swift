@@ -1,8 +1,8 @@
 // Shows the progress of a long run in a line on standard error. Only on a terminal, and only while it runs.
 
 import Glibc
-import POSIX
 import Synchronization
+import System
 
 /// The progress of a run. Any thread may advance it.
 final class Progress: Sendable {

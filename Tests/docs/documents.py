@@ -71,7 +71,7 @@ def options(*command):
 
 def undocumented():
     """Options, metrics and alerts, with the documents that must contain them."""
-    metrics = re.findall(r'^ *"?(?:out\.family\()?"?(pisw_\w+)"', read("Sources/AcceptLoop/Counters.swift"), re.M)
+    metrics = re.findall(r'^ *"?(?:out\.family\()?"?(pisw_\w+)"', read("Sources/Server/Counters.swift"), re.M)
     alerts = re.findall(r"- alert: (\w+)", read("chart/templates/monitoring.yaml"))
     # Options of every program.
     common = {"--help", "--version", "--generate-completion-script"}

@@ -21,7 +21,7 @@ check "no module in Sources imports Foundation" finds_nothing -rn "import Founda
 # With .strictMemorySafety(), the compiler demands one of these words wherever code is unsafe.
 check "modules that read bytes from outside contain no unsafe code" \
   finds_nothing -rnwE "unsafe|@safe|@unsafe" \
-  Sources/{ImageReference,JSON,SwapPolicy,Admission,ConfigurationReview,Manifests,HTTP1}
+  Sources/{ImageReference,JSON,Policy,Admission,ConfigurationLint,Manifests,HTTP1}
 # waits_for_lock: install.sh waits while another process holds the lock of apt's lists, and then reports apt's own
 # error. apt uses empty folders here, without sources, so it fetches nothing.
 waits_for_lock() {

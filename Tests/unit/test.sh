@@ -8,18 +8,18 @@ declare -A covers=(
   [ImageReference]="the grammar of image names, and 800 names with what distribution/reference says of each"
   [JSON]="what RFC 8259 accepts and refuses, the reader, places of faults, the writer"
   [YAML]="events, marks and faults"
-  [SwapPolicy]="mirrors, ignored images, exclusions, sources of a configuration, its errors, a server's keys, idempotence"
+  [Policy]="mirrors, ignored images, exclusions, sources of a configuration, its errors, a server's keys, idempotence"
   [Admission]="scope, images, patches, answers, warnings, malformed pods, secrets, subjects, captured reviews"
   [Manifests]="documents, types of scalars, pods of every kind, scope, reviews, edits in every style, anchors, diffs"
   [HTTP1]="good requests and bad ones cut at every byte, smuggling, chunks, pipelines, limits, responses"
-  [Endpoints]="what each method, path and kind of body is answered with, on both ports"
-  [ConfigurationSources]="which file, variable or option wins, and what is said of those that cannot be used"
-  [ConfigurationReview]="warnings, explanations, the configuration in force, why rewriting twice changes nothing"
+  [Webhook]="what each method, path and kind of body is answered with, on both ports"
+  [Configuration]="which file, variable or option wins, and what is said of those that cannot be used"
+  [ConfigurationLint]="warnings, explanations, the configuration in force, why rewriting twice changes nothing"
   [TLS]="certificates and keys of every form, and what is said of those that cannot be used"
-  [POSIX]="files replaced at once or not at all, the entries of folders"
-  [CPOSIX]="the heap for secrets: sizes, alignment, wiping, reuse, its end, kept from children"
+  [System]="files replaced at once or not at all, the entries of folders"
+  [CLinux]="the heap for secrets: sizes, alignment, wiping, reuse, its end, kept from children"
   [Version]="what --version prints"
-  [AcceptLoop]="reports and frames of children, counters, addresses, lines of the log, dates, files that change, tokens"
+  [Server]="reports and frames of children, counters, addresses, lines of the log, dates, files that change, tokens"
 )
 
 # count_tests MODULE: runs the tests of a module, and adds them to the counts.
@@ -66,7 +66,7 @@ if ! swift build --build-tests >"$work/build.log" 2>&1; then
   failed=1
   summary
 fi
-for module in ImageReference JSON YAML SwapPolicy Admission Manifests HTTP1 Endpoints ConfigurationSources ConfigurationReview TLS POSIX CPOSIX Version AcceptLoop; do
+for module in ImageReference JSON YAML Policy Admission Manifests HTTP1 Webhook Configuration ConfigurationLint TLS System CLinux Version Server; do
   count_tests "$module"
 done
 summary

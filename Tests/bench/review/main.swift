@@ -4,7 +4,7 @@
 
 import Admission
 import Glibc
-import SwapPolicy
+import Policy
 
 func now() -> Double {
   var time = timespec()

@@ -3,10 +3,10 @@
 // `MISDEED@PID` where it has a victim. A body that names no misdeed is answered with itself. SAMPLE is the
 // body that the server rehearses with.
 
-import AcceptLoop
 import Glibc
 import HTTP1
 import Misdeeds
+import Server
 import TLS
 
 /// Recurses until there is no stack; the result needs every level.

@@ -2,7 +2,7 @@
 // the patched pod changes nothing.
 
 import Foundation
-import SwapPolicy
+import Policy
 import Testing
 
 private let label = "k8s-proxy-image-swapper"

@@ -3,7 +3,7 @@
 
 import Admission
 import Foundation
-import SwapPolicy
+import Policy
 import Testing
 
 /// The policy of a configuration file.

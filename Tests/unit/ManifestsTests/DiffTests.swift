@@ -1,6 +1,6 @@
 // Edits as a unified diff, and offsets as lines and columns.
 
-import SwapPolicy
+import Policy
 import Testing
 
 @testable import Manifests

@@ -3,7 +3,7 @@
 import Admission
 import JSON
 import Manifests
-import SwapPolicy
+import Policy
 import Testing
 import YAML
 

@@ -2,12 +2,12 @@
 // refused configuration names a place. An accepted one never redirects its own results, and is printed as a
 // configuration with the same rules.
 
-import ConfigurationReview
+import ConfigurationLint
 import FuzzSupport
 import ImageReference
-import SwapPolicy
+import Policy
 
-@testable import ConfigurationSources
+@testable import Configuration
 
 @_cdecl("LLVMFuzzerTestOneInput")
 public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {

@@ -1,10 +1,10 @@
 // Fuzzes KRM functions. A refusal names a place. Otherwise the output is a ResourceList that differs from the input
 // only in images and results, and that a second run does not change.
 
-import ConfigurationSources
+import Configuration
 import FuzzSupport
 import Manifests
-import SwapPolicy
+import Policy
 
 @_cdecl("LLVMFuzzerTestOneInput")
 public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {

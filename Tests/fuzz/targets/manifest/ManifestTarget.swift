@@ -5,7 +5,7 @@ import FuzzSupport
 import ImageReference
 import JSON
 import Manifests
-import SwapPolicy
+import Policy
 import YAML
 
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -4,7 +4,7 @@
 import FuzzSupport
 import HTTP1
 
-@testable import AcceptLoop
+@testable import Server
 
 @_cdecl("LLVMFuzzerTestOneInput")
 public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {

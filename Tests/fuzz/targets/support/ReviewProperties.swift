@@ -3,7 +3,7 @@
 import Admission
 import Foundation
 import JSON
-import SwapPolicy
+import Policy
 
 /// Answers a review, and checks the properties that every answer must have.
 public func checkReview(_ text: [UInt8], under policy: SwapPolicy) {
