@@ -36,7 +36,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .executableTarget(
-      name: "bench-review", dependencies: ["Admission", "Policy"], path: "Tests/bench/review", swiftSettings: strict
+      name: "bench-review", dependencies: ["Admission", "Configuration", "Policy"], path: "Tests/bench/review",
+      swiftSettings: strict
     ),
     .executableTarget(
       name: "faulty-serve", dependencies: ["Server", "HTTP1", "Misdeeds", "TLS"], path: "Tests/isolation/faulty",
@@ -56,7 +57,7 @@ let package = Package(
     .target(name: "Manifests", dependencies: ["Admission", "Policy", "YAML", "JSON"], swiftSettings: strict),
     .target(name: "HTTP1", swiftSettings: strict),
     .target(name: "Admission", dependencies: ["Policy", "JSON"], swiftSettings: strict),
-    .target(name: "Policy", dependencies: ["ImageReference", "YAML", "JSON"], swiftSettings: strict),
+    .target(name: "Policy", dependencies: ["ImageReference", "JSON"], swiftSettings: strict),
     .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: strict),
     .target(name: "JSON", swiftSettings: strict),
     .target(name: "ImageReference", swiftSettings: strict),
@@ -80,13 +81,14 @@ let package = Package(
     unitTests(of: "ImageReference", exclude: ["references.jsonl"]),
     unitTests(of: "JSON"),
     unitTests(of: "YAML"),
-    unitTests(of: "Policy"),
-    unitTests(of: "Admission"),
-    unitTests(of: "Manifests"),
+    .target(name: "UnitTestSupport", dependencies: ["Configuration", "Policy"], path: "Tests/unit/Support"),
+    unitTests(of: "Policy", with: ["Configuration", "UnitTestSupport"]),
+    unitTests(of: "Admission", with: ["Configuration"]),
+    unitTests(of: "Manifests", with: ["Configuration"]),
     unitTests(of: "HTTP1"),
     unitTests(of: "Webhook"),
-    unitTests(of: "ConfigurationLint"),
-    unitTests(of: "Configuration"),
+    unitTests(of: "ConfigurationLint", with: ["Configuration"]),
+    unitTests(of: "Configuration", with: ["UnitTestSupport"]),
     unitTests(of: "TLS"),
     unitTests(of: "Server"),
     unitTests(of: "Version"),
@@ -116,8 +118,8 @@ if Context.environment["PISW_FUZZ"] != nil {
 }
 
 /// The unit tests of a module, in Tests/unit.
-func unitTests(of module: String, exclude: [String] = []) -> Target {
+func unitTests(of module: String, with others: [String] = [], exclude: [String] = []) -> Target {
   .testTarget(
-    name: module + "Tests", dependencies: [.byName(name: module)], path: "Tests/unit/" + module + "Tests",
-    exclude: exclude, swiftSettings: strict)
+    name: module + "Tests", dependencies: ([module] + others).map { .byName(name: $0) },
+    path: "Tests/unit/" + module + "Tests", exclude: exclude, swiftSettings: strict)
 }

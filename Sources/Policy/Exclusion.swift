@@ -17,6 +17,13 @@ public struct Exclusion: Equatable, Sendable {
   public let pattern: String
   public let place: Place
 
+  package init(subject: Subject, labelKey: String, pattern: String, place: Place) {
+    self.subject = subject
+    self.labelKey = labelKey
+    self.pattern = pattern
+    self.place = place
+  }
+
   /// Whether the entry matches a namespace's name, a value of its label, or an owner.
   public func matches(_ text: String) -> Bool { isMatch(text, glob: pattern) }
 }

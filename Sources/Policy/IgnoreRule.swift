@@ -25,7 +25,7 @@ public final class IgnoreRule: Equatable, Sendable {
   package var wholeImage: String? { isPattern || tag != nil || digest != nil ? nil : pattern }
 
   /// - Throws: `InvalidName` if the entry is not a valid image name or pattern.
-  init(_ text: String, place: Place) throws(InvalidName) {
+  package init(_ text: String, place: Place) throws(InvalidName) {
     self.text = text
     self.place = place
     isPattern = text.utf8.contains(UInt8(ascii: "*"))

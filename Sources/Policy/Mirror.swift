@@ -23,7 +23,7 @@ public final class Mirror: Equatable, Sendable {
   private let canonicalTargetSuffix: String
 
   /// - Throws: `InvalidName` if the source or the target is not valid.
-  init(source: String, target: String, place: Place) throws(InvalidName) {
+  package init(source: String, target: String, place: Place) throws(InvalidName) {
     self.source = try source == "*" ? source : canonicalSource(source)
     depth = source == "*" ? 0 : 1 + self.source.utf8.count { $0 == slash }
     self.place = place
@@ -94,10 +94,10 @@ public final class Mirror: Equatable, Sendable {
 }
 
 /// The error for an invalid source, target or ignored image.
-struct InvalidName: Error {
+package struct InvalidName: Error {
   /// What is wrong, and the remedy.
-  let problem: String
-  init(_ problem: String) { self.problem = problem }
+  package let problem: String
+  package init(_ problem: String) { self.problem = problem }
 }
 
 private let placeholder = "{registry}"

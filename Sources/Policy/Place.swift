@@ -16,3 +16,14 @@ public enum Place: Equatable, Sendable {
     }
   }
 }
+
+/// Where a text begins within its file: the number of lines before it, and of columns before each of its lines.
+public struct TextOrigin: Equatable, Sendable {
+  public let lines: Int
+  public let columns: Int
+
+  public init(lines: Int = 0, columns: Int = 0) {
+    self.lines = lines
+    self.columns = columns
+  }
+}

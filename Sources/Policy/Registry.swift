@@ -29,7 +29,7 @@ package func canonicalName(_ name: String) -> String {
 
 /// The canonical form of `domain[/path]`: the domain in lower case and without `:443`, and `docker.io` for each name of
 /// Docker Hub.
-func canonicalPrefix(_ name: String) -> String {
+package func canonicalPrefix(_ name: String) -> String {
   if isCanonical(name.utf8.span) { return name }
   let domain = firstComponent(name)
   var registry = String(decoding: domain.utf8.map { isUpper($0) ? $0 | 0x20 : $0 }, as: UTF8.self)

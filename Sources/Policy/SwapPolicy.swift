@@ -4,13 +4,16 @@ import ImageReference
 
 /// The rules of a valid configuration, for image names and for pods.
 public struct SwapPolicy: Equatable, Sendable {
-  public internal(set) var mirrors: [Mirror] = []
-  public internal(set) var ignored: [IgnoreRule] = []
-  public internal(set) var exclusions: [Exclusion] = []
+  public package(set) var mirrors: [Mirror] = []
+  public package(set) var ignored: [IgnoreRule] = []
+  public package(set) var exclusions: [Exclusion] = []
   /// Whether a redirected pod keeps the original image names in an annotation.
-  public internal(set) var annotatesOriginals = false
+  public package(set) var annotatesOriginals = false
   /// Names of the secrets that a redirected pod gets, to pull with.
-  public internal(set) var imagePullSecrets: [String] = []
+  public package(set) var imagePullSecrets: [String] = []
+
+  /// No rules: every image stays.
+  package init() {}
 }
 
 /// The decision about one image name.

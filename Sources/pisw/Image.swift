@@ -2,6 +2,7 @@
 
 import Admission
 import ArgumentParser
+import Configuration
 import ImageReference
 import JSON
 import Policy

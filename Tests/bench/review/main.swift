@@ -3,6 +3,7 @@
 //   bench-review CONFIG REVIEW    prints microseconds and MB/s for the review, and for one of 1 MB that is made from it
 
 import Admission
+import Configuration
 import Glibc
 import Policy
 

@@ -2,6 +2,7 @@
 // independent of the project's own JSON and base64.
 
 import Admission
+import Configuration
 import Foundation
 import Policy
 import Testing

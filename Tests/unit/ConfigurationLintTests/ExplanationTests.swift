@@ -1,5 +1,6 @@
 // Explanations of decisions, and the proof that rewriting twice changes nothing.
 
+import Configuration
 import ConfigurationLint
 import Policy
 import Testing

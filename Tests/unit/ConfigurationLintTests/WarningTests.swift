@@ -1,5 +1,6 @@
 // Warnings about valid configurations, and configurations without warnings.
 
+import Configuration
 import ConfigurationLint
 import Policy
 import Testing

@@ -1,6 +1,7 @@
 // What the tests of this module share: previews of a text, and short forms of their results.
 
 import Admission
+import Configuration
 import JSON
 import Manifests
 import Policy

@@ -3,6 +3,7 @@
 
 import Policy
 import Testing
+import UnitTestSupport
 
 @Suite("Mirrors")
 struct MirrorTests {

@@ -1,10 +1,12 @@
 // The property that a second decision changes nothing, checked with the 800 names of the reference library's table and
 // with mirrors that could cause loops.
 
+import Configuration
 import Foundation
 import ImageReference
 import Policy
 import Testing
+import UnitTestSupport
 
 private struct Row: Decodable {
   let reference: String

@@ -2,6 +2,7 @@
 
 import Policy
 import Testing
+import UnitTestSupport
 
 private func isIgnored(_ image: String, by entry: String) throws -> Bool {
   let policy = try policy("mirrors: {'*': 'p.io/{registry}'}\nignoreimages: ['\(entry)']")

@@ -1,5 +1,6 @@
 // The policies for fuzzing reviews: every feature on, and targets that make results too long or circular.
 
+import Configuration
 import Policy
 
 /// Policies that each cause one kind of trouble. All are valid.

@@ -1,10 +1,11 @@
-// What the tests of this module share: policies from a few lines of YAML, and decisions as one word.
+// What the unit tests of Policy and Configuration share: policies from a few lines of YAML, what is wrong with them, and
+// decisions as one word.
 
+import Configuration
 import Policy
-import Testing
 
 /// The policy of a configuration file, of `--mirror` options and of the two variables.
-func policy(
+public func policy(
   _ yaml: String? = nil, options: [String] = [], registryURL: String? = nil, proxyURL: String? = nil
 ) throws(ConfigurationErrors) -> SwapPolicy {
   var configuration = Configuration()
@@ -15,12 +16,12 @@ func policy(
 }
 
 /// The policy of a map of mirrors alone.
-func policy(mirrors: [(String, String)]) throws(ConfigurationErrors) -> SwapPolicy {
+public func policy(mirrors: [(String, String)]) throws(ConfigurationErrors) -> SwapPolicy {
   try policy("mirrors:\n" + mirrors.map { "  \"\($0.0)\": \"\($0.1)\"\n" }.joined())
 }
 
 /// The messages about an invalid configuration; empty for a valid one.
-func problems(
+public func problems(
   _ yaml: String? = nil, options: [String] = [], registryURL: String? = nil, proxyURL: String? = nil
 ) -> [String] {
   do throws(ConfigurationErrors) {
@@ -33,12 +34,12 @@ func problems(
 
 extension Decision {
   /// The image that the decision redirects to; `nil` if it leaves the image alone.
-  var image: String? {
+  public var image: String? {
     if case .redirected(let image, _) = self { image } else { nil }
   }
 
   /// The decision without the rule behind it.
-  var word: String {
+  public var word: String {
     switch self {
     case .redirected: "redirected"
     case .empty: "empty"
@@ -54,6 +55,6 @@ extension Decision {
   }
 }
 
-let digits = String(repeating: "a", count: 64)
-let sha = "sha256:" + digits
-let mixedDigits = String(repeating: "09af", count: 16)
+public let digits = String(repeating: "a", count: 64)
+public let sha = "sha256:" + digits
+public let mixedDigits = String(repeating: "09af", count: 16)

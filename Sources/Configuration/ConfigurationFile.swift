@@ -1,6 +1,7 @@
 // Reads the configuration file event by event: its keys, the shape that each value must have, and the place of each.
 
 import JSON
+import Policy
 import YAML
 
 /// Reads one file into a policy, and collects its errors.
@@ -46,17 +47,7 @@ struct ConfigurationFile: ~Copyable {
   private mutating func readSettings(_ event: YAMLEvent) throws(YAMLError) {
     try readMapping(event, of: "the configuration") { file, key, place, value throws(YAMLError) in
       switch key {
-      case "mirrors":
-        try file.readMapping(value, of: key) { file, source, place, value throws(YAMLError) in
-          guard let target = try file.readScalar(value, "a target, host[:port][/path]") else { return }
-          file.reportInvalidName(at: place) { file throws(InvalidName) in
-            let mirror = try Mirror(source: source, target: target, place: file.place(place))
-            if let other = file.policy.mirrors.first(where: { $0.source == mirror.source }) {
-              throw InvalidName("the source \(quoted(source)) is the same as the one at \(other.place.description)")
-            }
-            file.policy.mirrors.append(mirror)
-          }
-        }
+      case "mirrors": try file.readMirrors(value)
       case "ignoreimages":
         try file.readList(value, of: key, "an image or a pattern") { file, text, place in
           file.reportInvalidName(at: place) { file throws(InvalidName) in
@@ -66,28 +57,13 @@ struct ConfigurationFile: ~Copyable {
       case "exclude": try file.readExclusions(value)
       case "annotateOriginal":
         file.settingPlaces.annotateOriginal = file.place(place)
-        guard let text = try file.readScalar(value, "true or false") else { return }
-        switch text {
-        case "true", "false": file.policy.annotatesOriginals = text == "true"
-        default: file.report("annotateOriginal must be true or false", at: value.start)
-        }
+        try file.readAnnotateOriginal(value)
       case "imagePullSecrets":
         file.settingPlaces.imagePullSecrets = file.place(place)
-        try file.readList(value, of: key, "the name of a secret") { file, text, place in
-          if isSubdomain(text) {
-            file.policy.imagePullSecrets.append(text)
-          } else {
-            file.report("\(quoted(text)) is not the name of a secret (a lower-case DNS subdomain)", at: place)
-          }
-        }
+        try file.readPullSecrets(value)
       case "port":
         file.settingPlaces.port = file.place(place)
-        guard let text = try file.readScalar(value, "a port from 1 to 65535") else { return }
-        if let port = UInt16(text), port > 0 {
-          file.server.port = port
-        } else {
-          file.report("port must be from 1 to 65535", at: value.start)
-        }
+        try file.readPort(value)
       case "tlscertpath":
         file.settingPlaces.certificatePath = file.place(place)
         file.server.certificatePath = try file.readPath(value, of: key)
@@ -99,6 +75,46 @@ struct ConfigurationFile: ~Copyable {
           key, place, value,
           known: "mirrors, ignoreimages, exclude, annotateOriginal, imagePullSecrets, port, tlscertpath, tlskeypath")
       }
+    }
+  }
+
+  private mutating func readMirrors(_ event: YAMLEvent) throws(YAMLError) {
+    try readMapping(event, of: "mirrors") { file, source, place, value throws(YAMLError) in
+      guard let target = try file.readScalar(value, "a target, host[:port][/path]") else { return }
+      file.reportInvalidName(at: place) { file throws(InvalidName) in
+        let mirror = try Mirror(source: source, target: target, place: file.place(place))
+        if let other = file.policy.mirrors.first(where: { $0.source == mirror.source }) {
+          throw InvalidName("the source \(quoted(source)) is the same as the one at \(other.place.description)")
+        }
+        file.policy.mirrors.append(mirror)
+      }
+    }
+  }
+
+  private mutating func readAnnotateOriginal(_ event: YAMLEvent) throws(YAMLError) {
+    guard let text = try readScalar(event, "true or false") else { return }
+    switch text {
+    case "true", "false": policy.annotatesOriginals = text == "true"
+    default: report("annotateOriginal must be true or false", at: event.start)
+    }
+  }
+
+  private mutating func readPullSecrets(_ event: YAMLEvent) throws(YAMLError) {
+    try readList(event, of: "imagePullSecrets", "the name of a secret") { file, text, place in
+      if isSubdomain(text) {
+        file.policy.imagePullSecrets.append(text)
+      } else {
+        file.report("\(quoted(text)) is not the name of a secret (a lower-case DNS subdomain)", at: place)
+      }
+    }
+  }
+
+  private mutating func readPort(_ event: YAMLEvent) throws(YAMLError) {
+    guard let text = try readScalar(event, "a port from 1 to 65535") else { return }
+    if let port = UInt16(text), port > 0 {
+      server.port = port
+    } else {
+      report("port must be from 1 to 65535", at: event.start)
     }
   }
 

@@ -1,8 +1,10 @@
 // The rules that result from the file, the variables and `--mirror`: which of them takes precedence, and that all
 // errors are reported at once, each with its place.
 
+import Configuration
 import Policy
 import Testing
+import UnitTestSupport
 
 @Suite("Where mirrors come from")
 struct SourcesTests {

@@ -2,6 +2,7 @@
 // of an earlier one. All errors are reported, not just the first.
 
 import JSON
+import Policy
 
 /// A configuration under construction. Add the inputs in the order of their precedence, the lowest first.
 public struct Configuration: Sendable {
@@ -118,17 +119,6 @@ public struct SettingPlaces: Equatable, Sendable {
   public internal(set) var keyPath: Place?
 
   public init() {}
-}
-
-/// Where a text begins within its file: the number of lines before it, and of columns before each of its lines.
-public struct TextOrigin: Equatable, Sendable {
-  public let lines: Int
-  public let columns: Int
-
-  public init(lines: Int = 0, columns: Int = 0) {
-    self.lines = lines
-    self.columns = columns
-  }
 }
 
 /// All errors of a configuration.

@@ -1,7 +1,9 @@
 // The server's keys in the configuration file, which are the original's.
 
+import Configuration
 import Policy
 import Testing
+import UnitTestSupport
 
 private func keys(_ yaml: String) -> ServerKeys {
   var configuration = Configuration()
