@@ -359,7 +359,7 @@ check("sockets: a wrong configuration is 500 and exit 78",
 check("sockets: a configuration file that is not there is 500 and exit 78",
       lambda: tells_configuration({"PISW_CONFIG": "/nowhere.yaml"}, b"/nowhere.yaml", b"No such file"))
 check("sockets: no configuration is 500 and exit 78",
-      lambda: tells_configuration({"PISW_CONFIG": ""}, b"none", b"--mirror docker.io="))
+      lambda: tells_configuration({"PISW_CONFIG": ""}, b"nothing is configured", b"--mirror docker.io="))
 check("sockets: a wrong configuration, descriptor 2 the connection: the 500 alone",
       lambda: configuration_error("connection", {"PISW_CONFIG": BROKEN}, b"broken.yaml:2:"))
 
