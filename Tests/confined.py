@@ -1,6 +1,8 @@
-"""Starts a program as a container runtime does: `confined.py FILTER COMMAND...` sets no_new_privs, installs a seccomp
-filter, and becomes the command. FILTER is `all` (every call goes through, but from now on the process has a filter, as under
-RuntimeDefault) or `no-filters` (no further filter can be installed)."""
+"""Runs a program under a seccomp filter, as a container runtime does: confined.py FILTER COMMAND...
+
+Sets no_new_privs, installs the filter, and executes the command. With FILTER `all`, every system call is allowed, but
+the process has a filter, as under RuntimeDefault. With `no-filters`, the process cannot install another filter.
+"""
 
 import ctypes
 import errno
@@ -30,7 +32,7 @@ FILTERS = {
 
 
 def confine(name):
-    """Installs a filter, for good; programs that are started later have it too."""
+    """Installs a filter. It can never be removed, and programs that the process executes keep it."""
     program = b"".join(struct.pack("HBBI", *instruction) for instruction in FILTERS[name])
     memory = ctypes.create_string_buffer(program)
     filter_ = struct.pack("HxxxxxxP", len(FILTERS[name]), ctypes.addressof(memory))

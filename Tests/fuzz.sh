@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes for longer than the tests do: fuzz.sh MINUTES [TARGET]... Every target, or those named, for so many minutes,
-# as many at a time as there are processors. Inputs are kept in .build/fuzz/corpus, where the next run takes up again;
-# findings in Tests/fuzz/findings. A finding that is fixed becomes a seed in Tests/fuzz/seeds.
+# Fuzzes for longer than the tests do: fuzz.sh MINUTES [TARGET]... Runs all targets, or the named ones, for that time
+# each, one on each processor. The corpus is in .build/fuzz/corpus, and the next run continues with it. Findings are in
+# Tests/fuzz/findings. A fixed finding becomes a seed in Tests/fuzz/seeds.
 set -euo pipefail
 cd "$(dirname "$0")"
 

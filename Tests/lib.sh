@@ -1,11 +1,10 @@
 # shellcheck shell=bash
-# What the test groups share: installing what is missing, building, counting, and ending what was started.
-# A group is a folder with a test.sh that sources this file, calls `check` for each thing it tests, and ends with
-# `summary`.
+# What the test groups share: installing missing programs, building, counting checks, and ending started processes.
+# A group is a folder with a test.sh that sources this file, calls `check` for each test, and ends with `summary`.
 
 set -uo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# The static releases; build_static makes them.
+# The static programs. build_static builds them.
 pisw_mutate=$top/.build/static/release/pisw-mutate
 # shellcheck disable=SC2034 # for the groups
 pisw=$top/.build/static/release/pisw
@@ -16,7 +15,7 @@ passed=0
 failed=0
 started=()
 
-# Ends every process that `start` began, and forgets the scratch folder.
+# Ends every process that `start` started, and removes the scratch folder.
 clean_up() {
   local pid
   for pid in "${started[@]}"; do
@@ -28,7 +27,7 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-# need COMMAND-OR-FILE PACKAGE...: installs Debian packages if the command is not found, or the file not there.
+# need COMMAND-OR-FILE PACKAGE...: installs Debian packages unless the command or the file exists.
 need() {
   local thing=$1
   shift
@@ -39,13 +38,14 @@ need() {
   "$top/Build/install.sh" "$@" || exit 71
 }
 
-# Builds the static releases, unless this run of the tests did so before.
+# Builds the static programs, unless this run of the tests has built them.
 build_static() {
   [ -n "${PISW_BUILT:-}" ] && [ -x "$pisw_mutate" ] && return
   "$top/Build/build.sh" || exit 70
 }
 
-# check NAME COMMAND...: runs a command, whose output is shown only when it fails; a `false` is a failure.
+# check NAME COMMAND...: runs the command, and counts it as passed if its status is 0. Shows its output only if it
+# fails.
 check() {
   local name=$1 status
   shift
@@ -61,8 +61,8 @@ check() {
   fi
 }
 
-# fails STATUS PATTERN COMMAND...: the command ends with STATUS, says PATTERN (extended regular expression) on standard
-# error and nothing on standard output, which are left in `err` and `out`. Standard input is the caller's.
+# fails STATUS PATTERN COMMAND...: the command must end with STATUS, and print nothing on standard output and a line
+# that matches PATTERN (extended regular expression) on standard error. The outputs are then in `out` and `err`.
 fails() {
   local expected=$1 pattern=$2 status
   shift 2
@@ -74,13 +74,13 @@ fails() {
   grep -qE -- "$pattern" err || { echo "no match for: $pattern"; return 1; }
 }
 
-# start COMMAND...: runs a server in the background until the group ends; its output goes to $work/server.log.
+# start COMMAND...: runs a server in the background until the group ends. Its output goes to $work/server.log.
 start() {
   "$@" >>"$work/server.log" 2>&1 &
   started+=($!)
 }
 
-# stop_last: ends the server started last.
+# stop_last: ends the server that was started last.
 stop_last() {
   local last=$((${#started[@]} - 1))
   kill "${started[$last]}" 2>/dev/null
@@ -88,12 +88,12 @@ stop_last() {
   unset "started[$last]"
 }
 
-# A port of 127.0.0.1 that nobody listens on.
+# Prints a free port of 127.0.0.1.
 free_port() {
   /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# wait_for_port PORT: returns when someone listens on 127.0.0.1:PORT, or fails after 10 seconds.
+# wait_for_port PORT: waits until a server listens on 127.0.0.1:PORT. Fails after 10 seconds.
 wait_for_port() {
   local i
   for ((i = 0; i < 200; i++)); do
@@ -104,8 +104,8 @@ wait_for_port() {
   return 1
 }
 
-# table NAME COMMAND...: runs a program that prints `ok ...` or `FAILED ...` for each thing it tests, and whose status is 1 if
-# some failed; shows and counts them.
+# table NAME COMMAND...: runs a program that prints `ok ...` or `FAILED ...` for each check, and whose status is 1 if a
+# check failed. Shows and counts the checks.
 table() {
   local name=$1 status
   shift
@@ -115,8 +115,8 @@ table() {
   count_table "$name" "$status" rows "$work/table.out" "$work/table.err"
 }
 
-# count_table NAME STATUS RIGHT OUTPUT [ERRORS]: counts what a program printed. One that broke off, or tested nothing, has
-# failed: its status must be RIGHT, or with `rows` 1 if something failed and else 0.
+# count_table NAME STATUS RIGHT OUTPUT [ERRORS]: counts the checks in a program's output. A program that broke off or
+# checked nothing has failed: its status must be RIGHT, or if RIGHT is `rows`, 1 after a failed check and else 0.
 count_table() {
   local ok bad right=$3
   ok=$(grep -c '^ok ' "$4")
@@ -132,7 +132,7 @@ table_ended() {
   [ "$1" = "$2" ]
 }
 
-# Prints the counts in the form that run.sh adds up, and ends the group.
+# Prints the counts, which run.sh adds up, and ends the group.
 summary() {
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests: every group, or those named. Each group is a folder here with a test.sh; it prints what it covered.
-# The last line is `N passed, N failed`; the status is 0 only if none failed.
+# Runs the tests: all groups, or the named ones. A group is a folder with a test.sh, which prints a line for each check.
+# The last line is `N passed, N failed`. The status is 0 only if no check failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 71
 
@@ -9,7 +9,7 @@ groups=("$@")
 [ $# -gt 0 ] || groups=("${all[@]}")
 for group in "${groups[@]}"; do
   if [ ! -x "Tests/$group/test.sh" ]; then
-    echo "no test group '$group'; there are ${all[*]}" >&2
+    echo "there is no test group '$group'; the groups are ${all[*]}" >&2
     exit 64
   fi
 done
@@ -28,7 +28,7 @@ for group in "${groups[@]}"; do
   counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1)
   if [ -z "$counts" ]; then
     counts="0 passed, 1 failed"
-    echo "$group ended with status $status before it counted"
+    echo "$group ended with status $status before it printed its counts"
   elif [ "$status" -ne 0 ] && [[ $counts = *", 0 failed" ]]; then
     counts="${counts%% *} passed, 1 failed"
     echo "$group ended with status $status"

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""What memory pisw-serve takes, for the chart's requests and limits: PSS of all its processes, idle and under the
-largest reviews there can be, as it is by default and as the chart sets it for the limit of the original's values.
+"""Measures the memory of pisw-serve, for the chart's requests and limits: the PSS of all its processes, idle and under
+the
+largest possible reviews, with default options and with those that the chart sets for the original's values.
 
-footprint.py: after Build/build.sh
+Run Build/build.sh first.
 """
 
 import glob
@@ -26,7 +27,7 @@ SECONDS = 4
 
 
 def pss(parent):
-    """MiB of a process and its descendants."""
+    """The PSS of a process and its descendants, in MiB."""
     parents = {}
     for path in glob.glob("/proc/[0-9]*/stat"):
         try:
@@ -59,7 +60,7 @@ def largest_review(size):
 
 
 def measure(folder, options, clients, body):
-    """MiB idle and at the peak, and the statuses of the answers."""
+    """The PSS in MiB, idle and at the peak, and the statuses of the answers."""
     command = [f"{TOP}/.build/static/release/pisw-serve", "--mirror", "docker.io=proxy.example.com",
                "--tls-cert", f"{folder}/cert.pem", "--tls-key", f"{folder}/key.pem",
                "--listen", f"127.0.0.1:{PORT}", "--admin-listen", "off", "--drain-delay", "0", *options]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Prints the benchmark of `pisw preview` that docs/speed.md quotes: 10 000 Deployments in one stream of 10 MB, against bare
-# libyaml (yamlevents.c), PyYAML's C loader and, where it is there, kubectl kustomize, in turns. Ratios are medians; a minute is enough for anyone.
+# Prints the benchmark of `pisw preview` in docs/speed.md: 10 000 Deployments in one stream of 10 MB. In turns, it runs
+# bare libyaml (yamlevents.c), PyYAML's C loader and, if it is installed, kubectl kustomize. Ratios are medians. A
+# program is stopped after a minute.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -37,7 +38,7 @@ for document in documents:
 yaml.dump_all(documents, sys.stdout, Dumper=yaml.CSafeDumper)
 END
 
-# measure NAME COMMAND...: appends `NAME seconds kilobytes` to the results.
+# measure NAME COMMAND...: runs the command, and appends `NAME seconds kilobytes` to the results.
 measure() {
   /usr/bin/python3 - "$@" >>results <<'END'
 import resource, subprocess, sys, time
@@ -81,7 +82,7 @@ titles = {
 ours = statistics.median(seconds for seconds, _ in runs["yaml"])
 for name, title in titles.items():
     if name not in runs:
-        print(f"  {title:38} no kubectl here")
+        print(f"  {title:38} kubectl is not installed")
         continue
     seconds = statistics.median(s for s, _ in runs[name])
     memory = statistics.median(k for _, k in runs[name]) * 1024

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the benchmark table that docs/speed.md quotes: whole runs against an empty Swift program, side by side in one
-# run, and the review function in process. Ratios are the median of the rounds; trust them, not single times.
+# Prints the benchmark table in docs/speed.md: whole runs of pisw-mutate and of an empty Swift program, in turns, and
+# the review function in process. Ratios are medians of the rounds. Trust them, not single times.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -17,7 +17,7 @@ echo 'print("")' >"$scratch/empty.swift"
 swiftc -O -static-executable "$scratch/empty.swift" -o "$scratch/empty.unstripped" 2>/dev/null
 cp .build/static/release/pisw-mutate "$scratch/pisw-mutate.unstripped"
 for program in empty pisw-mutate; do
-  # How a file lies in the page cache changes its start by a fifth: both are stripped, then copied the same way.
+  # A file's place in the page cache changes its start by a fifth, so both are stripped and copied in the same way.
   strip -o "$scratch/$program.stripped" "$scratch/$program.unstripped"
   cp "$scratch/$program.stripped" "$scratch/$program"
 done

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Prints the server's benchmark table that docs/speed.md quotes: pisw-serve against floor.c, the least such a server can
-# cost, in turns on one machine with the same certificate and the same wrk. Both run under a seccomp filter that allows
-# everything, as a container runtime's does nearly; floor confines the process of a request as pisw-serve does. Ratios are
-# medians of the rounds.
+# Prints the server's benchmark table in docs/speed.md: pisw-serve and floor.c, the least that such a server can cost,
+# in turns, with the same certificate and the same wrk. Both run under a seccomp filter that allows everything, nearly
+# as a container runtime's does. floor confines the process of a request as pisw-serve does. Ratios are medians of the
+# rounds.
 #   serve.sh [ROUNDS [SECONDS]]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -22,7 +22,7 @@ clean_up() {
 }
 trap clean_up EXIT
 gcc -O2 -static Tests/bench/floor.c -o "$scratch/floor" -lssl -lcrypto 2>/dev/null
-# How a file lies in the page cache changes what of it is resident: stripped, then copied.
+# A file's place in the page cache changes how much of it is resident, so the programs are stripped and copied.
 strip -o "$scratch/stripped" .build/static/release/pisw-serve
 cp "$scratch/stripped" "$scratch/pisw-serve"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
@@ -38,7 +38,7 @@ free_port() {
   /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# serve_both MODE: starts floor and pisw-serve for a mode.
+# serve_both MODE: starts floor and pisw-serve in a mode.
 serve_both() {
   local isolation=request mode=$1 confined=(/usr/bin/python3 Tests/confined.py all)
   [ "$1" != connection ] || isolation=connection
@@ -54,7 +54,7 @@ serve_both() {
   sleep 1
 }
 
-# load PORT SCRIPT: reviews per second, and the 99th percentile of their latency in ms; fails on any other answer.
+# load PORT SCRIPT: prints reviews per second and the 99th percentile of the latency in ms. Fails on a wrong answer.
 load() {
   wrk -t1 -c4 "-d${seconds}s" --latency -s "$scratch/$2.lua" "https://127.0.0.1:$1/mutate" >"$scratch/wrk"
   if grep -q 'Non-2xx' "$scratch/wrk"; then
@@ -90,7 +90,7 @@ for mode in request connection close; do
   servers=()
 done
 
-# Memory: of the listener, and of 200 connections that wait after a review each.
+# The memory of the listener, and of 200 connections that are idle after one review each.
 serve_both request
 /usr/bin/python3 - "$pisw_port" "$pisw" <<'P'
 import pathlib, ssl, socket, sys

@@ -1,7 +1,8 @@
-"""The whole chain: Helm installs the chart into a real API server, its pods run with what the chart stored, a pod is
-made, and what it then names is pulled through a real proxy; then upgrade, rotation, and removal.
+"""The whole chain: Helm installs the chart into a real API server, the webhook's pods run from the stored objects, a
+new
+pod is redirected, and its image is pulled through a real proxy. Then upgrade, rotation and removal.
 
-chain.py KIND: with pisw-serve or socat as server.kind
+chain.py KIND: server.kind, pisw-serve or socat
 """
 
 import base64
@@ -34,7 +35,7 @@ def pod_of(name, image, labels=None):
 
 
 class Chain:
-    """What the checks of one kind of server go through together, in order."""
+    """One release of the chart, which the checks take from installation to removal, in order."""
 
     def __init__(self, kind):
         self.kind = kind
@@ -54,7 +55,7 @@ class Chain:
         self.kinds = [*KINDS, f"/apis/{budgets}/poddisruptionbudgets"]
         self.pods, self.proxy, self.before = [], None, self.stored()
 
-    # What is asked of the API server.
+    # Requests to the API server.
 
     def stored(self):
         """The names of all objects that the chart could leave behind."""
@@ -66,31 +67,32 @@ class Chain:
         return names
 
     def create(self, pod, namespace=None, dry_run=True):
-        """The status, and the image that was stored or would be."""
+        """Creates a pod: the status, and the image that was stored or, in a dry run, would be."""
         path = f"/api/v1/namespaces/{namespace or self.namespace}/pods" + ("?dryRun=All" if dry_run else "")
         status, answer = self.api.request("POST", path, pod)
         return status, answer["spec"]["containers"][0]["image"] if status == 201 else answer["message"]
 
-    def swapped(self, name):
+    def redirected(self, name):
         return f"127.0.0.1:{self.cache.port}/{name}"
 
     def certificates(self):
-        """The certificate that is stored, and those that the pods serve."""
+        """The certificate in the secret, and the certificates that the pods serve."""
         path = f"/api/v1/namespaces/{NAMESPACE}/secrets/k8s-proxy-image-swapper-tls-secret"
         _, secret = self.api.request("GET", path)
         return base64.b64decode(secret["data"]["cert.pem"]).decode(), [pod.certificate() for pod in self.pods]
 
     def webhook_answers(self):
-        return self.create(pod_of("probe", "hello:1")) == (201, self.swapped("library/hello:1"))
+        return self.create(pod_of("probe", "hello:1")) == (201, self.redirected("library/hello:1"))
 
     def rotate(self, word):
-        """Returns when the API server acts on it: that is seen by a label, whose pods are no longer asked about."""
+        """Rotates the certificate. Returns when the API server uses the new configuration: the selector excludes a new
+        label, so a pod with that label is no longer redirected."""
         marker = {"matchExpressions": [{"key": "rotation", "operator": "NotIn", "values": [word]}]}
         self.values = {**self.values, "tls": {"selfSigned": {"rotation": word}},
                        "webhook": {**self.values["webhook"], "objectSelector": marker}}
         self.release.upgrade(self.values)
         probe = pod_of("probe", "hello:1", {"rotation": word})
-        assert wait_until(lambda: self.create(probe) == (201, "hello:1")), "the API server does not hear of it"
+        assert wait_until(lambda: self.create(probe) == (201, "hello:1")), "the old configuration is still in use"
 
     # The checks.
 
@@ -109,13 +111,13 @@ class Chain:
 
     def swaps_and_pulls(self):
         got = self.create(pod_of("first", "hello:1"), dry_run=False)
-        assert got == (201, self.swapped("library/hello:1")), got
+        assert got == (201, self.redirected("library/hello:1")), got
         content = pull(got[1], f"{self.folder}/pulled")
         return [] if content == "library/hello:1" else [content]
 
     def pulls_from_the_cache(self):
-        """With the upstream gone, what was pulled can be pulled still, and what was not cannot."""
-        assert wait_until(lambda: self.cache.holds("library/hello", f"{self.folder}/pulled")), "nothing is stored"
+        """With the upstream stopped, the image that was pulled can be pulled again, and another one cannot."""
+        assert wait_until(lambda: self.cache.holds("library/hello", f"{self.folder}/pulled")), "it is not stored"
         self.upstream.stop()
         _, image = self.create(pod_of("second", "docker.io/library/hello:1"), dry_run=False)
         _, other = self.create(pod_of("third", "acme/tool:2"))
@@ -123,15 +125,15 @@ class Chain:
         return [] if got == ("library/hello:1", None) else [got]
 
     def leaves_alone(self):
-        """What the selectors exclude never reaches the webhook: nobody answers, and failurePolicy Fail would refuse it."""
+        """Excluded pods never reach the webhook: while it is down, failurePolicy Fail would reject them."""
         self.proxy.pods = []
-        # Connections that are open already lead to the pods still.
+        # Open connections still lead to the pods, so the pods must end.
         kept, own = self.pods, self.pods[0].labels
         for pod in kept:
-            assert pod.stop() in (0, 143), "a pod ended badly"
+            assert pod.stop() in (0, 143), "a pod ended with a wrong status"
         wrong = []
         for name, namespace, labels, expected in [
-            ("of any other", self.namespace, {}, 500),
+            ("of any other namespace", self.namespace, {}, 500),
             ("of the release itself", self.namespace, own, 201),
             ("of kube-system", "kube-system", {}, 201),
             ("of the release's namespace", NAMESPACE, {}, 201),
@@ -144,7 +146,7 @@ class Chain:
             got = self.create(pod_of("excluded", "hello:1", labels), namespace)
             if got[0] != expected or (expected == 201 and got[1] != "hello:1"):
                 wrong.append(f"a pod {name}: {got}")
-        # The other webhook ignores that nobody answers: labels change, and pods end.
+        # The webhook for updates has failurePolicy Ignore: updates still work.
         status, answer = self.api.request("GET", f"/api/v1/namespaces/{self.namespace}/pods/first")
         answer["metadata"]["labels"]["changed"] = "yes"
         status, answer = self.api.request("PUT", f"/api/v1/namespaces/{self.namespace}/pods/first", answer)
@@ -158,21 +160,22 @@ class Chain:
         before = self.certificates()
         self.values = {**self.values, "annotateOriginal": True}
         self.release.upgrade(self.values)
-        return [] if self.certificates() == before else ["another certificate"]
+        return [] if self.certificates() == before else ["the certificate changed"]
 
-    def is_rescued(self):
-        """The command of the notes ends it at once; the next upgrade brings it back, with the same certificate."""
+    def rescue_works(self):
+        """The command in the notes takes the webhook out at once. The next upgrade brings it back with its
+        certificate."""
         before = self.certificates()
         done = subprocess.run([os.environ["KUBECTL"], "delete", "mutatingwebhookconfiguration",
                                "k8s-proxy-image-swapper-webhook"], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        assert wait_until(lambda: self.create(pod_of("rescued", "hello:1")) == (201, "hello:1")), "still asked"
+        assert wait_until(lambda: self.create(pod_of("rescued", "hello:1")) == (201, "hello:1")), "still redirected"
         self.release.upgrade(self.values)
-        assert self.certificates() == before, "another certificate"
-        return [] if wait_until(self.webhook_answers) else ["it did not come back"]
+        assert self.certificates() == before, "the certificate changed"
+        return [] if wait_until(self.webhook_answers) else ["the webhook did not come back"]
 
     def configuration_reloads(self):
-        """The upgrade above changed the configuration; the pods read it when the kubelet has written it."""
+        """The upgrade changed the configuration. The pods read it once the kubelet has written it."""
         for pod in self.pods:
             pod.sync()
 
@@ -180,10 +183,10 @@ class Chain:
             path = f"/api/v1/namespaces/{self.namespace}/pods?dryRun=All"
             _, answer = self.api.request("POST", path, pod_of("annotated", "hello:1"))
             return "k8s-proxy-image-swapper/original-images" in answer["metadata"].get("annotations", {})
-        return [] if wait_until(annotated) else ["not read"]
+        return [] if wait_until(annotated) else ["the pods do not use the new configuration"]
 
     def rotates(self):
-        """Pods are made without a pause while the certificate rotates, and kubelets write it at different times."""
+        """The certificate rotates while clients create pods, and kubelets write it at different times."""
         stop, wrong, counts = threading.Event(), [], [0, 0, 0]
 
         def make(client):
@@ -191,7 +194,7 @@ class Chain:
             while not stop.is_set():
                 status, answer = chain_api.request("POST", f"/api/v1/namespaces/{self.namespace}/pods?dryRun=All",
                                                    pod_of(f"client-{client}", "hello:1"))
-                if status != 201 or answer["spec"]["containers"][0]["image"] != self.swapped("library/hello:1"):
+                if status != 201 or answer["spec"]["containers"][0]["image"] != self.redirected("library/hello:1"):
                     wrong.append(f"{status}: {answer.get('message', answer.get('spec'))}")
                 counts[client] += 1
 
@@ -199,7 +202,7 @@ class Chain:
         for client in clients:
             client.start()
         before, _ = self.certificates()
-        # An API server hears of the new authority within a second or so, a kubelet looks once a minute.
+        # The API server learns of the new CA within about a second. A kubelet updates a secret about once a minute.
         self.rotate("2026")
         stored, served = self.certificates()
         assert stored != before and served == [before, before]
@@ -207,20 +210,21 @@ class Chain:
             pod.sync()
             if not wait_until(lambda pod=pod: pod.certificate() == stored):
                 wrong.append("a pod serves the old certificate")
-            # One pod serves the new certificate, the other the old one still.
+            # Meanwhile one pod serves the new certificate, and the other one the old.
             time.sleep(2)
         stop.set()
         for client in clients:
             client.join()
-        print(f"        {sum(counts)} pods were made meanwhile", flush=True)
-        # socat/entrypoint.sh tells which request socat may lose: what connects when one takes over from another.
+        print(f"        {sum(counts)} pods were created meanwhile", flush=True)
+        # socat/entrypoint.sh says which requests may be lost: those that connect when one socat takes over from
+        # another.
         lost = [each for each in wrong if each.startswith("500: ") and ("reset" in each or "EOF" in each)]
         if self.kind == "socat" and len(lost) <= 2:
             wrong = [each for each in wrong if each not in lost]
-        return wrong + ([] if min(counts) > 5 else [f"only {counts} pods were made"])
+        return wrong + ([] if min(counts) > 5 else [f"only {counts} pods were created"])
 
     def new_authority_is_used(self):
-        """Another rotation forgets the first authority; the pods' certificate is of the second, which stays trusted."""
+        """Another rotation drops the first CA. The pods' certificate is of the second CA, which stays trusted."""
         self.rotate("2027")
         for pod in self.pods:
             assert pod.stop() in (0, 143)
@@ -228,7 +232,8 @@ class Chain:
         assert wait_until(lambda: all(pod.is_ready() for pod in self.pods))
         self.proxy.pods = self.pods
         stored, served = self.certificates()
-        return [] if served == [stored, stored] and wait_until(self.webhook_answers) else ["not used"]
+        works = served == [stored, stored] and wait_until(self.webhook_answers)
+        return [] if works else ["the pods do not serve the new certificate"]
 
     def uninstall_leaves_nothing(self):
         self.release.uninstall()
@@ -238,7 +243,7 @@ class Chain:
         self.cache.stop()
         left = self.stored() - self.before
         got = wait_until(lambda: self.create(pod_of("after", "hello:1")) == (201, "hello:1"))
-        return sorted(map(str, left)) + ([] if got else ["the webhook is still asked"])
+        return sorted(map(str, left)) + ([] if got else ["the API server still calls the webhook"])
 
 
 def main():
@@ -255,16 +260,16 @@ def main():
     chain.api.connection.getresponse().read()
     chain.before = chain.stored()
     steps = [
-        ("the chart is installed, its pods become ready, and the API server asks them", chain.installs),
-        ("a pod is swapped, and its image pulled through the proxy", chain.swaps_and_pulls),
-        ("with the upstream stopped it is pulled from the cache", chain.pulls_from_the_cache),
-        ("what is excluded is never asked about; updates are never refused", chain.leaves_alone),
+        ("Helm installs the chart, its pods become ready, and the API server calls them", chain.installs),
+        ("a pod is redirected, and its image is pulled through the proxy", chain.swaps_and_pulls),
+        ("with the upstream stopped, the image is pulled from the cache", chain.pulls_from_the_cache),
+        ("the API server never calls the webhook for excluded pods, and never rejects updates", chain.leaves_alone),
         ("an upgrade keeps the certificate", chain.upgrade_keeps_the_certificate),
-        ("and its change of the configuration is read without a restart", chain.configuration_reloads),
-        ("the rescue command ends it, and an upgrade brings it back", chain.is_rescued),
-        ("the certificate rotates, and no pod is refused or left unswapped", chain.rotates),
-        ("the new one is enough", chain.new_authority_is_used),
-        ("nothing is left of it when it is uninstalled", chain.uninstall_leaves_nothing),
+        ("the pods reload a changed configuration without a restart", chain.configuration_reloads),
+        ("the rescue command takes the webhook out, and an upgrade brings it back", chain.rescue_works),
+        ("the certificate rotates, and every pod is accepted and redirected", chain.rotates),
+        ("after a second rotation, the new certificate alone suffices", chain.new_authority_is_used),
+        ("uninstalling leaves no object behind", chain.uninstall_leaves_nothing),
     ]
     results = [check(f"{kind}: {name}", step) for name, step in steps]
     return 0 if all(results) else 1

@@ -1,5 +1,5 @@
-"""The commands of kubectl that documents show, run against a real API server in which the chart is installed: each is
-understood, and finds what it asks for."""
+"""Runs every kubectl command in the documents against a real API server with the chart installed. Each must succeed and
+find its object."""
 
 import os
 import re
@@ -20,7 +20,7 @@ SELECTOR = "app=k8s-proxy-image-swapper-webhook"
 
 
 def commands():
-    """Each once, in the order of the documents; the one that takes the webhook out comes last."""
+    """Each command once, in the order of the documents. The rescue command, which deletes the webhook, comes last."""
     lines = [line for document in DOCUMENTS for block in blocks(document, "sh") for line in block.splitlines()]
     found = dict.fromkeys(line for line in lines if line.startswith("kubectl "))
     found.pop(RESCUE)

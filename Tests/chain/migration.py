@@ -1,5 +1,5 @@
-"""From the original to this chart: `helm upgrade` of the original's release with its values as they are, and the secret
-that create-cert.sh made."""
+"""Migration from the original chart: `helm upgrade` of its release with unchanged values, and a secret that
+create-cert.sh made."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ class Migration:
         self.before = {}
 
     def uids(self):
-        """Those of the objects that both charts have."""
+        """The uids of the objects that both charts have."""
         paths = [DEPLOYMENT.format("kube-system"), WEBHOOK, SERVICE, SECRET]
         return {path: self.api.request("GET", path)[1]["metadata"]["uid"] for path in paths}
 
@@ -41,15 +41,15 @@ class Migration:
         self.before = self.uids()
         return []
 
-    def is_upgraded(self):
-        """In place: the deployment's selector cannot change, and nobody's secret is touched."""
+    def upgrades_in_place(self):
+        """The objects keep their uids, because the deployment's selector cannot change; and the secret stays."""
         secret = self.api.request("GET", SECRET)[1]["data"]
         self.release.chart = CHART
         self.release.upgrade(self.values)
-        assert self.api.request("GET", SECRET)[1]["data"] == secret, "another certificate"
+        assert self.api.request("GET", SECRET)[1]["data"] == secret, "the certificate changed"
         return [] if self.uids() == self.before else ["an object was made anew"]
 
-    def swaps(self):
+    def redirects(self):
         proxy = Proxy(self.api.request("GET", SERVICE)[1]["spec"]["clusterIP"])
         pod = Pod(self.api, "kube-system", f"{os.environ['WORK']}/migrated",
                   {"k8s-proxy-image-swapper": os.environ["PISW_SERVE"], "pisw": os.environ["PISW_SERVE"]})
@@ -67,8 +67,8 @@ class Migration:
             pod.stop()
             proxy.close()
 
-    def is_removed(self):
-        """The secret was never Helm's, and stays."""
+    def uninstalls(self):
+        """Helm did not make the secret, so the secret stays."""
         self.release.uninstall()
         status = [self.api.request("GET", path)[0] for path in (WEBHOOK, SERVICE, SECRET)]
         self.api.request("DELETE", SECRET)
@@ -78,10 +78,10 @@ class Migration:
 def main():
     it = Migration()
     results = [
-        check("migration: a release with the original's objects, and create-cert.sh's secret", it.original_runs),
-        check("migration: helm upgrade to this chart, with the same values, in place", it.is_upgraded),
-        check("migration: a pod is swapped as its values say", it.swaps),
-        check("migration: uninstalled, but for the secret", it.is_removed),
+        check("migration: the original's release is installed, with a secret of create-cert.sh", it.original_runs),
+        check("migration: helm upgrade to this chart with the same values keeps the objects", it.upgrades_in_place),
+        check("migration: a pod is redirected as the values say", it.redirects),
+        check("migration: uninstalling removes everything but the secret", it.uninstalls),
     ]
     return 0 if all(results) else 1
 

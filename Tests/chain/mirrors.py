@@ -1,5 +1,5 @@
-"""The mirrors for products in docs/operations.md: each makes of nginx what the table says, and what it makes of an
-image can be pulled through a real proxy that stands behind that product's path."""
+"""The mirrors for products in docs/operations.md: each redirects nginx as the table says, and a redirected image can be
+pulled through a real proxy behind that product's path."""
 
 import os
 import re
@@ -17,14 +17,14 @@ PRODUCTS = ["distribution", "Harbor", "Nexus", "Artifactory", "ECR", "ACR", "Git
 
 
 def rows():
-    """Product, source, target and what becomes of nginx."""
+    """The rows of the table: product, source, target, and the redirected nginx."""
     with open(f"{HERE}/../../docs/operations.md", encoding="utf-8") as file:
         table = file.read().partition("| product | `mirrors` | `nginx` becomes |")[2].partition("\n\n")[0]
     return re.findall(r"^\| (\w+).*? \| `(\S+): (\S+)` \| `(\S+)` \|$", table, re.M)
 
 
-def swapped(source, target, image):
-    """What becomes of an image, as a cluster's server would have it."""
+def redirected(source, target, image):
+    """The image that pisw-serve sets."""
     with open(REVIEW, encoding="utf-8") as file:
         review = re.sub(r'"image": ?"[^"]*"', f'"image": "{image}"', file.read())
     done = subprocess.run([os.environ["PISW_MUTATE"], "--mirror", f"{source}={target}", "--explain"], input=review,
@@ -32,15 +32,15 @@ def swapped(source, target, image):
     return done.stderr.rstrip("\n").split("\t")[-1]
 
 
-def is_as_written(source, target, wanted):
-    got = swapped(source, target, "nginx")
+def matches_table(source, target, wanted):
+    got = redirected(source, target, "nginx")
     return [] if got == wanted else [f"{got}, not {wanted}"]
 
 
-def is_pulled(source, target, gateway, number):
-    """With the gateway in the place of the product's host."""
+def can_be_pulled(source, target, gateway, number):
+    """Pulls the image with a gateway in place of the product's host."""
     here = re.sub(r"^[^/]+", f"127.0.0.1:{gateway.port}", target)
-    image = swapped(source, here, "hello:1")
+    image = redirected(source, here, "hello:1")
     got = pull(image, f"{WORK}/mirrors-{number}")
     return [] if got == "library/hello:1" else [f"{image}: {got}"]
 
@@ -50,14 +50,14 @@ def main():
     push(upstream, "library/hello:1", f"{WORK}/mirrors-hello")
     cache = Registry(f"{WORK}/mirrors-cache", upstream)
     table = rows()
-    # One without a path is the proxy itself.
+    # A target without a path is the proxy itself.
     gateway = Gateway(cache, [target.partition("/")[2] for _, _, target, _ in table if "/" in target])
     results = [check("docs/operations.md has a mirror for each product",
                      lambda: [] if [row[0] for row in table] == PRODUCTS else [table])]
     for number, (product, source, target, wanted) in enumerate(table):
-        results.append(check(f"{product}: {source}: {target} makes of nginx {wanted}",
-                             is_as_written, source, target, wanted))
-        results.append(check(f"{product}: the image is pulled", is_pulled, source, target,
+        results.append(check(f"{product}: {source}: {target} redirects nginx to {wanted}",
+                             matches_table, source, target, wanted))
+        results.append(check(f"{product}: the redirected image can be pulled", can_be_pulled, source, target,
                              gateway if "/" in target else cache, number))
     cache.stop()
     upstream.stop()

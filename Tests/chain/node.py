@@ -1,5 +1,5 @@
-"""A node's part in a cluster that has none: what the kubelet and kube-proxy do for the pods of a deployment, as far as
-the chart relies on it. The programs run on loopback, outside containers."""
+"""Stand-ins for a node's kubelet and kube-proxy, as far as the chart relies on them. The programs run on loopback,
+without containers."""
 
 import base64
 import os
@@ -22,8 +22,9 @@ def free_port():
 
 
 class Pod:
-    """A pod of the deployment as it is stored: its volumes as the kubelet writes them, and its container as a process.
-    Paths and ports of the container are translated to those they have here."""
+    """A pod of the stored deployment: volumes in folders that are written as the kubelet writes them, and the container
+    as
+    a process. The container's paths and ports are translated to this machine's."""
 
     def __init__(self, api, namespace, folder, programs):
         self.api, self.namespace, self.folder = api, namespace, folder
@@ -43,7 +44,7 @@ class Pod:
         self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log)
 
     def here(self, text):
-        """A value of the manifest with this machine's paths and ports."""
+        """Translates a value of the manifest to this machine's paths and ports."""
         for mount in self.container["volumeMounts"]:
             text = text.replace(f"{mount['mountPath']}/", f"{self.folder}/{mount['name']}/")
         for inside, outside in self.ports.values():
@@ -52,7 +53,7 @@ class Pod:
         return text
 
     def sync(self):
-        """Writes the volumes anew, each at once: behind a link that is replaced."""
+        """Writes the volumes again. Each is replaced atomically, through a symbolic link."""
         for volume in self.spec["volumes"]:
             files = self.files_of(volume)
             place = f"{self.folder}/{volume['name']}"
@@ -74,7 +75,7 @@ class Pod:
         name = source.get("secretName") or source["name"]
         plural = {"secret": "secrets", "configMap": "configmaps"}[kind]
         status, stored = self.api.request("GET", f"/api/v1/namespaces/{self.namespace}/{plural}/{name}")
-        assert status == 200, f"a pod would wait for {plural} {name} for ever"
+        assert status == 200, f"a pod would wait for ever: there is no {name} in {plural}"
         content = {key: base64.b64decode(text) if kind == "secret" else text.encode()
                    for key, text in stored["data"].items()}
         items = source.get("items") or [{"key": key, "path": key} for key in content]
@@ -84,7 +85,7 @@ class Pod:
         return self.ports[name][1]
 
     def is_ready(self):
-        """The readiness probe of the manifest. Like a kubelet's, it looks at no certificate."""
+        """Runs the manifest's readiness probe. Like the kubelet, it does not verify the certificate."""
         probe = self.container["readinessProbe"]["httpGet"]
         scheme = probe.get("scheme", "HTTP").lower()
         context = ssl._create_unverified_context()  # pylint: disable=protected-access
@@ -96,11 +97,11 @@ class Pod:
             return False
 
     def certificate(self):
-        """The certificate that it serves, as PEM."""
+        """The certificate that the pod serves, as PEM."""
         return ssl.get_server_certificate(("127.0.0.1", self.port()))
 
     def stop(self):
-        """Ends it as the kubelet does: the exit status, within the grace period that the manifest gives."""
+        """Ends the pod as the kubelet does, within the manifest's grace period. Returns the exit status."""
         hook = self.container.get("lifecycle", {}).get("preStop")
         if hook:
             subprocess.run(hook["exec"]["command"], check=True)
@@ -111,7 +112,7 @@ class Pod:
 
 
 class Proxy:
-    """kube-proxy's part: connections to the service's address go to its pods in turn."""
+    """A stand-in for kube-proxy: forwards connections to the service's address to the pods in turn."""
 
     def __init__(self, address):
         self.pods, self.turn = [], 0
@@ -143,7 +144,7 @@ class Proxy:
 
 
 def copy(source, target):
-    """Bytes from one to the other, and the end of them."""
+    """Copies bytes from one socket to the other until the end, and passes the end on."""
     try:
         while data := source.recv(65536):
             target.sendall(data)

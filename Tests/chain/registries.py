@@ -1,5 +1,5 @@
-"""Registries on loopback: an upstream, a pull-through proxy before it (both the real docker-registry), and a gateway
-that names images as products do, under a path."""
+"""Registries on loopback: an upstream and its pull-through proxy, both real docker-registry, and a gateway that serves
+images under a path, as products do."""
 
 import hashlib
 import http.client
@@ -16,7 +16,7 @@ from node import free_port
 
 
 class Registry:
-    """docker-registry; with an upstream, as its pull-through cache."""
+    """A docker-registry, or with an upstream, its pull-through cache."""
 
     def __init__(self, folder, upstream=None):
         self.folder = folder
@@ -47,7 +47,8 @@ class Registry:
             connection.close()
 
     def holds(self, repository, pulled):
-        """Whether all blobs of an image that was pulled are there: a cache answers first, and stores in the background."""
+        """Whether the cache has stored all blobs of a pulled image. It answers a pull first, and stores in the
+        background."""
         with open(f"{pulled}/manifest.json", encoding="utf-8") as file:
             manifest = json.load(file)
         links = f"{self.folder}/docker/registry/v2/repositories/{repository}/_layers"
@@ -61,7 +62,7 @@ class Registry:
 
 
 class Gateway:
-    """Before a registry: takes the first path away that is one of `prefixes`, as Harbor takes a project's."""
+    """A server before a registry that removes one of `prefixes` from paths, as Harbor removes a project's name."""
 
     def __init__(self, registry, prefixes):
         port = registry.port
@@ -103,14 +104,14 @@ def skopeo(*arguments):
 
 
 def push(registry, name, folder):
-    """A small image of one file, in the registry under that name."""
+    """Pushes a small image with one file under that name."""
     make_image(folder, name)
     done = skopeo("copy", "--dest-tls-verify=false", f"oci:{folder}", f"docker://127.0.0.1:{registry.port}/{name}")
     assert done.returncode == 0, done.stderr
 
 
 def pull(image, folder):
-    """Pulls an image as a node would, by the name that the pod has; what its one layer holds, or None."""
+    """Pulls an image by the name in the pod, as a node would. Returns the content of its one file, or None."""
     done = skopeo("copy", "--src-tls-verify=false", f"docker://{image}", f"dir:{folder}")
     if done.returncode:
         return None
@@ -121,7 +122,7 @@ def pull(image, folder):
 
 
 def make_image(folder, text):
-    """An OCI layout (image-spec, image-layout.md) with a file `hello` that holds the text."""
+    """Writes an OCI layout (image-spec, image-layout.md) whose one file `hello` has the text."""
     os.makedirs(f"{folder}/blobs/sha256")
 
     def blob(content):

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# The whole chain on loopback: real etcd and API server, the chart by real Helm, pisw-serve and socat as its pods, an
-# image pulled by skopeo through a real pull-through registry; create-cert.sh; the documents' mirrors for products, and their
-# commands of kubectl.
+# The whole chain on loopback: real etcd and API server, real Helm, pisw-serve and socat as pods, and skopeo, which
+# pulls through a real pull-through registry. Also create-cert.sh, and the documents' mirrors and kubectl commands.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 here=$top/Tests/chain
@@ -15,15 +14,15 @@ need docker-registry docker-registry
 build_static
 python=$("$top/Tests/chart/venv.sh") || exit 71
 assets=$("$top/Tests/cluster/assets.sh") || exit 70
-# Copies, so that nobody's build changes them under the tests.
+# Copies, so that a build cannot change them during the tests.
 cp "$server" "$pisw_mutate" "$work" || exit 70
 server=$work/pisw-serve
-# cluster.sh wants to know where its own server would listen.
+# cluster.sh needs a port for its own server, which is not used here.
 server_port=0
-# The service's address is one of loopback, where this stands in for kube-proxy: on port 443.
+# The service gets a loopback address, on whose port 443 a stand-in for kube-proxy listens.
 service_range=127.10.0.0/24
 if [ "$(id -u)" -ne 0 ] && [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" -gt 443 ]; then
-  echo "this listens on 127.10.0.x:443: run it as root" >&2
+  echo "the tests must listen on 127.10.0.x:443: run them as root" >&2
   exit 71
 fi
 
@@ -34,7 +33,7 @@ PATH=$work:$assets:$PATH
 
 check "certificates" make_certificates
 check "etcd and the API server start" start_cluster
-# Without these there is nothing to test.
+# Without a cluster there is nothing to test.
 [ "$failed" -eq 0 ] || summary
 
 table "chain pisw-serve" "$python" "$here/chain.py" pisw-serve

@@ -1,4 +1,4 @@
-"""Writes a review of a pod with 5 000 containers and an annotation of original names with 12 000 members."""
+"""Prints the review of a pod with 5 000 containers and an original-images annotation with 12 000 members."""
 
 import json
 

@@ -1,4 +1,5 @@
-"""nonblocking.py PROGRAM REVIEW: standard input and output are non-blocking, come late and are read late."""
+"""nonblocking.py PROGRAM REVIEW: gives the program a non-blocking standard input and output, writes late and reads
+late."""
 
 import json
 import os
@@ -10,7 +11,7 @@ import time
 program, path = sys.argv[1:]
 with open(path, encoding="utf-8") as file:
     review = json.load(file)
-# An answer larger than a pipe holds.
+# The answer is larger than a pipe's buffer.
 review["request"]["object"]["spec"]["containers"] = [{"name": f"c{i}", "image": "nginx"} for i in range(5000)]
 
 input_end, feed = os.pipe()

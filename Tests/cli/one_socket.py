@@ -1,4 +1,6 @@
-"""one_socket.py PROGRAM: with one socket as descriptors 0, 1 and 2, as inetd gives it, no message reaches the client."""
+"""one_socket.py PROGRAM: gives the program one socket as descriptors 0, 1 and 2, as inetd does. No message may reach
+the
+client."""
 
 import socket
 import subprocess

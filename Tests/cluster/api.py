@@ -1,4 +1,4 @@
-"""Clients of the API server: kubectl, which people use, and one of our own, which shows what is stored."""
+"""Clients of the API server: kubectl, which people use, and an HTTP client, which reads stored objects."""
 
 import http.client
 import json
@@ -18,7 +18,7 @@ PATHS = {
 
 
 class API:
-    """One kept-alive connection; not for several threads at a time."""
+    """A client with one connection. Only one thread may use it."""
 
     def __init__(self):
         context = ssl.create_default_context(cafile=f"{WORK}/cluster-ca.pem")
@@ -26,21 +26,21 @@ class API:
         self.connection = http.client.HTTPSConnection("127.0.0.1", PORT, timeout=60, context=context)
 
     def request(self, method, path, body=None):
-        """The status, and the object that was answered."""
+        """The status and the object of the answer."""
         text = None if body is None else json.dumps(body)
         self.connection.request(method, path, text, {"Content-Type": "application/json"})
         response = self.connection.getresponse()
         return response.status, json.loads(response.read())
 
     def get(self, kind, namespace, name):
-        """The object as it is stored, or None."""
+        """The stored object, or None."""
         status, answer = self.request("GET", f"{PATHS[kind].format(namespace)}/{name}")
         assert status in (200, 404), answer
         return answer if status == 200 else None
 
 
 def kubectl(namespace, arguments, manifest):
-    """The exit status, what was printed, the warnings that the API server sent, and the other messages."""
+    """Runs kubectl: the exit status, standard output, the API server's warnings, and the other messages."""
     command = [KUBECTL, "--namespace", namespace, *arguments.split()]
     done = subprocess.run(command, input=json.dumps(manifest), capture_output=True, text=True, timeout=120)
     messages = done.stderr.splitlines()

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Prints a folder that holds etcd, kube-apiserver and kubectl: the one KUBEBUILDER_ASSETS names, or one of Kubernetes
-# 1.20.2 from Debian 12, made once and kept in the user's cache. Nothing of it is installed: packages are taken apart in
-# a scratch folder, and kube-apiserver, of which Debian has the source only, is built there.
+# Prints the path of a folder with etcd, kube-apiserver and kubectl: the one in KUBEBUILDER_ASSETS, or else Kubernetes
+# 1.20.2 from Debian 12, which is built once and kept in the user's cache. Nothing is installed: packages are unpacked
+# in a scratch folder, and kube-apiserver, which Debian has as source only, is built there.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
 if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
   for program in etcd kube-apiserver kubectl; do
     if [ ! -x "$KUBEBUILDER_ASSETS/$program" ]; then
-      echo "KUBEBUILDER_ASSETS: no program $KUBEBUILDER_ASSETS/$program" >&2
+      echo "KUBEBUILDER_ASSETS: there is no program $KUBEBUILDER_ASSETS/$program" >&2
       exit 66
     fi
   done
@@ -24,7 +24,7 @@ if [ -d "$assets" ]; then
   exit
 fi
 
-# Where apt finds Debian 12, also before its first update.
+# The URL where apt finds Debian 12. It works before apt's first update, too.
 mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --no-release-info --format '$(REPO_URI)' \
   'Created-By: Packages' 'Release: bookworm' 'Component: main' | sed -n 1p)}
 if [ -z "$mirror" ]; then
@@ -33,9 +33,9 @@ if [ -z "$mirror" ]; then
   exit 71
 fi
 
-echo "building Kubernetes $version in $cache: about two minutes, once" >&2
+echo "building Kubernetes $version in $cache, once: about two minutes" >&2
 mkdir -p "$cache"
-# What builds that were killed left behind.
+# Removes what killed builds left behind.
 find "$cache" -maxdepth 1 -name 'building-*' -mmin +120 -exec rm -rf {} +
 scratch=$(mktemp -d "$cache/building-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -44,8 +44,8 @@ trap 'exit 130' INT TERM
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -e $keyring ] || "$here/../../Build/install.sh" debian-archive-keyring
 
-# Debian 12's packages and sources, without a trace in the system's lists. The system's other settings, such as a proxy,
-# hold; what it does after updates of its own lists does not.
+# Uses Debian 12's packages and sources without changing the system's lists. The system's other apt settings, such as a
+# proxy, still hold, except for its hooks after updates.
 mkdir -p "$scratch"/{lists,archives}/partial "$scratch/debs"
 cat >"$scratch/sources.list" <<END_OF_SOURCES
 deb [signed-by=$keyring] $mirror bookworm main
@@ -65,7 +65,7 @@ APT::Sandbox::User "root";
 #clear APT::Update;
 END_OF_SETTINGS
 
-# quietly COMMAND...: its output is shown only if it fails.
+# quietly COMMAND...: runs the command, and shows its output only if it fails.
 quietly() {
   if ! "$@" >"$scratch/log" 2>&1; then
     echo "failed: $*" >&2
@@ -79,14 +79,15 @@ quietly apt-get -c "$scratch/apt.conf" -o APT::Update::Error-Mode=any update
 quietly apt-get -c "$scratch/apt.conf" download etcd-server kubernetes-client golang-1.19-go golang-1.19-src \
   golang-github-modern-go-reflect2-dev
 quietly apt-get -c "$scratch/apt.conf" source --download-only kubernetes
-# Thousands of files fewer to write and to remove.
+# This saves writing and removing thousands of files.
 without_tests=(--exclude='*_test.go' --exclude=testdata --exclude='*/usr/share/go-1.19/test' --exclude='*/share/doc')
 mkdir "$scratch/root"
 for package in *.deb; do
   dpkg-deb --fsys-tarfile "$package" | tar -x -C "$scratch/root" "${without_tests[@]}"
 done
 
-# Debian's patches concern kubectl only. The vendored reflect2 crashes with Go 1.18 and later, Debian's own does not.
+# Debian's patches are for kubectl only. The vendored reflect2 crashes with Go 1.18 and later, so Debian's package is
+# used.
 export GOPATH=$scratch/go
 kubernetes=$GOPATH/src/k8s.io/kubernetes
 mkdir -p "$kubernetes"
@@ -98,13 +99,12 @@ reflect2=github.com/modern-go/reflect2
 rm -r "vendor/$reflect2"
 cp -r "$scratch/root/usr/share/gocode/src/$reflect2" "vendor/$reflect2"
 
-# Built for speed of building: without inlining, without symbols, without the clients of cloud providers, and with less
-# garbage collection in the compiler.
+# Flags for a fast build: no inlining, no symbols, no cloud providers, and less garbage collection in the compiler.
 export GOROOT=$scratch/root/usr/lib/go-1.19 GOCACHE=$scratch/go-cache GO111MODULE=off CGO_ENABLED=0 GOENV=off GOGC=400
 unset GOFLAGS GOOS GOARCH GOEXPERIMENT
 go=$GOROOT/bin/go
 
-# The one source file that is generated: the API's description, of every package that asks for one.
+# Generates the one source file that is generated: the OpenAPI definitions of all packages that ask for them.
 quietly "$go" build -o "$scratch/openapi-gen" ./vendor/k8s.io/kube-openapi/cmd/openapi-gen
 described=$(grep -rl --include='*.go' --exclude='*_test.go' '+k8s:openapi-gen=' pkg staging/src/k8s.io \
   | grep -vE '/(code-generator|sample-[a-z]+|testing)/' | xargs -n 1 dirname | sort -u \
@@ -129,6 +129,6 @@ if ! grep -qF "v$version" "$scratch/log"; then
   echo "not Kubernetes v$version: $(cat "$scratch/log")" >&2
   exit 70
 fi
-# Whoever else built it at the same time made the same.
+# Another run may have built the same meanwhile.
 mv -T "$scratch/assets" "$assets" 2>/dev/null || [ -d "$assets" ]
 echo "$assets"

@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# A real API server with its etcd, the webhook as it is registered in production, and the server under test. test.sh
-# sources this file after lib.sh. Everything lies in $work, listens on 127.0.0.1 and is ended by lib.sh.
+# A real API server with etcd, the webhook registered as in production, and the server under test. test.sh sources this
+# file after lib.sh. Everything is in $work and listens on 127.0.0.1. lib.sh ends it.
 
 # lib.sh and test.sh set these.
 : "${work:?}" "${assets:?}" "${server:?}" "${server_port:?}"
 
-# No setting of whoever runs the tests may reach the programs, nor theirs the person's home.
+# The settings of whoever runs the tests must not reach the programs, and theirs must not reach that user's home.
 unset PISW_CONFIG REGISTRY_URL PROXY_URL LOGLEVEL KUBECONFIG
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 export HOME=$work WORK=$work KUBECTL=$assets/kubectl KUBECONFIG=$work/kubeconfig
 kubectl() { "$KUBECTL" "$@"; }
 
-# start_logging LOG COMMAND...: as `start`, with a log of its own.
+# start_logging LOG COMMAND...: like `start`, but with its own log.
 start_logging() {
   local log=$1
   shift
@@ -31,12 +31,12 @@ until_true() {
 
 new_key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
 
-# make_authority NAME: NAME.pem and NAME.key.
+# make_authority NAME: makes a CA, NAME.pem and NAME.key.
 make_authority() {
   openssl req -x509 "${new_key[@]}" -keyout "$work/$1.key" -out "$work/$1.pem" -subj "/CN=$1 of the tests" -days 2
 }
 
-# make_certificate AUTHORITY NAME SUBJECT ALTERNATIVE-NAME: NAME.pem and NAME.key.
+# make_certificate CA NAME SUBJECT ALTERNATIVE-NAME: makes a certificate, NAME.pem and NAME.key.
 make_certificate() {
   openssl req "${new_key[@]}" -keyout "$work/$2.key" -out "$work/request.pem" -subj "$3" \
     && openssl x509 -req -in "$work/request.pem" -CA "$work/$1.pem" -CAkey "$work/$1.key" -CAcreateserial -days 2 \
@@ -53,7 +53,7 @@ make_certificates() {
     && openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$work/accounts.key"
 }
 
-# start_cluster: etcd, the API server, and what kubectl and api.py need to reach it.
+# start_cluster: starts etcd and the API server, and writes what kubectl and api.py need to reach it.
 start_cluster() {
   local etcd peer version gates=()
   etcd=$(free_port) peer=$(free_port) API_PORT=$(free_port)
@@ -65,7 +65,7 @@ start_cluster() {
   version=$("$assets/kube-apiserver" --version)
   [[ $version =~ v1\.([0-9]+)\. ]] || return
   export API_PORT KUBERNETES_MINOR=${BASH_REMATCH[1]}
-  # Since 1.23 ephemeral containers need no gate.
+  # Ephemeral containers need a feature gate before 1.23.
   [ "$KUBERNETES_MINOR" -ge 23 ] || gates=(--feature-gates=EphemeralContainers=true)
   cat >"$work/audit.yaml" <<END
 apiVersion: audit.k8s.io/v1
@@ -96,8 +96,8 @@ END
   return 1
 }
 
-# mount_certificate NAME: puts NAME.pem and NAME.key where the server reads them, at once, as a kubelet updates the
-# files of a secret: behind a link that is replaced.
+# mount_certificate NAME: gives the server NAME.pem and NAME.key. As a kubelet updates a secret, it replaces both files
+# atomically, through a symbolic link.
 mount_certificate() {
   mkdir -p "$work/tls/..$1" \
     && cp "$work/$1.pem" "$work/tls/..$1/cert.pem" && cp "$work/$1.key" "$work/tls/..$1/key.pem" \
@@ -112,7 +112,7 @@ start_server() {
   wait_for_port "$server_port"
 }
 
-# stop_server: ends the server as a kubelet does; its status must be 0.
+# stop_server: ends the server as a kubelet does. Its status must be 0.
 stop_server() {
   local i
   for i in "${!started[@]}"; do
@@ -123,8 +123,8 @@ stop_server() {
 
 registration=0
 
-# register POLICY AUTHORITY...: the webhook, in place of the one before; returns when the API server acts on it. That is
-# seen by a label, other for each registration, whose pods it does not concern.
+# register POLICY CA...: replaces the webhook's registration. Returns when the API server uses it: each registration
+# excludes pods with its own label, so such a pod is no longer redirected.
 register() {
   local policy=$1 bundle
   shift

@@ -1,5 +1,5 @@
-"""crowd.py NAMESPACE COUNT | crowd.py NAMESPACE until FILE: makes pods from eight clients at a time, so many, or until
-the file exists; fails unless the API server takes every one and stores it with its image swapped.
+"""crowd.py NAMESPACE COUNT | crowd.py NAMESPACE until FILE: eight clients create pods, COUNT in all, or until the file
+exists. Fails unless the API server accepts every pod and stores it redirected.
 """
 
 import os
@@ -14,7 +14,7 @@ CLIENTS = 8
 
 
 def make(client, namespace, names, problems):
-    """Makes a pod of each name, and tells of those that the API server refused."""
+    """Creates a pod for each name, and records those that the API server refused."""
     server = api.API()
     made = 0
     for name in names:
@@ -27,10 +27,10 @@ def make(client, namespace, names, problems):
 
 
 def until(path):
-    """Numbers, at most 20 in a second, until the file exists."""
+    """Yields numbers, at most 20 per second, until the file exists."""
     number, end = 0, time.monotonic() + 120
     while not os.path.exists(path):
-        assert time.monotonic() < end, f"{path} never came"
+        assert time.monotonic() < end, f"{path} never appeared"
         yield number
         number += 1
         time.sleep(0.05)
@@ -53,8 +53,8 @@ def main():
     images = [each["spec"]["containers"][0]["image"] for each in answer["items"]]
     labelled = sum(LABEL.items() <= each["metadata"]["labels"].items() for each in answer["items"])
     right = images.count(NGINX["containers/web"])
-    print(f"{len(images)} are stored, {right} of them swapped, {labelled} labelled")
-    # An image that is not swapped, a pod that is lost, or nothing done at all.
+    print(f"{len(images)} are stored, {right} of them redirected, {labelled} labelled")
+    # Fails if an image was not redirected, a pod is missing, or nothing was created.
     sys.exit(not (made > 0 and made == len(images) == right == labelled and not problems))
 
 

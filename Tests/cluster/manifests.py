@@ -1,4 +1,4 @@
-"""Manifests as bytes that only a real reader of YAML tells apart, for previews.py."""
+"""Manifests for previews.py, in forms that only a real YAML parser reads correctly."""
 
 DIGEST = "@sha256:" + "0123456789abcdef" * 4
 SKIP = "k8s-proxy-image-swapper/skip"
@@ -19,9 +19,9 @@ def item(text):
 JSON = '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},"spec":{"containers":[{"name":"c","image":"%s"}]}}'
 LIST = "apiVersion: v1\nkind: List\nitems:\n"
 
-# What the API server takes, as the documents of one stream.
+# Manifests that the API server accepts, as documents of one stream.
 DOCUMENTS = [
-    # How an image may be written.
+    # Forms of an image.
     *map(pod, [
         "nginx", "'nginx'", '"nginx"', r'"ngi\x6ex"', '"ngi\\\n      nx"', "nginx # c", "nginx#c", "nginx ", "&a nginx",
         "!!str nginx", "! nginx", "!foo nginx", "|-\n      nginx", ">-\n      nginx", "\n      nginx", f"nginx{DIGEST}",
@@ -32,7 +32,7 @@ DOCUMENTS = [
     ]),
     spec("  containers:\n  - name: c\n    ? image\n    : nginx\n"),
     spec('  containers: [{"name": c, "im\\x61ge": nginx}]\n'),
-    # What a pod is called, and what leaves it alone.
+    # Names, and labels and annotations that leave a pod alone.
     *(pod("nginx", metadata) for metadata in [
         "{generateName: web-}", "{name: null, generateName: web-}", "{name: '123'}", "{name: a, namespace: null}",
         "{name: a, namespace: ''}", "{name: a, namespace: kube-system}", "{name: a, namespace: excluded-ignore}",
@@ -49,17 +49,17 @@ DOCUMENTS = [
     spec("  containers:\n  - {name: c, image: nginx, <<: {image: redis}}\n"),
     spec("  containers:\n  - &b {name: c, image: nginx}\n  - &e {name: e, image: redis}\n  - <<: [*e, *b]\n    name: d\n"),
     spec("  containers:\n  - &b {name: c, image: nginx}\n  initContainers:\n  - {<<: *b, name: i}\n"),
-    # What is never pulled.
+    # Images that are never pulled.
     spec("  containers:\n  - {imagePullPolicy: Never, name: c, image: nginx}\n  - {name: d, image: httpd, imagePullPolicy: Always}\n"),
     spec("  containers:\n  - &n {name: c, imagePullPolicy: Never, image: nginx}\n  - {<<: *n, name: d, image: httpd}\n"),
     spec("  containers: [{name: c, image: nginx, imagePullPolicy: null}]\n"
          "  initContainers: [{name: i, image: 'nginx:1', imagePullPolicy: !!str Never}]\n"),
-    # Lists of none, and nulls.
+    # Empty lists, and nulls.
     spec("  containers: [{name: c, image: nginx, env: null}]\n  initContainers: null\n  volumes: null\n"),
     spec("  containers: [{name: c, image: nginx}]\n  initContainers: []\n"),
 ]
 
-# The same, each a stream of its own.
+# The same, each as its own stream.
 STREAMS = [
     "---\n".join(DOCUMENTS),
     LIST + item(pod()) + item(pod("httpd")),
@@ -74,12 +74,12 @@ STREAMS = [
     pod() + "    args:\n    - |\n      a\n      ---\n      b\n",
     "--- " + JSON % "nginx" + "\n",
     pod() + "---\n" + JSON % "httpd",
-    # JSON by its own rules.
+    # JSON where its rules differ from YAML's.
     JSON % "nginx", JSON % r"ng\u0069nx", JSON % r"bitnami\/redis", JSON % "nginx" + "\n" + JSON % "httpd",
     (JSON % "nginx").replace(",", ",\t"),
 ]
 
-# What neither the API server nor the preview takes.
+# Manifests that both the API server and the preview refuse.
 REFUSED = [
     *map(pod, ["123", "1.5", "0123", "0x1f", "1_000", "yes", "on", "True", "n", ".5", "[nginx]", "{a: b}", "*x", "@foo"]),
     *(pod("nginx", f"{{name: a, {map}: {{{SKIP}: {value}}}}}") for map in ("labels", "annotations")
@@ -89,10 +89,10 @@ REFUSED = [
     pod().replace("    image", "\timage"), pod("'nginx"), (JSON % "nginx")[:-1],
 ]
 
-# Where the preview says something else, on purpose: why, and what the API server is sent.
+# Intended differences: the reason, and the manifest.
 UNLIKE = [
-    ("a key that stands twice is a mistake, though kubectl takes the last", pod() + "    image: httpd\n"),
-    ("base64 is not read", pod("!!binary bmdpbng=")),
-    ("kubectl passes over what comes after a --- with a comment", pod() + "--- # next\n" + pod("httpd")),
-    ("kubectl passes over what comes after ...", pod() + "...\n" + pod("httpd")),
+    ("the preview refuses a duplicate key, kubectl takes the last one", pod() + "    image: httpd\n"),
+    ("the preview does not decode !!binary", pod("!!binary bmdpbng=")),
+    ("kubectl ignores the document after a --- with a comment", pod() + "--- # next\n" + pod("httpd")),
+    ("kubectl ignores the document after ...", pod() + "...\n" + pod("httpd")),
 ]

@@ -1,6 +1,6 @@
-"""outcomes.py record FILE: does what each row of the table says, without the webhook, and keeps what comes of it.
-outcomes.py compare FILE NAMESPACE: does it with the webhook, and tells for each row whether that is as it should be.
-outcomes.py audit LOG NAMESPACE: whether the audit log says "mutated" of the rows that swap something, and of no other.
+"""outcomes.py record FILE: runs each row of the table without the webhook, and writes the outcomes to the file.
+outcomes.py compare FILE NAMESPACE: runs each row with the webhook, and compares the outcomes.
+outcomes.py audit LOG NAMESPACE: checks that the audit log says "mutated" for exactly the rows that redirect an image.
 """
 
 import copy
@@ -17,12 +17,12 @@ MINOR = int(os.environ["KUBERNETES_MINOR"])
 
 
 def name_of(row):
-    """The row's name, as the name of an object."""
+    """The row's name, as a valid object name."""
     return re.sub("[^a-z0-9]+", "-", row.name.lower())[:100].strip("-")
 
 
 def do(row, namespace):
-    """What came of a row: the messages if it was refused, else the object; and the warnings."""
+    """Runs a row. Returns the object, or the messages if it was refused, and the warnings."""
     server = api.API()
     manifest = copy.deepcopy(row.manifest)
     kind, metadata = manifest["kind"], manifest["metadata"]
@@ -38,20 +38,20 @@ def do(row, namespace):
             namespace, arguments.format(name=name), other | {"metadata": metadata})
         warnings += told
         if status != 0:
-            assert name is None or server.get(kind, namespace, name) is None, "it is stored all the same"
+            assert name is None or server.get(kind, namespace, name) is None, "the API server refused it, but stored it"
             return {"refused": messages, "warnings": warnings}
         if "generateName" in metadata:
             name = re.search(rf"{metadata['generateName']}\S+", output).group()
         before, stored = stored, server.get(kind, namespace, name)
     if row.dry_run:
-        assert stored is None, "a dry run is stored"
+        assert stored is None, "the dry run stored the object"
         stored = json.loads(output)
-    assert stored is not None, "it is not stored"
+    assert stored is not None, "the API server did not store it"
     return {"object": comparable(stored, namespace), "warnings": warnings}
 
 
 def comparable(stored, namespace):
-    """The object without what the API server makes anew for each."""
+    """The object without fields that differ between any two objects."""
     stored = copy.deepcopy(stored)
     metadata = stored["metadata"]
     for key in ("namespace", "uid", "resourceVersion", "creationTimestamp", "managedFields", "selfLink"):
@@ -65,7 +65,7 @@ def comparable(stored, namespace):
 
 
 def expected(row, recorded):
-    """What should come of a row with the webhook, from what came of it without."""
+    """The expected outcome of a row with the webhook, from its outcome without the webhook."""
     outcome = copy.deepcopy(recorded)
     if "object" not in outcome:
         return outcome
@@ -81,7 +81,7 @@ def expected(row, recorded):
 
 
 def faults(row, recorded, outcome):
-    """What is wrong, in words."""
+    """Differences between the expected and the actual outcome, in words."""
     told, known = outcome["warnings"], recorded["warnings"]
     told = [text for text in told if text not in known]
     if len(told) != len(row.warnings) or not all(part in text for part, text in zip(row.warnings, told)):
@@ -100,7 +100,7 @@ def faults(row, recorded, outcome):
 
 
 def differences(wanted, found, place=""):
-    """Where two values differ, and how."""
+    """Differences between two values, with their places."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         for key in wanted | found:
             yield from differences(wanted.get(key), found.get(key), f"{place}/{key}")
@@ -112,7 +112,7 @@ def differences(wanted, found, place=""):
 
 
 def audit(path, namespace, rows):
-    """Compares the creations in the audit log with the rows that do nothing else."""
+    """Compares the creations in the audit log with the rows that only create an object."""
     rows = {name_of(row): row for row in rows if len(row.steps) == 1 and not row.refused}
     told = {}
     with open(path) as file:
@@ -122,23 +122,23 @@ def audit(path, namespace, rows):
                 annotation = event["annotations"].get("pisw.kube-system.svc/k8s-proxy-image-swapper")
                 told[about["name"]] = annotation
     wanted = {name: "mutated" if rows[name].swaps else None for name in told}
-    print(f"{len(told)} creations, {list(wanted.values()).count('mutated')} mutated; wrong are",
+    print(f"{len(told)} creations, {list(wanted.values()).count('mutated')} mutated; wrong:",
           {name: told[name] for name in told if told[name] != wanted[name]})
     sys.exit(told != wanted or set(wanted.values()) != {"mutated", None})
 
 
 def attempt(function, *arguments):
-    """The result, and no fault; or no result, and what went wrong."""
+    """Calls a function. Returns its result and None, or None and the error."""
     try:
         return function(*arguments), None
-    except Exception as error:  # a row that breaks off has failed, and the others go on
+    except Exception as error:  # any error fails this row, and the next one runs
         return None, f"{type(error).__name__}: {error}"
 
 
 def main():
     action, path = sys.argv[1:3]
     rows = [row for row in ROWS if row.since <= MINOR <= row.until]
-    assert len({row.name for row in rows}) == len(rows), "two rows of one name"
+    assert len({row.name for row in rows}) == len(rows), "two rows have the same name"
     if action == "audit":
         audit(path, sys.argv[3], rows)
     if action == "record":

@@ -1,8 +1,9 @@
-"""previews.py PISW CONFIG FOLDER...: whether what `pisw preview` says of manifests is what comes of them when kubectl
-sends the same bytes to the API server, with the webhook in the way: images, and warnings.
+"""previews.py PISW CONFIG FOLDER...: compares `pisw preview` with a cluster. kubectl sends the same bytes to an API
+server
+that calls the webhook; images and warnings must be the same.
 
-The manifests are those of manifests.py; and those in the folders, each pod of which, and each that a controller would
-make of a template, is sent as PyYAML reads it, with no more than what the rules look at.
+The manifests are those of manifests.py, and those in the folders. From the folders, each pod and each pod template is
+sent as PyYAML reads it, reduced to the fields that the rules look at.
 """
 
 import json
@@ -30,7 +31,8 @@ def run(command, text):
 
 
 def in_cluster(text):
-    """Each container and its image as it would be stored, and the warnings; None if anything is refused."""
+    """The image of each container that the API server would store, and the warnings. None if it refuses the
+    manifest."""
     status, rest, messages = run(
         [os.environ["KUBECTL"], "create", "--dry-run=server", "-o", "json", "-f", "-"], text.encode())
     if status != 0:
@@ -47,7 +49,7 @@ def in_cluster(text):
 
 
 def in_preview(text, *path):
-    """The same, as the preview foretells it; None if it says that something is wrong."""
+    """The same from the preview. None if it reports a problem."""
     command = [PISW, "preview", "--config", CONFIG, "--output", "json", *path]
     status, output, messages = run(command, text.encode())
     assert status in (0, 65), messages
@@ -59,7 +61,7 @@ def in_preview(text, *path):
         kind = finding["pointer"].split("/")[-3]
         if kind in LISTS and not finding["foundByStructure"]:
             images.append((kind, finding["container"], finding["redirectedTo"] or finding["image"]))
-    # kubectl tells each warning once.
+    # kubectl prints each warning once.
     return images, list(dict.fromkeys(each["warning"] for each in told["warnings"]))
 
 
@@ -72,10 +74,11 @@ def objects(document):
 
 
 def pods_of(path):
-    """The pods of a file. Containers without an image are left out, and names are ours: some are not valid ones."""
+    """The pods of a file, without containers that have no image, and with new names, because some names are not
+    valid."""
     pods = []
     text = path.read_bytes()
-    # PyYAML does not know JSON's pairs of surrogates.
+    # PyYAML cannot read JSON's surrogate pairs.
     documents = [json.loads(text)] if path.suffix == ".json" else yaml.load_all(text, yaml.CSafeLoader)
     for each in (found for document in documents for found in objects(document)):
         for step in TEMPLATES[each["kind"]]:
@@ -93,7 +96,7 @@ def pods_of(path):
 
 
 def unlike(stored, foretold):
-    """Where two lists differ first, or that one is missing."""
+    """The first difference of two lists, or which of them is missing."""
     if stored is None or foretold is None:
         return f"refused: in the cluster {stored is None}, in the preview {foretold is None}"
     pairs = zip([*stored, None], [*foretold, None])
@@ -115,12 +118,12 @@ with ThreadPoolExecutor(4) as pool:
         for difference in filter(None, (unlike(*pair) for pair in images_and_warnings)):
             wrong.append(difference + ": " + text[:300])
     forms = len(DOCUMENTS) + len(STREAMS) - 1
-    check(f"{forms} manifests, of as many forms, come out as it says", not wrong, *wrong)
+    check(f"{forms} manifests in as many forms: the cluster does what the preview says", not wrong, *wrong)
     wrong = [each for each in pool.map(judge, REFUSED) if each[1:] != (None, None)]
-    check(f"{len(REFUSED)} manifests that are refused are wrong there, too", not wrong, *wrong)
+    check(f"{len(REFUSED)} manifests that the API server refuses: the preview reports a problem", not wrong, *wrong)
     judged = pool.map(judge, [text for _, text in UNLIKE])
     for (why, _), (_, cluster, preview) in zip(UNLIKE, judged):
-        check(f"known to differ: {why}", cluster and cluster != preview, cluster, preview)
+        check(f"an intended difference: {why}", cluster and cluster != preview, cluster, preview)
     for folder in FOLDERS:
         pods, foretold = [], []
         files = 0
@@ -133,4 +136,5 @@ with ThreadPoolExecutor(4) as pool:
         stored = in_cluster("\n".join(map(json.dumps, pods)))
         images = [(kind, image) for kind, _, image in stored[0]] if stored else None
         difference = unlike(images, foretold)
-        check(f"{len(foretold)} images in {files} files of {folder}", foretold and not difference, difference)
+        check(f"{len(foretold)} images in {files} files of {folder}: the cluster does what the preview says",
+              foretold and not difference, difference)

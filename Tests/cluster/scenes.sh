@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What happens in the cluster, one function for each check. test.sh sources this file after cluster.sh.
+# The checks of the cluster, one function for each. test.sh sources this file after cluster.sh.
 
 # lib.sh, test.sh and cluster.sh set these.
 : "${work:?}" "${here:?}" "${server_port:?}"
@@ -13,7 +13,7 @@ make_namespaces() {
   done
 }
 
-# outcomes NAMESPACE: the table, in a namespace of that name; shows and counts what it printed.
+# outcomes NAMESPACE: runs the table of outcomes in that namespace; prints and counts its rows.
 outcomes() {
   local status
   python outcomes compare "$work/recorded.json" "$1" >"$work/outcomes.log" 2>&1
@@ -22,7 +22,7 @@ outcomes() {
   count_table "of $1" "$status" 0 "$work/outcomes.log"
 }
 
-# previews PISW FOLDER...: what the preview says is what happens; shows and counts what it printed.
+# previews PISW FOLDER...: compares the preview with the cluster; prints and counts the rows.
 previews() {
   local status
   python previews "$1" "$work/config.yaml" "${@:2}" >"$work/previews.log" 2>"$work/previews.err"
@@ -31,7 +31,7 @@ previews() {
   count_table previews "$status" 0 "$work/previews.log" "$work/previews.err"
 }
 
-# manifest NAME LABELS: a pod that runs nginx.
+# manifest NAME LABELS: prints the manifest of a pod that runs nginx.
 manifest() {
   cat <<END
 apiVersion: v1
@@ -41,7 +41,7 @@ spec: {containers: [{name: web, image: nginx}]}
 END
 }
 
-# dry_run_gives IMAGE LABELS
+# dry_run_gives IMAGE LABELS: in a dry run, a pod that runs nginx gets that image.
 dry_run_gives() {
   local got
   got=$(manifest probe "$2" | kubectl create --dry-run=server -o 'jsonpath={.spec.containers[0].image}' -f -)
@@ -49,7 +49,7 @@ dry_run_gives() {
   [ "$got" = "$1" ]
 }
 
-# creates NAME IMAGE: a pod that runs nginx is stored with that image.
+# creates NAME IMAGE: the API server stores a pod that runs nginx with that image.
 creates() {
   local got
   manifest "$1" '{}' | kubectl create -f - || return
@@ -58,14 +58,14 @@ creates() {
   [ "$got" = "$2" ]
 }
 
-# is_refused NAME: the API server says that it could not ask the webhook, and stores nothing.
+# is_refused NAME: the API server says that it could not call the webhook, and stores nothing.
 is_refused() {
   manifest "$1" '{}' | kubectl create -f - 2>"$work/refused"
   [ $? -eq 1 ] && cat "$work/refused" && grep -F 'failed calling webhook "pisw.kube-system.svc"' "$work/refused" \
     && ! kubectl get pod "$1"
 }
 
-# Another webhook that is asked later, and changes the pod: then this one is asked again.
+# Starts another webhook, which the API server calls later. It changes the pod, so pisw is called again.
 start_injector() {
   local port
   port=$(free_port)
@@ -85,7 +85,7 @@ webhooks:
 END
 }
 
-# The images of a new pod of the mesh.
+# mesh_gives IMAGE...: a new pod of the mesh gets these images.
 mesh_gives() {
   local got
   got=$(manifest mesh '{mesh: "yes"}' | kubectl create --dry-run=server -o 'jsonpath={.spec.containers[*].image}' -f -)
@@ -93,20 +93,20 @@ mesh_gives() {
   [ "$got" = "$*" ]
 }
 
-# set_config TARGET: a configuration with that mirror of docker.io, put in place at once.
+# set_config TARGET: replaces the configuration atomically by one with that target for docker.io.
 set_config() {
   sed "s,docker.io: .*,docker.io: $1," "$here/config.yaml" >"$work/config.new" \
     && mv "$work/config.new" "$work/config.yaml"
 }
 
-# The server reads its files again when there is a new connection.
+# The server looks at its files when a connection is opened.
 is_kept() {
   wait_for_port "$server_port" && dry_run_gives other.example.com/hub/library/nginx:latest '{}' \
     && grep -F 'configuration not reloaded' "$work/server.log"
 }
 
-# A renewal by another authority, while pods are made: first the API server learns to trust both, then the server gets
-# its certificate, then the API server forgets the first.
+# Renews the certificate with another CA while clients create pods: first the API server learns to trust both CAs, then
+# the server gets the new certificate, then the API server forgets the first CA.
 renew() {
   local clients
   python crowd renewal until "$work/renewed" &
@@ -123,20 +123,20 @@ renew_in_steps() {
     && until_true 10 shows_certificate_of second-ca && register Fail second-ca && sleep 1
 }
 
-# shows_certificate_of AUTHORITY: to a client that trusts that one only.
+# shows_certificate_of CA: the server shows a certificate that a client accepts that trusts this CA only.
 shows_certificate_of() {
   openssl s_client -connect "127.0.0.1:$server_port" -servername pisw.kube-system.svc \
     -verify_hostname pisw.kube-system.svc -verify_return_error -CAfile "$work/$1.pem" </dev/null
 }
 
-# is_trusted_alone: an API server that trusts the second authority alone has a pod swapped.
+# is_trusted_alone IMAGE: an API server that trusts only the second CA has a pod redirected.
 is_trusted_alone() { register Fail second-ca && creates renewed "$1"; }
 
-# is_distrusted: an API server that trusts neither authority refuses a pod. (With the first one it may go on with a
-# connection that it still has from when it trusted that one alone.)
+# is_distrusted: an API server that trusts neither CA rejects a pod. (If it trusted the first CA again, it could reuse a
+# connection from the time when it trusted that one.)
 is_distrusted() { register Fail cluster-ca && is_refused distrusted; }
 
-# log_is_healthy: each line of the server's log is JSON, and none tells of trouble but that of the wrong configuration.
+# log_is_healthy: each line of the server's log is JSON, and the only warning is about the wrong configuration.
 log_is_healthy() {
   /usr/bin/python3 - "$work/server.log" <<'END'
 import json, sys

@@ -1,6 +1,4 @@
-"""sidecar.py PORT CERTIFICATE KEY: another webhook, which puts a container into every pod that it is asked about, as
-service meshes do.
-"""
+"""sidecar.py PORT CERTIFICATE KEY: another webhook, which adds a container to every pod, as service meshes do."""
 
 import base64
 import http.server

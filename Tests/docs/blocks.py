@@ -1,10 +1,9 @@
-"""Writes the blocks of one language in Markdown files as shell scripts.
+"""Writes the code blocks of one language in Markdown files as shell scripts.
 
 blocks.py LANGUAGE FOLDER FILE...
 
-In a block of the language `console`, a line that begins with `$ ` is a command, and lines with `> ` directly below go
-on with it; the others are what the commands print, and are written beside the script. A block of another language is a
-script as it is.
+In a `console` block, a line that begins with `$ ` is a command, and lines with `> ` directly below continue it. The
+other lines are the expected output, which is written beside the script. A block of another language is a script.
 """
 
 import os
@@ -13,7 +12,7 @@ import sys
 
 
 def split(block):
-    """The commands of a console block, and what they print."""
+    """The commands of a console block, and their expected output."""
     commands, printed, goes_on = [], [], False
     for line in block.splitlines(keepends=True):
         goes_on = line.startswith("$ ") or (goes_on and line.startswith("> "))
@@ -29,7 +28,7 @@ def main():
     os.makedirs(folder)
     for source in files:
         with open(source, encoding="utf-8") as file:
-            # A block in a list is as far to the right as its fence.
+            # A block inside a list is indented as far as its fence.
             blocks = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", file.read(), re.M | re.S)
         name = source.replace("/", "-")
         for number, (indent, block) in enumerate(blocks):

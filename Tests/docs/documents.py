@@ -1,5 +1,5 @@
-"""What must hold of the documents as files: links lead somewhere, the README is short and starts people, and no option,
-metric or alert is without a line.
+"""Checks the documents as files: links lead somewhere, the README is short and shows how to start, and every option,
+metric and alert is documented.
 
 documents.py ROOT PROGRAMS: the checkout, and the folder of the built programs. Prints `ok ...` or `FAILED ...`.
 """
@@ -11,7 +11,7 @@ import sys
 
 ROOT, PROGRAMS = map(os.path.abspath, sys.argv[1:])
 LONGEST_README = 150
-# What a person sees before scrolling.
+# The lines that a reader sees before scrolling.
 FIRST_SCREEN = 30
 
 
@@ -21,7 +21,7 @@ def read(path):
 
 
 def without_code(text):
-    """The text without blocks and spans of code, in which nothing is a link or a heading."""
+    """The text without code blocks, which contain no links or headings."""
     text = re.sub(r"^( *)```.*?^\1```$", "", text, flags=re.M | re.S)
     return re.sub(r"^ {4}.*$", "", text, flags=re.M)
 
@@ -38,7 +38,7 @@ def anchors(path):
 
 
 def links(path):
-    """The targets of a file's links and images that are no addresses of the web."""
+    """The targets of a file's links and images that are not web addresses."""
     text = re.sub(r"`[^`\n]*`", lambda code: code.group().replace("](", "]"), without_code(read(path)))
     targets = re.findall(r"\]\(([^)\s]+)\)", text)
     return [target for target in targets if not re.match(r"[a-z]+:", target)]
@@ -50,30 +50,30 @@ def broken(path, tracked):
         name, _, anchor = target.partition("#")
         file = os.path.normpath(os.path.join(os.path.dirname(path), name)) if name else path
         if file not in tracked and not any(each.startswith(file + "/") for each in tracked):
-            wrong.append(f"{target}: there is no {file}")
+            wrong.append(f"{target}: {file} does not exist")
         elif anchor and (not file.endswith(".md") or anchor not in anchors(file)):
             wrong.append(f"{target}: {file} has no heading of that name")
     return wrong
 
 
 def missing_scripts(path, tracked):
-    """Scripts that a document names, and that are not there."""
+    """Scripts that a document names and that do not exist."""
     named = re.findall(r"(?<![\w/.-])((?:Build|Tests|examples|socat)/[\w./-]+\.(?:sh|py|c))\b", read(path))
-    return [f"{name} is named, and is not there" for name in sorted({*named}) if name not in tracked]
+    return [f"{name} does not exist" for name in sorted({*named}) if name not in tracked]
 
 
 def options(*command):
-    """The long options that a program's help names."""
+    """The long options in a program's help."""
     line = [f"{PROGRAMS}/{command[0]}", *command[1:], "--help"]
     done = subprocess.run(line, capture_output=True, text=True, check=True)
     return {*re.findall(r"(?<![\w-])--[a-z][a-z-]+", done.stdout)}
 
 
 def undocumented():
-    """Names that the programs and the chart have, each with the document that must hold it."""
+    """Options, metrics and alerts, with the documents that must contain them."""
     metrics = re.findall(r'^ *"?(?:out\.family\()?"?(pisw_\w+)"', read("Sources/AcceptLoop/Counters.swift"), re.M)
     alerts = re.findall(r"- alert: (\w+)", read("chart/templates/monitoring.yaml"))
-    # Those of every program, and the one of shells.
+    # Options of every program.
     common = {"--help", "--version", "--generate-completion-script"}
     return [
         ("options of pisw-serve", options("pisw-serve") - common, "docs/serve.md"),
@@ -100,19 +100,19 @@ def main():
     results = []
     for path in documents:
         results.append(check(f"{path}: {len(links(path))} links lead somewhere", broken(path, tracked)))
-        results.append(check(f"{path}: the scripts that it names are there", missing_scripts(path, tracked)))
+        results.append(check(f"{path}: the scripts that it names exist", missing_scripts(path, tracked)))
     readme = read("README.md").splitlines()
     results.append(check(f"README.md has at most {LONGEST_README} lines",
                          [] if len(readme) <= LONGEST_README else [f"it has {len(readme)}"]))
     first = "\n".join(readme[:FIRST_SCREEN])
     shown = ["image: nginx", "library/nginx:latest", "helm install"]
-    results.append(check("README.md: its first screen shows an image before and after, and how to install",
+    results.append(check("README.md shows an image before and after, and the install command, on its first screen",
                          [word for word in shown if word not in first]))
-    results.append(check("README.md names the two commands of a clone",
+    results.append(check("README.md names the two commands for a clone",
                          [word for word in ["examples/run.sh", "Tests/run.sh"] if word not in "\n".join(readme)]))
     linked = {os.path.normpath(target.partition("#")[0]) for target in links("README.md")}
     lost = [path for path in documents if path.startswith("docs/") and path not in {*linked, "docs/README.md"}]
-    results.append(check("README.md leads to every document", lost))
+    results.append(check("README.md links to every document", lost))
     listed = {os.path.normpath("docs/" + target.partition("#")[0]) for target in links("docs/README.md")}
     lost = [path for path in documents if path.startswith("docs/") and path not in {*listed, "docs/README.md"}]
     results.append(check("docs/README.md lists every document", lost))

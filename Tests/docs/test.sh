@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs every command of the README and of docs/, and the examples: what stands there works as written, and prints what is
-# shown. Commands for a cluster are read here; Tests/chart renders those of Helm, and Tests/chain runs those of kubectl.
+# Runs every command in the README and docs/, and the examples: they work as written, and print what the documents show.
+# Commands for a cluster are only checked as shell code here. Tests/chart renders the helm commands, and Tests/chain runs
+# the kubectl commands.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
@@ -24,7 +25,7 @@ cd "$work/checkout" || exit 71
 unset REGISTRY_URL PROXY_URL PISW_CONFIG LOGLEVEL
 PATH=$top/.build/static/release:$PATH
 
-# shows COMMANDS EXPECTED: the commands of a block, all successful, print just what the document shows.
+# shows COMMANDS EXPECTED: all commands of a block succeed, and print exactly what the document shows.
 shows() {
   timeout 60 bash -euc 'trap "kill \$(jobs -p) 2>/dev/null || true" EXIT; . "$0"' "$1" >printed 2>&1 || { cat printed; return 1; }
   diff "$2" printed
@@ -34,7 +35,7 @@ table documents /usr/bin/python3 "$top/Tests/docs/documents.py" "$top" "$top/.bu
 for block in "$work"/blocks/*.sh; do
   check "$(basename "$block" .sh): $(head -n 1 "$block" | cut -c 1-90)" shows "$block" "${block%.sh}.expected"
 done
-check "commands for a cluster are of good shell" shellcheck --shell=bash "$work"/cluster/*.sh
-check "examples/run.sh" "$top/examples/run.sh"
-check "examples/serve.sh" "$top/examples/serve.sh"
+check "commands for a cluster pass shellcheck" shellcheck --shell=bash "$work"/cluster/*.sh
+check "examples/run.sh runs" "$top/examples/run.sh"
+check "examples/serve.sh runs" "$top/examples/serve.sh"
 summary

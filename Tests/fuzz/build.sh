@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets in .build/fuzz, all modules instrumented, and testable: what a pipe carries is read by types
-# that are a module's own. Quiet unless it fails.
+# Builds the fuzz targets in .build/fuzz. All modules are instrumented, and testable, because internal types read what a
+# pipe carries. Prints nothing unless it fails.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

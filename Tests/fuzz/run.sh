@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs one fuzz target: run.sh TARGET SECONDS CORPUS. Inputs that reach something new are added to the folder CORPUS,
-# findings to Tests/fuzz/findings. Prints one line; after a finding also the end of what libFuzzer said, and fails.
+# Runs one fuzz target: run.sh TARGET SECONDS CORPUS. Adds inputs with new coverage to the folder CORPUS, and findings
+# to Tests/fuzz/findings. Prints one line. After a finding, it also prints libFuzzer's messages, and fails.
 set -euo pipefail
 cd "$(dirname "$0")"
 target=$1
 seconds=$2
 corpus=$3
 
-# Inputs as small as still reach everything: shorter ones run faster and are changed more thoroughly.
+# The shortest lengths that still reach everything. Shorter inputs run faster and are mutated more thoroughly.
 declare -A lengths=([configuration]=1024 [http]=512 [json]=1024 [krm]=1024 [manifest]=1024 [pod]=256 [reference]=400 [report]=320 [review]=2048)
 seeds=$(mktemp -d)
 trap 'rm -rf "$seeds"' EXIT
@@ -15,7 +15,7 @@ mkdir -p findings "$corpus"
 [ ! -d "seeds/$target" ] || cp "seeds/$target"/* "$seeds"
 if [ "$target" = review ] || [ "$target" = json ]; then
   for review in ../../examples/reviews/*.json; do
-    # Without blanks and without the members that are only passed over, the long ones.
+    # Removes blanks, and the long members that pisw only skips.
     /usr/bin/python3 - "$review" >"$seeds/${review##*/}" <<'PYTHON'
 import json, sys
 
@@ -34,7 +34,7 @@ fi
 
 log=findings/$target.log
 status=0
-# Swift would catch the signal of a trap itself, and libFuzzer keep nothing.
+# Otherwise Swift would catch the signal of a trap, and libFuzzer would not keep the input.
 SWIFT_BACKTRACE=enable=no "../../.build/fuzz/release/fuzz-$target" "$corpus" "$seeds" -max_total_time="$seconds" -max_len="${lengths[$target]}" \
   -dict=words.dict -timeout=10 -rss_limit_mb=2048 -artifact_prefix="findings/$target-" -print_final_stats=1 \
   >"$log" 2>&1 || status=$?

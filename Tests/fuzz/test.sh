@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs each fuzz target for 20 seconds, starting from its seeds; prints its runs and the edges that it covered.
+# Runs each fuzz target for 20 seconds from its seeds, and prints the number of runs and of covered edges.
 # shellcheck source=Tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 "$top/Tests/fuzz/build.sh" || exit
 
-# Runs targets one after the other.
+# fuzz TARGET...: runs the targets one after the other.
 fuzz() {
   local target
   for target; do
@@ -14,7 +14,7 @@ fuzz() {
   done
 }
 
-# Shows what a target printed, and ends as it ended.
+# result TARGET: shows the target's output, and returns its status.
 # shellcheck disable=SC2317 # called by check
 result() {
   cat "$work/$1.log"

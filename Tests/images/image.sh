@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Builds the socat image, runs it, and asks it. test.sh sources this file after lib.sh.
+# Builds and runs the socat image, and sends it requests. test.sh sources this file after lib.sh.
 
 # lib.sh sets these.
 : "${work:?}" "${pisw_mutate:?}" "${reviews:?}" "${top:?}"
@@ -11,12 +11,12 @@ image=$socat_image
 containers=pisw-socat-test-$$
 review=$reviews/bare-pod-without-labels.json
 
-# Ends the containers and forgets the image; the base stays in podman's storage for the next run.
+# Removes the containers and the images. The base stays in podman's storage for the next run.
 clean_up_images() {
   {
     podman ps --all --quiet --filter "name=$containers" | xargs -r podman --runtime runc rm --force --time 2
     podman rmi "$image" "$socat_image" "$serve_image" "$serve_image-tool"
-    # Builds that differ leave the first one without a name.
+    # If two builds differ, the first one has no name any more.
     podman rmi "$(cat "$work/first")"
     podman rmi "$(cat "$work/second")"
     podman rmi "$(cat "$work/serve-first")"
@@ -24,13 +24,13 @@ clean_up_images() {
   clean_up
 }
 
-# The base that the Dockerfile names, made from Debian's packages because a registry may be out of reach.
+# Makes the Dockerfile's base image from Debian's packages, because no registry may be reachable.
 make_base() {
   podman image exists "$base" && return
   mmdebstrap --quiet --variant=minbase bookworm "$work/base.tar" && podman import --quiet "$work/base.tar" "$base"
 }
 
-# The files that the Dockerfile takes, apart from the checkout: others may be building there.
+# Copies the files that the Dockerfile needs, because a build may change those in the checkout.
 make_context() {
   mkdir -p "$work/context/.build/static/release"
   cp -r "$top/socat" "$work/context/"
@@ -38,7 +38,7 @@ make_context() {
   pisw_mutate=$work/context/.build/static/release/pisw-mutate
 }
 
-# build ID-FILE: the whole image anew.
+# build ID-FILE: builds the whole image without a cache.
 build() {
   buildah bud --isolation chroot --timestamp 0 --identity-label=false --no-cache --pull-never \
     --ignorefile "$work/context/socat/Dockerfile.dockerignore" --file "$work/context/socat/Dockerfile" \
@@ -55,7 +55,7 @@ image_has() {
   [ "$got" = "$2" ]
 }
 
-# A certificate for localhost, in the files of the original's secret; and folders that lack something.
+# Makes a certificate for localhost, in files named as in the original's secret, and folders that lack something.
 make_certificates() {
   local ec=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
   cd "$work" && mkdir tls keyless unreadable \
@@ -66,7 +66,7 @@ make_certificates() {
     && cp tls/cert.pem keyless && cp tls/* unreadable && chmod 644 tls/key.pem && chmod 600 unreadable/key.pem
 }
 
-# The reviews, and what standard input gives for them. The large one goes in and out in many parts.
+# Makes the reviews, and the answers that pisw-mutate gives. The large ones are sent in many parts.
 make_reviews() {
   echo 'mirrors: {docker.io: proxy.example.com}' >"$work/config.yaml"
   chmod 644 "$work/config.yaml"
@@ -82,7 +82,8 @@ END
     && PISW_CONFIG=$work/config.yaml "$pisw_mutate" <"$work/large.json" >"$work/large.answer"
 }
 
-# run SUFFIX OPTION...: the image as a cluster with a strict policy runs it; crun never works where the tests run.
+# run SUFFIX OPTION...: runs the image as a cluster with a strict policy does. With runc, because crun does not work
+# where the tests run.
 run() {
   local suffix=$1
   shift
@@ -93,13 +94,13 @@ run() {
 
 client() { curl --http1.1 --silent --show-error --max-time 30 --cacert "$work/ca.pem" "$@"; }
 
-# answers PORT REVIEW ANSWER
+# answers PORT REVIEW ANSWER: the server gives that answer to the review.
 answers() {
   client --header 'Content-Type: application/json' --data-binary "@$2" "https://localhost:$1/mutate" >"$work/got" \
     && cmp "$work/got" "$3"
 }
 
-# Connections that never begin TLS: twice as many as are served at once.
+# survives_idle_connections PORT: with twice as many silent clients as PISW_MAX_CHILDREN, another client is served.
 survives_idle_connections() {
   local idle
   /usr/bin/python3 -c 'import socket, sys, time
@@ -115,7 +116,7 @@ time.sleep(60)' "$1" &
 
 is_ready() { [ "$(client "https://localhost:$1/readyz")" = ok ]; }
 
-# The fastest of 20, so that a busy machine does not matter: 40 ms is what the kernel waits without `nodelay`.
+# is_fast PORT: the fastest of 20 requests takes less than 30 ms. Without `nodelay`, each would take 40 ms.
 is_fast() {
   local _ times
   times=$(for _ in {1..20}; do
@@ -123,20 +124,20 @@ is_fast() {
       --header 'Content-Type: application/json' "https://localhost:$1/mutate"
   done | sort)
   echo "$times"
-  # All are answered, and the first line is the fastest.
+  # All requests succeed, and the first line is the fastest.
   [ "$(grep -c '^200 ' <<<"$times")" -eq 20 ] && [[ $times =~ ^200\ 0\.0[0-2] ]]
 }
 
-# A client that closes its side as soon as it has sent, while the program is at work for longer than the half second
-# that socat waits by itself: a configuration that is a pipe makes it wait.
+# Starts a server that answers slowly, because its configuration is a pipe. So a client that half-closes its connection
+# must wait for longer than socat's default of half a second.
 starts_slow() {
   mkdir "$work/pipe" && mkfifo "$work/pipe/config.yaml" && chmod 644 "$work/pipe/config.yaml" || return
-  # The entry point reads the configuration once.
+  # entrypoint.sh reads the configuration once.
   feed_configuration 0 &
   starts slow "$1" "${@:2}" --volume "$work/pipe:/config:ro" --env PISW_CONFIG=/config/config.yaml
 }
 
-# feed_configuration SECONDS: to the next that reads it, after a while; nobody waits for more than 20 seconds.
+# feed_configuration SECONDS: after that time, gives the next reader the configuration. Waits for 20 seconds at most.
 feed_configuration() {
   sleep "$1"
   timeout 20 dd if="$work/config.yaml" of="$work/pipe/config.yaml" status=none
@@ -151,13 +152,14 @@ half_closes() {
   socat -t 10 - "OPENSSL:localhost:$1,cafile=$work/ca.pem" <"$work/request" | tail -n 1 | cmp - "$work/answer"
 }
 
-# speaks MINOR PORT: TLS 1.MINOR and no other; a client that would take the old ones, which need a lower level.
+# speaks MINOR PORT: the server accepts a client that allows TLS 1.MINOR only. SECLEVEL=0 lets the client use old
+# versions.
 speaks() {
   client "--tlsv1.$1" --tls-max "1.$1" --ciphers DEFAULT@SECLEVEL=0 --output /dev/null "https://localhost:$2/healthz"
 }
 
-# With Debian's OpenSSL as it is, TLS 1.1 fails without any option of socat's; so the option is tested where OpenSSL
-# allows what it can.
+# With Debian's settings for OpenSSL, TLS 1.1 fails even without socat's option. So the option is tested with settings
+# that allow TLS 1.1.
 starts_lenient() {
   cat >"$work/openssl.cnf" <<'END'
 openssl_conf = all
@@ -174,11 +176,11 @@ END
 
 refuses_tls11() {
   speaks 1 "$1"
-  # 35: no handshake.
+  # curl's status 35: the handshake failed.
   [ $? -eq 35 ]
 }
 
-# Process 1 of the container and socat, its child, belong to a user that has no rights at all.
+# Process 1 of the container and its child socat run as a user without any capability.
 is_socat_and_no_root() {
   local first process socat=''
   first=$(podman inspect --format '{{.State.Pid}}' "$containers-served")
@@ -191,8 +193,8 @@ is_socat_and_no_root() {
   [ "$socat" = found ]
 }
 
-# rotates PORT: another certificate of the same authority is served soon while requests go on, and what cannot be used
-# is not.
+# rotates PORT: the server serves a new certificate while requests go on, and keeps the old one when the file is
+# invalid.
 rotates() {
   local good clients
   asks_on "$1" &
@@ -209,7 +211,8 @@ serial() {
     | openssl x509 -noout -serial
 }
 
-# until_serves PORT: what is in the file, ten times in a row: while one socat takes over from another, both serve.
+# until_serves PORT: waits until the server shows the file's certificate ten times in a row. While one socat takes over
+# from another, both serve.
 until_serves() {
   local wanted i in_a_row=0
   wanted=$(openssl x509 -noout -serial -in "$work/tls/cert.pem")
@@ -221,7 +224,7 @@ until_serves() {
   return 1
 }
 
-# asks_on PORT: one request after the other. entrypoint.sh tells which may be lost: one, here.
+# asks_on PORT: sends one request after the other. At most one may be lost; entrypoint.sh says why.
 asks_on() {
   local lost=0
   until [ -e "$work/enough" ]; do is_ready "$1" || lost=$((lost + 1)); done
@@ -229,7 +232,7 @@ asks_on() {
   [ "$lost" -le 1 ]
 }
 
-# Files that are replaced, not written over: a container's socat must never read half of one.
+# Replaces the files instead of overwriting them, so that socat never reads half a file.
 new_certificate() {
   (cd "$work" && openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout new.key -out request.pem \
     -subj /CN=localhost && openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
@@ -237,24 +240,24 @@ new_certificate() {
     && mv new.key tls/key.pem && mv new.pem tls/cert.pem)
 }
 
-# A signal reaches it: podman would use SIGKILL only after 20 seconds.
+# SIGTERM ends the container: podman would send SIGKILL only after 20 seconds.
 stops() {
   local start=$SECONDS
   podman --runtime runc stop --time 20 "$containers-served" && [ $((SECONDS - start)) -lt 10 ]
 }
 
-# starts SUFFIX PORT OPTION...
+# starts SUFFIX PORT OPTION...: runs the image in the background, and waits until it listens.
 starts() {
   local suffix=$1 port=$2
   shift 2
   run "$suffix" --detach --env "PISW_PORT=$port" "$@" && wait_for_port "$port"
 }
 
-# fails_with STATUS TEXT SUFFIX OPTION...: the container ends by itself, with that one message.
+# fails_with STATUS TEXT SUFFIX OPTION...: the container ends with that status and one message, which contains the text.
 fails_with() {
   local status=$1 text=$2 got
   shift 2
-  # podman ends what takes longer than --timeout, with 137 or so.
+  # After --timeout, podman ends the container with another status.
   run "$@" --rm --timeout 20 >"$work/run.log" 2>&1
   got=$?
   cat "$work/run.log"

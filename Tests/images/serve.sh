@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Builds the image of pisw-serve from the programs that were built before, runs it, and asks it. test.sh sources this
-# file after image.sh.
+# Builds the image of pisw-serve from programs that are built already, runs it, and sends it requests. test.sh sources
+# this file after image.sh.
 
 # lib.sh, image.sh and test.sh set these.
 : "${work:?}" "${top:?}" "${containers:?}" "${review:?}" "${pisw_mutate:?}" "${serve_image:?}"
 
-# What the Dockerfile's first stages make: the programs, stripped.
+# Strips the programs, as the Dockerfile's first stages do.
 make_programs() {
   local program
   mkdir -p "$work/programs/out/usr/local/bin" || return
@@ -14,7 +14,7 @@ make_programs() {
   done
 }
 
-# build_serve ID-FILE: the last stage alone; the folder takes the place of the stage that compiles.
+# build_serve ID-FILE: builds the last stage. A folder replaces the stage that compiles.
 build_serve() {
   buildah bud --isolation chroot --timestamp 0 --identity-label=false --no-cache --pull-never \
     --build-context "build=$work/programs" --file "$top/Dockerfile" --target pisw-serve \
@@ -23,7 +23,7 @@ build_serve() {
 
 build_serve_again() { build_serve "$work/serve-second" && cmp "$work/serve-first" "$work/serve-second"; }
 
-# is_small: what nodes pull, and what it takes there.
+# is_small: bounds the size that nodes pull, and the size on the node.
 is_small() {
   local unpacked pulled
   unpacked=$(podman image inspect --format '{{.Size}}' "$serve_image")
@@ -40,7 +40,7 @@ has_two_files() {
   [ "$(paste -sd' ' "$work/files")" = "usr/local/bin/pisw-mutate usr/local/bin/pisw-serve" ]
 }
 
-# serves SUFFIX PORT OPTION...: the image as the chart runs it.
+# serves SUFFIX PORT OPTION...: runs the image as the chart does.
 serves() {
   local suffix=$1 port=$2
   shift 2
@@ -50,20 +50,20 @@ serves() {
     --admin-listen off --drain-delay 0 && wait_for_port "$port"
 }
 
-# drains SUFFIX: with status 0, when told to.
+# drains SUFFIX: the container ends on SIGTERM with status 0.
 drains() {
   podman --runtime runc stop --time 20 "$containers-$1" \
     && [ "$(podman inspect --format '{{.State.ExitCode}}' "$containers-$1")" = 0 ]
 }
 
-# mutates OPTION...: the second program, run by name.
+# mutates OPTION...: the image's pisw-mutate answers the review.
 mutates() {
   podman --runtime runc run --rm --interactive --network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
     --read-only --read-only-tmpfs=false --cap-drop=all "$@" --entrypoint /usr/local/bin/pisw-mutate \
     "$serve_image" <"$review" | cmp - "$work/answer"
 }
 
-# The tool's image has its own stage; what it compiles from is built elsewhere.
+# Builds the last stage of the tool's image. A folder replaces the stage that compiles.
 builds_the_tool() {
   mkdir -p "$work/tool/out/usr/local/bin" && cp "$work/programs/out/usr/local/bin/pisw-mutate" \
     "$work/tool/out/usr/local/bin/pisw" || return

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What must hold of the files themselves: format, shell scripts, imports, and where memory may be touched unsafely.
+# Checks of the source files: format, shell scripts, imports, and modules without unsafe code.
 . "$(dirname "$0")/../lib.sh"
 
 need shellcheck shellcheck
 need /usr/include/yaml.h libyaml-dev
 cd "$top" || exit 71
 
-# finds_nothing GREP-ARGUMENT...: grep looks where it should, and finds no line; a folder that is not there is a failure.
+# finds_nothing GREP-ARGUMENT...: grep finds no line. A folder that does not exist is a failure.
 finds_nothing() {
   grep "$@"
   [ $? -eq 1 ]
@@ -17,13 +17,13 @@ check "${#scripts[@]} shell scripts pass shellcheck" shellcheck "${scripts[@]}"
 check "swift format lint --strict" swift format lint --strict --recursive Sources Tests Package.swift
 check "the sources compile without a warning" \
   swift build -q -Xswiftc -warnings-as-errors --scratch-path .build/lint
-check "no Foundation on the way of a review" finds_nothing -rn "import Foundation" Sources
-# The modules that read bytes from outside contain no unsafe code; .strictMemorySafety() makes the compiler say so.
-check "no unsafe code where bytes from outside are read" \
+check "no module in Sources imports Foundation" finds_nothing -rn "import Foundation" Sources
+# With .strictMemorySafety(), the compiler demands one of these words wherever code is unsafe.
+check "modules that read bytes from outside contain no unsafe code" \
   finds_nothing -rnwE "unsafe|@safe|@unsafe" \
   Sources/{ImageReference,JSON,SwapPolicy,Admission,ConfigurationReview,Manifests,HTTP1}
-# waits_for_lock: install.sh ends with what is wrong once the lock of apt's lists is free, and not before. apt has folders
-# of its own here, without sources: nothing is fetched.
+# waits_for_lock: install.sh waits while another process holds the lock of apt's lists, and then reports apt's own
+# error. apt uses empty folders here, without sources, so it fetches nothing.
 waits_for_lock() {
   local start=$SECONDS
   mkdir -p "$work/apt/lists/partial" "$work/apt/none"
@@ -41,17 +41,17 @@ with open(sys.argv[1], "w") as file:
 }
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   need /usr/bin/python3 python3
-  check "Build/install.sh waits while another holds a lock of apt's" waits_for_lock
+  check "Build/install.sh waits while another process holds a lock of apt" waits_for_lock
 else
-  echo "        not root on Debian: not tried, whether Build/install.sh waits for a lock of apt's"
+  echo "        skipped, because this is not root on Debian: Build/install.sh waits for a lock of apt"
 fi
-# image_context FOLDER: what .dockerignore lets through is a package.
+# image_context FOLDER: the files that .dockerignore allows are a complete package.
 image_context() {
   local name
   mkdir "$1" && while read -r name; do cp -r "$name" "$1" || return; done < <(sed -n 's/^!//p' .dockerignore)
   swift package --package-path "$1" describe
 }
-check "the image's context has all that the build needs" image_context "$work/context-${work##*.}"
+check "the image's build context has all files that the build needs" image_context "$work/context-${work##*.}"
 git ls-files >"$work/files"
 check "neither .build nor Package.resolved is committed" \
   finds_nothing -E "(^|/)(\.build/|Package\.resolved$)" "$work/files"

@@ -1,4 +1,5 @@
-"""Images that a node never pulls stay, in every output of the preview. The input tells, after each image, what becomes of it.
+"""Images that a node never pulls stay in every output of the preview. A comment after each image in the input names the
+expected result.
 
 never.py PISW INPUT
 """
@@ -23,13 +24,13 @@ def run(*arguments, status=0):
 
 with open(INPUT, encoding="utf-8") as file:
     text = file.read()
-# Each line with an image: its number, and what is told of it.
+# The number of each line with an image, and its comment.
 told = {i: line.rpartition("# ")[2] for i, line in enumerate(text.splitlines(), 1)
         if re.search(r"(image|reference): .*  # ", line)}
 becomes = {i: word for i, word in told.items() if word.startswith("p.io/")}
 pulled = sorted([*becomes.values(), "p.io/docker.io/library/both:1"])
 assert len(told) == 29 and len(becomes) == 11, (len(told), len(becomes))
-# An alias shows the image where its anchor is.
+# The image of an alias has the place of its anchor.
 where = {i + (-1 if word == "shared" else 0) for i, word in told.items()}
 
 report = json.loads(run("preview", *MIRROR, "--output", "json", INPUT).stdout)
@@ -43,7 +44,7 @@ for finding in report["findings"]:
 print(f"json: {len(told)} images, each with its reason")
 
 assert run("preview", *MIRROR, "--output", "images", INPUT).stdout.split() == pulled
-print("images: only what is pulled")
+print("images: only images that are pulled")
 
 lines = text.splitlines()
 for i, image in becomes.items():
@@ -53,7 +54,7 @@ edited = run("preview", *MIRROR, "--output", "yaml", INPUT).stdout
 assert edited.splitlines() == lines, edited
 diff = run("preview", *MIRROR, INPUT).stdout.splitlines()
 assert [line[1:] for line in diff if re.match(r"\+[^+]", line)] == [lines[i - 1] for i in becomes], diff
-print("yaml and diff: no line of what stays is touched")
+print("yaml and diff: lines of images that stay do not change")
 
 table = {row.split()[1]: row for row in run("preview", *MIRROR, "--output", "table", INPUT).stdout.splitlines()[1:]
          if "(m6)" not in row}
@@ -71,4 +72,4 @@ sarif = json.loads(run("preview", *MIRROR, "--output", "sarif", INPUT).stdout)
 gitlab = json.loads(run("preview", *MIRROR, "--output", "gitlab", INPUT).stdout)
 github = run("preview", *MIRROR, "--output", "github", INPUT).stdout.splitlines()
 assert len(sarif["runs"][0]["results"]) == len(gitlab) == len(github) == len(pulled)
-print("patch, sarif, gitlab, github: only what is pulled")
+print("patch, sarif, gitlab, github: only images that are pulled")

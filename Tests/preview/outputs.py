@@ -1,6 +1,6 @@
-"""The outputs of `pisw preview` for machines, each read by something that is not ours.
+"""The outputs of `pisw preview` for machines, each read by an independent program.
 
-outputs.py PISW CONFIG FOLDER SCHEMA, in a folder that holds FOLDER.
+outputs.py PISW CONFIG FOLDER SCHEMA, in the folder that contains FOLDER.
 """
 
 import json
@@ -56,9 +56,9 @@ assert run("images", FOLDER).split() == names
 already = run("images", stdin='{"kind":"Pod","apiVersion":"v1","spec":{"containers":[{"name":"c",'
               '"image":"proxy.example.com/x"}]}}')
 assert already == "proxy.example.com/x\n"
-print("images: each proxied name once, those that were there before too")
+print("images: each proxied name once, also those that were written in the manifests")
 
-# A document that JSON and PyYAML read alike.
+# Documents that JSON and PyYAML read alike.
 files = sorted({f["file"] for f in changes if not f["file"].endswith(".json")})
 edited = {identity(o): o for f in files for o in every_object(run("yaml", f))}
 patches = {(p["kind"], p["namespace"], p["name"]): p for p in json.loads(run("patch", FOLDER))}
@@ -94,8 +94,9 @@ POD = "kind: Pod\napiVersion: v1\nspec: {containers: [{name: c, image: nginx}]}\
 twice, moved = (
     [i["fingerprint"] for i in json.loads(run("gitlab", stdin=text))]
     for text in (POD + "---\n" + POD, "# a line more\n" + POD))
-assert len(set(twice)) == 2 and moved == twice[:1], "two alike differ, and stay when lines move"
-print("gitlab: a code quality report with fingerprints that differ")
+assert len(set(twice)) == 2, "two equal images have the same fingerprint"
+assert moved == twice[:1], "a fingerprint changes when lines move"
+print("gitlab: a code quality report with different fingerprints")
 
 sarif = json.loads(run("sarif", FOLDER, "-", stdin=BAD, status=65))
 assert sarif["version"] == "2.1.0" and len(sarif["runs"]) == 1
@@ -120,4 +121,4 @@ print("table: seven columns, a row for every image")
 for output, empty in (("diff", ""), ("table", ""), ("yaml", "a: b\n"), ("images", ""), ("github", ""), ("gitlab", "[]\n"),
                       ("patch", "[]\n")):
     assert run(output, stdin="a: b\n") == empty, output
-print("without images each output is as empty as its form allows")
+print("without images, each output is empty in its format")

@@ -1,5 +1,5 @@
-"""YAML of every production that libyaml reads (YAML 1.1, chapters 5 to 10), none of it a manifest: previewed alone and
-beside a pod, no byte of it changes, nothing is wrong with it, and PyYAML still reads it the same.
+"""YAML of every production that libyaml reads (YAML 1.1, chapters 5 to 10), and no manifest: previewed alone and with a
+pod, no byte of it changes, it has no problem, and PyYAML reads the same before and after.
 
 productions.py PISW
 """
@@ -36,7 +36,7 @@ DOCUMENTS = [
     "[~, null, '', true, Yes, n, on, 0x1F, 0b11, 0o7, 017, 1_000, 190:20:30, .inf, -.INF, .NaN, 1e3, 6.8523015e+5]\n",
     "[2001-12-14, 2001-12-14t21:59:43.10-05:00, !!binary aGVsbG8=, !!set {a, b}, !!omap [a: b], !!pairs [a: b, a: c]]\n",
     "- &c {x: 1}\n- &l {y: 2}\n- {<<: *c}\n- {<<: [*c, *l], x: 3}\n- {<<: {z: 4}}\n", "=: a\n<: b\n",
-    # Objects that hold no pod
+    # Objects without a pod
     "kind: List\nitems: []\n", "kind: List\nitems: {a: b}\n", "kind: List\n", "kind: [a]\n", "kind: Pod\n", "kind: Pod\nspec:\n",
     "kind: Pod\napiVersion: v1\nspec: {}\n", "kind: Deployment\napiVersion: apps/v1\nspec: {template: }\n", "kind: Odd\nspec: {containers: {a: b}}\n",
     "kind: Odd\nspec: [containers]\n", "? kind\n: ? a\n", "kind: Odd\n? [a, b]\n: {spec: {containers: []}}\n",

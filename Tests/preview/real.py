@@ -1,11 +1,11 @@
-"""Manifests through `pisw preview`, with PyYAML and `pisw-mutate` as judges.
+"""PyYAML and `pisw-mutate` check `pisw preview` on manifests.
 
 real.py PISW PISW-MUTATE CONFIG FOLDER [PROBLEMS]
 
-For every file of the folder: what `--write` makes of it, parsed by PyYAML, differs from the file, parsed, in images
-only, and in just those that `--output json` names; every byte beside them is the same; the images are those that the
-patch of `pisw-mutate` gives each pod, which is found here without any help; `--output yaml` is the same text, and
-`--check` has nothing more to say then. PROBLEMS is how many problems are to be told (default 0). Prints what was covered.
+For every file in the folder, `--write` changes only images, as PyYAML reads them, and only those that `--output json`
+names. Every other byte stays. Each pod, which this program finds on its own, has the images that the patch of
+`pisw-mutate` gives it. `--output yaml` prints the same text, and `--check` then finds nothing. PROBLEMS is the number
+of expected problems (0). Prints how much was covered.
 """
 
 import base64
@@ -38,7 +38,7 @@ def load(path, text):
 
 
 def differences(before, after, path=""):
-    """The JSON pointers at which two values differ, with both values there."""
+    """The JSON pointers at which two values differ, with both values."""
     if type(before) is not type(after):
         yield path, before, after
     elif isinstance(before, dict):
@@ -57,7 +57,7 @@ def differences(before, after, path=""):
 
 
 def objects(document):
-    """The Kubernetes objects of a document: itself, or the items of a list."""
+    """The Kubernetes objects of a document: the document itself, or the items of a list."""
     if not isinstance(document, dict) or not document.get("kind"):
         return
     if document["kind"].endswith("List") and isinstance(document.get("items"), list):
@@ -91,7 +91,7 @@ def images(pod):
 
 
 def patched(pod, namespace):
-    """The pod as the webhook makes it."""
+    """The pod after the webhook's patch."""
     review = {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -112,13 +112,13 @@ def patched(pod, namespace):
 
 
 def offset(lines, line, column):
-    """The offset in bytes of a line and column."""
+    """The byte offset of a line and column."""
     before = b"".join(lines[: line - 1])
     return len(before) + len(lines[line - 1].decode()[: column - 1].encode())
 
 
 def name_span(text, start, image):
-    """Where an image's name is within a scalar: after anchor and tag, within quotes, or in a block."""
+    """The range of an image's name in a scalar: after anchor and tag, within quotes, or in a block."""
     start = re.compile(rb"(?:[&!]\S*\s+)*").match(text, start).end()
     if text[start:start + 1] in (b"'", b'"'):
         return start + 1, text.index(text[start:start + 1], start + 1)
@@ -127,7 +127,7 @@ def name_span(text, start, image):
 
 
 def same_beside(name, text, output, findings):
-    """Every byte beside the edited names is the same."""
+    """Every byte outside the edited names must be the same."""
     lines = [line + b"\n" for line in text.split(b"\n")]
     place, shift = 0, 0
     edits = {(f["line"], f["column"]): f for f in findings}
@@ -142,7 +142,7 @@ def same_beside(name, text, output, findings):
 
 
 def check_file(path, text, output, findings, skipped):
-    """The images that the file has, and its documents."""
+    """Checks a file. Returns the numbers of its images and documents."""
     edited = [f for f in findings if f["becomes"]]
     same_beside(path, text, output, edited)
     before, after = load(path, text), load(path, output)
@@ -197,7 +197,7 @@ def main():
         paths = sorted(
             os.path.join(root, name) for root, _, names in os.walk(folder) for name in names
             if name.endswith((".yaml", ".yml", ".json")))
-        assert len(paths) == report["summary"]["files"], "some file was passed over"
+        assert len(paths) == report["summary"]["files"], "a file was skipped"
         skipped = skipped_namespaces(paths)
         texts = {path: read(path) for path in paths}
         alone = {path: run("--output", "yaml", path, status=(0, 65)) for path in paths}

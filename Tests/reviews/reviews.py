@@ -1,9 +1,9 @@
-"""Checks whole runs of pisw-mutate on AdmissionReviews against a table, with jsonpatch as the judge of patches.
+"""Checks whole runs of pisw-mutate on AdmissionReviews against a table. jsonpatch applies the patches.
 
-reviews.py complete DIR               the table below has every review in DIR
-reviews.py review PROGRAM FILE        one captured review
-reviews.py never PROGRAM FILE         the same, had each image in turn, and then all, the pull policy Never
-reviews.py vectors PROGRAM ROWS FILE  every name of ROWS as a container of the review in FILE
+reviews.py complete DIR               the table must have every review in DIR
+reviews.py review PROGRAM FILE        checks a captured review
+reviews.py never PROGRAM FILE         checks it with pull policy Never for each image in turn, and then for all
+reviews.py vectors PROGRAM ROWS FILE  checks every name in ROWS, as a container of the review in FILE
 """
 
 import base64
@@ -19,8 +19,8 @@ PROXY = "proxy.example.com"
 DIGEST = "@sha256:" + 64 * "a"
 LABEL = "k8s-proxy-image-swapper"
 
-# For each review: the images that change (JSON pointer within the pod -> new name), and how the label comes to the
-# pod: "labels" with its parent, "label" alone, None not at all. No entry in `images` means no patch.
+# For each review: the images that change (JSON pointer in the pod -> new name), and how the patch adds the label:
+# "labels" with its parent, "label" alone, None not at all. Without images, there is no patch.
 EXPECTED = {
     "bare-pod-without-labels": ({"/spec/containers/0/image": f"{PROXY}/library/nginx:latest"}, "labels"),
     "debug-first-ephemeral": ({"/spec/ephemeralContainers/0/image": f"{PROXY}/library/busybox:1.36"}, None),
@@ -60,7 +60,7 @@ EXPECTED = {
 
 
 def answer(program, review, *options):
-    """The response of one run, with its patch decoded."""
+    """Runs the program. Returns the response and the decoded patch."""
     run = subprocess.run(
         [program, *options], input=json.dumps(review).encode(), capture_output=True, check=False, timeout=30
     )
@@ -80,7 +80,7 @@ def answer(program, review, *options):
 
 
 def patched(review, patch):
-    """The review as a second webhook call would bring it."""
+    """The review that a second webhook call would get."""
     again = copy.deepcopy(review)
     if patch:
         again["request"]["object"] = jsonpatch.apply_patch(review["request"]["object"], patch)
@@ -88,7 +88,7 @@ def patched(review, patch):
 
 
 def with_images(pod, images, label):
-    """The pod as it should be in the end, made without a patch."""
+    """The expected final pod, made without the patch."""
     pod = copy.deepcopy(pod)
     for pointer, image in images.items():
         *parents, last = pointer.strip("/").split("/")
@@ -123,7 +123,7 @@ def check_review(program, path):
 
 
 def check_never(program, path):
-    """What is never pulled stays, and every other image changes as before."""
+    """Images that are never pulled stay, and every other image changes as before."""
     with open(path, encoding="utf-8") as file:
         review = json.load(file)
     images, _ = EXPECTED[os.path.basename(path).removesuffix(".json")]
@@ -151,7 +151,7 @@ def check_vectors(program, rows, path):
     review["request"]["object"]["spec"]["containers"] = [
         {"name": f"c{i}", "image": row["reference"]} for i, row in enumerate(names)
     ]
-    # The first policy's results, made from what the reference library says of each name.
+    # The expected results under the first policy, from the parts that the reference library found.
     hub = {"docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
     _, patch = answer(program, review, "--mirror", f"docker.io={PROXY}")
     results = {operation["path"]: operation["value"] for operation in patch if operation["op"] == "replace"}
@@ -162,7 +162,7 @@ def check_vectors(program, rows, path):
             tag = ":" + row["tag"] if "tag" in row else "" if "digest" in row else ":latest"
             wanted = f"{PROXY}/{path}{tag}" + ("@" + row["digest"] if "digest" in row else "")
         got = results.get(f"/spec/containers/{i}/image")
-        # With library/ before it, a name may become too long; it then stays.
+        # A name that would become too long with library/ stays.
         assert got == wanted or (got is None and len(wanted) > 255), (row, got, wanted)
     for options in (
         ["--mirror", f"docker.io={PROXY}"],

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# What every program says of itself: --version, and --help, whose examples run as they are printed. test.sh sources this
-# file after lib.sh.
+# --version and --help of every program. The examples in the help run as printed. test.sh sources this file after lib.sh.
 
 # lib.sh sets these.
 : "${top:?}" "${work:?}" "${pisw:?}"
@@ -11,20 +10,19 @@ ln -s "$pisw" bin/normalize-docker-image-name
 ln -s "$pisw" bin/patch-docker-image-name
 
 # --- versions
-# As in Build/build.sh: the commit, if the sources are its own.
+# As in Build/build.sh: the commit, if the sources have no uncommitted changes.
 commit=
 if [ -e "$top/.git" ] && [ -z "$(git -C "$top" status --porcelain -- Package.swift Sources Build)" ]; then
   commit=" ($(git -C "$top" rev-parse HEAD | cut -c 1-7))"
 fi
 version=$(sed -n 's/^appVersion: //p' "$top/chart/Chart.yaml")
 for program in pisw pisw-serve pisw-mutate normalize-docker-image-name patch-docker-image-name; do
-  check "$program --version tells version and commit" prints "$program $version$commit\n" "$program" --version
+  check "$program --version prints version and commit" prints "$program $version$commit\n" "$program" --version
 done
-check "a command tells the version of its program" prints "pisw $version$commit\n" pisw preview --version
+check "a subcommand prints the version of its program" prints "pisw $version$commit\n" pisw preview --version
 
-# --- the form of help
-# has_form COMMAND...: usage comes first, then examples if there are any, then options; nothing is wider than a terminal, and
-# examples leave room for a prompt.
+# --- the form of help has_form COMMAND...: the help begins with the usage, then examples if there are any, then
+# options. No line is wider than a terminal, and examples leave room for a prompt.
 has_form() {
   "$@" --help >out && awk '
     length > 80 { print "wider than 80 columns: " $0; bad = 1 }
@@ -42,7 +40,7 @@ for command in "${commands[@]}"; do
   check "$command --help: usage, examples, options, in 80 columns" has_form $command
 done
 
-# --- examples: what they read, and the programs that they are joined to
+# --- examples: their input files, and stand-ins for the programs in their pipes
 cp -r "$top/examples/manifests/shop" manifests
 cp "$top/examples/reviews/deployment-pod.json" review.json
 echo 'mirrors: {docker.io: proxy.example.com}' >config.yaml
@@ -58,7 +56,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=l
   -out cert.pem 2>/dev/null
 cat >bin/helm <<'END'
 #!/bin/sh
-# What `helm template` prints, of the whole chart or of its ConfigMap.
+# Prints what `helm template` would print for the whole chart or its ConfigMap.
 case $* in
   *configmap*) printf 'apiVersion: v1\nkind: ConfigMap\ndata:\n  config.yaml: |\n    mirrors: {docker.io: p.io}\n' ;;
   *) cat deployment.yaml ;;
@@ -67,7 +65,7 @@ END
 printf '#!/bin/sh\ncat pod.yaml\n' >bin/kubectl
 cat >bin/kpt <<'END'
 #!/bin/sh
-# What kpt hands to the function after --exec.
+# Passes a ResourceList to the function after --exec, as kpt does.
 [ "$1 $2 $4 $5" = "fn eval --exec pisw krm" ] || exit 64
 [ "$6" != -- ] || [ "$7" = docker.io=proxy.example.com ] || exit 64
 {
@@ -81,7 +79,7 @@ cat >bin/kpt <<'END'
 END
 chmod +x bin/helm bin/kubectl bin/kpt
 
-# runs EXAMPLE: as it would in a person's shell; --check finds changes.
+# runs EXAMPLE: the example succeeds in a shell. With --check, it finds changes.
 runs() {
   local expected=0 status
   case $1 in *--check*) expected=1 ;; esac
@@ -91,7 +89,7 @@ runs() {
   [ "$status" -eq "$expected" ] && { [ -s out ] || [[ $1 = source* ]]; }
 }
 
-# serves EXAMPLE: the same for a server, on ports that are free; a signal ends it with status 0.
+# serves EXAMPLE: the example starts a server, here on a free port, which SIGTERM ends with status 0.
 serves() {
   local line=${1/127.0.0.1:8443/127.0.0.1:0} server status
   case $line in *--listen*) ;; *) line+=" --listen 127.0.0.1:0" ;; esac
@@ -109,7 +107,7 @@ serves() {
   [ "$status" -eq 0 ] && grep -q '"address":"127.0.0.1:' err
 }
 
-# run_examples COMMAND...: each example of its help, with the lines that continue it.
+# run_examples COMMAND...: checks each example in the command's help. An example may have several lines.
 run_examples() {
   local line example=''
   while IFS= read -r line; do
@@ -122,7 +120,7 @@ run_examples() {
     esac
     example=''
   done < <("$@" --help | awk '/^[A-Z ]+:/ { on = /^(EXAMPLES|COMPLETION):/; next } on && NF')
-  check "... of $* are whole" [ -z "$example" ]
+  check "all examples of $* are complete" [ -z "$example" ]
 }
 unset REGISTRY_URL PROXY_URL PISW_CONFIG LOGLEVEL
 for command in "${commands[@]}"; do

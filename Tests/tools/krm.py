@@ -1,4 +1,4 @@
-"""Plays kpt and kustomize: hands ResourceLists to pisw krm in every form, and looks at what comes back.
+"""Passes ResourceLists of every form to pisw krm, as kpt and kustomize do, and checks the output.
 
 krm.py PISW EXAMPLES
 """
@@ -56,7 +56,7 @@ def krm(text, *options):
 
 
 def split(output):
-    """The results, and the rest of the text."""
+    """Splits the output into the results and the rest of the text."""
     lines = output.splitlines(keepends=True)
     start = lines.index("results:\n")
     end = start + 1
@@ -74,7 +74,7 @@ def check_block():
             text += "".join(parts if order else reversed(parts))
             results, rest = split(krm(text))
             expected = text.replace("'nginx:1.27'", "'p.io/library/nginx:1.27'")
-            assert rest == expected, f"{form}: more than the image changed:\n{rest}"
+            assert rest == expected, f"{form}: other text than the image changed:\n{rest}"
             ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "namespace": "shop"}
             path = "spec.template.spec.containers[{}].image"
             assert results == [
@@ -87,7 +87,7 @@ def check_block():
                  "field": {"path": path.format(2), "currentValue": "Not/Valid"},
                  "file": {"path": "web/deployment.yaml", "index": 2}},
             ], f"{form}: {results}"
-            # What changed once does not change again.
+            # A second run changes nothing.
             results, again = split(krm(rest))
             assert again == rest and [each["severity"] for each in results] == ["warning"], results
 
@@ -106,7 +106,7 @@ def check_json():
 
 
 def check_nothing():
-    """What needs no change comes back as it is, without results; options do for a configuration."""
+    """Input that needs no change stays, without results. Options suffice as a configuration."""
     for text in ("apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems: []\n",
                  "kind: ResourceList\napiVersion: config.kubernetes.io/v1\n",
                  "{kind: ResourceList, apiVersion: config.kubernetes.io/v1, items: []}"):
@@ -117,7 +117,7 @@ def check_nothing():
 
 
 def check_kustomize():
-    """The example's configuration and manifest, in the exchange that kustomize makes of them."""
+    """The example's configuration and manifest, in the ResourceList that kustomize makes from them."""
     with open(examples + "/kustomize/pisw.yaml", encoding="utf-8") as file:
         config = file.read()
     with open(examples + "/kustomize/deployment.yaml", encoding="utf-8") as file:

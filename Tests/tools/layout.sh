@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Where the linker put the parts of the programs (Build/link). test.sh sources this file after lib.sh.
+# Checks the layout that the linker gave the programs (Build/link). test.sh sources this file after lib.sh.
 
 # lib.sh sets these.
 : "${top:?}" "${work:?}" "${pisw_mutate:?}"
 
-# names_exist PROGRAM: of the names in its order file, at least 95 of 100 are the program's.
+# names_exist PROGRAM: at least 95 % of the names in its order file exist in the program.
 names_exist() {
   local order=$top/Build/link/${1##*/}.order
   nm "$1" | awk '
@@ -13,7 +13,7 @@ names_exist() {
     END { print found " of " total " names exist"; exit !(found >= total * 0.95 && total > 100) }' - "$order"
 }
 
-# fits_huge_pages SECTION PAGES: a section of pisw-serve ends within the first huge pages of its segment.
+# fits_huge_pages SECTION PAGES: a section of pisw-serve ends within the first PAGES huge pages of its segment.
 fits_huge_pages() {
   readelf --wide --sections "$top/.build/static/release/pisw-serve" | /usr/bin/python3 -c '
 import re, sys
@@ -26,5 +26,5 @@ sys.exit(free < 0)' "$1" "$2"
 }
 
 check "the order file of pisw-mutate names functions that exist" names_exist "$pisw_mutate"
-check "the code that reviews need fits the huge pages for code" fits_huge_pages .text 4
-check "the constants that reviews need fit the huge page for constants" fits_huge_pages .rodata 1
+check "the code for reviews fits into the huge pages for code" fits_huge_pages .text 4
+check "the constants for reviews fit into the huge page for constants" fits_huge_pages .rodata 1

@@ -1,5 +1,5 @@
-"""Makes each captured review again from the pod in it, with pisw review: the fields are those of the real one, and
-pisw-mutate answers both alike.
+"""pisw review makes each captured review from the pod in it. The fields must be those of the real review, and
+pisw-mutate must answer both alike.
 
 reviews.py PISW PISW-MUTATE FOLDER
 """
@@ -36,7 +36,7 @@ def response(review):
 
 
 def compare(path):
-    """Compares a captured review with ours; returns the operation, or nothing where there is none to make."""
+    """Compares a captured review with one that pisw makes. Returns the operation, or None if pisw cannot make it."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
     real = json.loads(text)["request"]
@@ -53,7 +53,7 @@ def compare(path):
     assert not missing and ours["userInfo"]["username"], f"{path}: without {missing}"
     assert ours["options"]["kind"] == real["options"]["kind"], path
     for name in ("object", "oldObject"):
-        # What runs of a pod is no business of its review.
+        # A review does not depend on the pod's status.
         if real[name]:
             real[name].pop("status", None)
         assert ours[name] == real[name], f"{path}: {name} differs"

@@ -1,6 +1,6 @@
-// Times the review function inside one process: reviews in memory, the same calls as every way in makes.
+// Measures the review function inside one process: reviews in memory, and the calls that every way in makes.
 //
-//   bench-review CONFIG REVIEW    prints microseconds and MB/s for the review as it is and for one of 1 MB made of it
+//   bench-review CONFIG REVIEW    prints microseconds and MB/s for the review, and for one of 1 MB that is made from it
 
 import Admission
 import Glibc
@@ -23,7 +23,7 @@ func contents(of path: String) -> [UInt8] {
   }
 }
 
-/// The review with environment variables in its first container until it has a megabyte, as large pods have.
+/// Adds environment variables to the first container, as large pods have, until the review has a megabyte.
 func enlarged(_ review: [UInt8], to size: Int) -> [UInt8] {
   let text = String(decoding: review, as: UTF8.self)
   let marker = "\"containers\":[{"
@@ -38,7 +38,7 @@ func enlarged(_ review: [UInt8], to size: Int) -> [UInt8] {
   return Array((large + "]," + text[spec.upperBound...]).utf8)
 }
 
-/// The median of 15 rounds, in seconds a review.
+/// The median time of a review in 15 rounds, in seconds.
 func time(_ review: [UInt8], _ policy: SwapPolicy) throws -> Double {
   let calls = max(1, 4_000_000 / review.count)
   var rounds: [Double] = []
@@ -59,7 +59,7 @@ func status(_ name: String) -> Int {
   return Int(line.filter(\.isNumber)) ?? 0
 }
 
-/// proc(5): 5 written to clear_refs takes the peak back to what is in use.
+/// Resets the peak to the memory in use: proc(5), 5 written to clear_refs.
 func resetPeak() {
   guard let file = unsafe fopen("/proc/self/clear_refs", "w") else { fatalError("cannot reset the peak") }
   unsafe fputs("5", file)
@@ -89,7 +89,7 @@ func run() throws {
 }
 
 extension String {
-  /// Where a text first occurs.
+  /// The index at which a text first occurs.
   func range(of text: String) -> Range<String.Index>? { self.ranges(of: text).first }
 }
 

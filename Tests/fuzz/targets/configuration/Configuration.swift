@@ -1,6 +1,6 @@
-// Fuzzes the reading of configurations: a file, and after each NUL byte a variable (two) or an option (the rest). What
-// is refused says where; what is accepted decides about images without ever redirecting its own results, and shows as
-// a configuration with the same rules.
+// Fuzzes the configuration reader. The input is a file, and after NUL bytes two variables and any number of options. A
+// refused configuration names a place. An accepted one never redirects its own results, and is printed as a
+// configuration with the same rules.
 
 import ConfigurationReview
 import FuzzSupport
@@ -24,7 +24,7 @@ public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     check(policy)
     show(policy, Array(parts[0]))
   } catch {
-    // NEL and the like end a line too, and libyaml puts the end of a text without a newline on a line of its own.
+    // NEL and similar characters end a line, too. libyaml counts the end of a text without a newline as another line.
     let lines = parts[0].count { $0 == 0x0A || $0 == 0x0D || $0 >= 0x80 } + 2
     check(error, lines: lines, columns: parts[0].count + 1, texts)
   }
@@ -43,7 +43,7 @@ private let pod =
   + images.map { #"{"name":"c","image":"\#($0)"}"# }.joined(separator: ",") + "]}}}}"
 
 private func check(_ policy: SwapPolicy) {
-  // Images where the rules themselves point are the ones that could go in circles.
+  // Images under the rules' own targets could be redirected in circles.
   let own = policy.mirrors.flatMap { mirror in
     ["", "/x", "/x/y:1"].flatMap { [mirror.source + $0, mirror.target + $0] }
   }
@@ -58,7 +58,7 @@ private func check(_ policy: SwapPolicy) {
   checkReview(Array(pod.utf8), under: policy)
 }
 
-/// Shows what is accepted, and reads that again.
+/// Prints an accepted configuration, and reads it again.
 private func show(_ policy: SwapPolicy, _ text: [UInt8]) {
   for warning in policy.warnings { require(isPrintable(warning.description), "a warning can be shown") }
   for mirror in policy.mirrors {
@@ -67,7 +67,7 @@ private func show(_ policy: SwapPolicy, _ text: [UInt8]) {
   do throws(ConfigurationFailure) {
     let shown = try loadConfiguration(text: text, named: "config.yaml", origin: TextOrigin(), mirrors: []).effectiveYAML
     let again = try loadConfiguration(text: Array(shown.utf8), named: "shown.yaml", origin: TextOrigin(), mirrors: [])
-    // Places differ, and so comments do.
+    // Comments differ, because they name places.
     let lines = [shown, again.effectiveYAML].map { yaml in
       yaml.utf8.split(separator: 0x0A).map { String(Substring($0)).split(separator: "  # ")[0] }
     }

@@ -1,11 +1,11 @@
-// Fuzzes the parser of HTTP requests: how bytes arrive must not matter, and a naive second reading, which looks only at
-// the finished text, must find the same body. Where two readings are possible, requests can be smuggled. What follows a
-// request is the next one, as a connection with several of them has it.
+// Fuzzes the parser of HTTP requests. The result must not depend on how the bytes arrive, and a naive second parser,
+// which reads the whole text, must find the same body: where two readings are possible, requests can be smuggled. Bytes
+// after a request are the next request, as on a connection that is kept.
 
 import FuzzSupport
 import HTTP1
 
-/// Small, so that short inputs reach them.
+/// Small limits, so that short inputs reach them.
 private let limits = {
   var limits = RequestLimits(body: 16)
   limits.head = 256
@@ -36,7 +36,7 @@ public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   return 0
 }
 
-/// Requires that the requests of a connection are the same however they arrive, and as each is when it stands alone.
+/// Requires that the requests of a connection do not depend on how their bytes arrive, or on the requests before them.
 private func checkStream(_ text: [UInt8], whole: () -> Int, inPieces: () -> Int) {
   let stream = Stream(text, pieces: whole)
   require(stream == Stream(text, pieces: inPieces), "pieces of any size give the same requests")
@@ -54,7 +54,7 @@ private struct Stream: Equatable {
   var requests: [Request] = []
   var error: RequestError?
   var isUntouched = true
-  /// How much had been fed when each began: where it begins, if single bytes were.
+  /// The number of bytes that had been fed when each request began. If bytes are fed one by one, that is its offset.
   var starts = [0]
 
   init(_ text: [UInt8], pieces: () -> Int) {
@@ -87,7 +87,7 @@ private struct Stream: Equatable {
   }
 }
 
-/// What became of a request.
+/// The result of parsing a request.
 private struct Outcome: Equatable {
   var isDone = false
   var hasHead = false
@@ -108,7 +108,7 @@ private struct Outcome: Equatable {
     } catch {
       self.error = error
     }
-    // What a parser holds after an error is of no use; its body must keep to the limit nevertheless.
+    // Even after an error, the parser's body must not exceed the limit.
     request = parser.request
     guard error == nil else { return }
     (hasHead, awaitsContinue, isUntouched) = (parser.hasHead, parser.awaitsContinue, parser.isUntouched)
@@ -122,7 +122,7 @@ private struct Outcome: Equatable {
   }
 }
 
-/// Reads the text again, line by line, and requires the same of it.
+/// Parses the text again, line by line, and requires the same result.
 private func check(_ request: Request, against text: [UInt8]) {
   var rest = text[...]
   var lines: [String] = []
@@ -167,7 +167,7 @@ private func check(_ request: Request, against text: [UInt8]) {
   }
 }
 
-/// The number that a text is, blanks around it left out.
+/// The number in a text, without the blanks around it.
 private func number(_ text: Substring) -> Int? {
   Int(text.filter { !isBlank($0) })
 }
@@ -180,6 +180,6 @@ private func nextLine(_ rest: inout ArraySlice<UInt8>) -> String? {
   let line = rest[..<end]
   require(line.last == 0x0D, "a line ends with CR LF")
   rest = rest[(end + 1)...]
-  // A byte a character, so that nothing is repaired or taken together.
+  // Each byte becomes a character, so that no byte is repaired or combined with others.
   return String(String.UnicodeScalarView(line.dropLast().map { Unicode.Scalar($0) }))
 }

@@ -1,4 +1,4 @@
-// Fuzzes the JSON reader: its two ways through a text must agree, and Foundation must agree with what they accept.
+// Fuzzes the JSON reader: its two ways to read a text must agree, and Foundation must accept what they accept.
 
 import Foundation
 import FuzzSupport
@@ -14,7 +14,7 @@ public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   switch skipped {
   case .success(let end):
     require((0...text.count).contains(end), "the value ends within the text")
-    // Foundation's numbers have a range; JSON's have none.
+    // Foundation's numbers have a limited range, JSON's do not.
     if !walk.hasLongNumber {
       let accepted = try? JSONSerialization.jsonObject(with: Data(text), options: .fragmentsAllowed)
       require(accepted != nil, "Foundation accepts what we accept")
@@ -24,7 +24,7 @@ public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   return 0
 }
 
-/// Where a way of reading leaves the reader, or the error.
+/// The reader's position after one way of reading, or its error.
 private func outcome(
   _ text: [UInt8], _ read: (inout JSONReader) throws(JSONError) -> Void
 ) -> Result<Int, JSONError> {
@@ -39,7 +39,7 @@ private func outcome(
   }
 }
 
-/// Goes through a text value by value, and checks strings and pointers on its way.
+/// Reads a text value by value, and checks strings and pointers.
 private struct Walk {
   var hasLongNumber = false
   private var path = ""
@@ -47,7 +47,7 @@ private struct Walk {
 
   mutating func value(_ reader: inout JSONReader) throws(JSONError) {
     let kind = try reader.peek()
-    // A pointer is found by reading from the start, so a long text would take long.
+    // Finding a pointer reads from the start, so long texts would take long.
     if pointersLeft > 0 {
       pointersLeft -= 1
       let cut = path.utf8.count > 200 ? String(decoding: path.utf8.prefix(200), as: UTF8.self) + "..." : path
@@ -59,7 +59,7 @@ private struct Walk {
       try reader.openObject()
       while let key = try reader.nextKey() {
         let name = check(key, reader)
-        // Literally: "/" and a combining mark after it are one character, which is no "/".
+        // Compares bytes, because "/" and a combining mark after it are one character in Swift.
         let step = name.replacingOccurrences(of: "~", with: "~0", options: .literal)
           .replacingOccurrences(of: "/", with: "~1", options: .literal)
         path = outer + "/" + asciiEscaped(step)
@@ -85,7 +85,7 @@ private struct Walk {
     path = outer
   }
 
-  /// The string's contents, which must be what Foundation reads, and survive being written and read.
+  /// The string's contents. Foundation must read the same, and writing and reading them must not change them.
   private func check(_ string: JSONString, _ reader: JSONReader) -> String {
     let text = reader.decode(string)
     require(reader.isEqual(string, text) && reader.key(string, is: text), "a string equals its contents")

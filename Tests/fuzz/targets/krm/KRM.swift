@@ -1,5 +1,5 @@
-// Fuzzes the exchange of KRM functions. What is refused says where; what comes back is a ResourceList that differs in
-// images and results only, and needs no further change.
+// Fuzzes KRM functions. A refusal names a place. Otherwise the output is a ResourceList that differs from the input
+// only in images and results, and that a second run does not change.
 
 import ConfigurationSources
 import FuzzSupport

@@ -1,5 +1,5 @@
-// Fuzzes previews of manifests: whatever the text, its edits change images and nothing else, a second preview has none,
-// what is wrong has a place in the text, and every review is JSON.
+// Fuzzes previews of manifests: edits change only images, a second preview has no edits, every problem has a place in
+// the text, and every review is JSON.
 
 import FuzzSupport
 import ImageReference
@@ -59,7 +59,7 @@ private func check(_ manifest: Manifest, _ preview: Preview) {
   compare(trees(manifest), trees(edited), edits: result.edits.count)
 }
 
-/// Only scalars differ, as many as there were edits.
+/// Requires that only scalars differ, as many as there are edits.
 private func compare(_ before: [YAMLTree], _ after: [YAMLTree], edits: Int) {
   require(before.count == after.count, "as many documents as before")
   var changes = 0
@@ -86,7 +86,7 @@ private func checkReviews(_ manifest: Manifest) {
     for pod in tree.objects.flatMap(tree.pods) {
       for call in [PodReviewCall.create, .addEphemeralContainers, .update(old: pod, in: tree)] {
         guard let review = try? tree.review(of: pod, call, namespace: "default") else { continue }
-        // What is never pulled stays: an oracle of its own reads the pod.
+        // Images that are never pulled must stay. A second, independent reader finds them in the pod.
         if case .create = call { checkReview(review, under: policies[0]) }
         var reader = JSONReader(review)
         do {

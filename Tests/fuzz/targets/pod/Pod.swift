@@ -1,5 +1,6 @@
-// Fuzzes the whole review function with reviews that are always JSON: the input is a row of choices of what to write.
-// Changing bytes of a text rarely gives another text that means something; here every change does.
+// Fuzzes the whole review function with reviews that are always valid JSON: the input is a sequence of choices from
+// which a review is written. A changed byte of a text rarely gives another meaningful text; a changed choice always
+// does.
 
 import FuzzSupport
 
@@ -31,7 +32,7 @@ private let annotations = [
   "k8s-proxy-image-swapper/skip", "k8s-proxy-image-swapper/original-images", "note", "kubernetes.io/config.mirror",
 ]
 
-/// Writes a review as the choices say; with none left, everything is the first of its kind or left out.
+/// Writes a review from the choices. When none are left, it takes the first alternative, or leaves the value out.
 private struct ReviewWriter {
   let choices: [UInt8]
   var next = 0
@@ -47,7 +48,7 @@ private struct ReviewWriter {
 
   mutating func pick(_ list: [String]) -> String { "\"" + list[choose(list.count)] + "\"" }
 
-  /// Writes a value of the wrong kind instead, once in a while.
+  /// Sometimes writes a value of the wrong type instead.
   mutating func odd() -> Bool {
     let choice = choose(64)
     guard choice > 57 else { return false }
@@ -60,7 +61,7 @@ private struct ReviewWriter {
     text += "{"
     var isFirst = true
     for (name, write) in members {
-      // A member may be missing, or stand there more than once.
+      // A member may be missing, or occur more than once.
       let choice = choose(64)
       for _ in 0..<(choice == 63 ? 2 : choice > 55 ? 0 : 1) {
         text += (isFirst ? "\"" : ",\"") + name + "\":"

@@ -1,4 +1,5 @@
-// Fuzzes the parser of image names against the regular expressions and the steps of distribution/reference itself.
+// Fuzzes the parser of image names: it must agree with the regular expressions and the algorithm of
+// distribution/reference.
 
 import Foundation
 import FuzzSupport
@@ -78,7 +79,7 @@ private struct Pattern: @unchecked Sendable {
     }
   }
 
-  /// The whole match and its groups; `nil` where a group took no part.
+  /// The whole match and its groups, `nil` for a group that did not match.
   func groups(_ text: String) -> [String?]? {
     guard let match = expression.firstMatch(in: text, range: NSRange(text.startIndex..., in: text)) else { return nil }
     return (0..<match.numberOfRanges).map { Range(match.range(at: $0), in: text).map { String(text[$0]) } }

@@ -1,5 +1,5 @@
-// Fuzzes what the listener and the connections read of processes that may have been taken over: the records of reports
-// and the frames of outcomes. Any bytes are nothing, or something that could have been written.
+// Fuzzes the records of reports and the frames of outcomes, which the listener and connections read from processes that
+// may be compromised. Bytes are either refused, or mean something that a sound process could have written.
 
 import FuzzSupport
 import HTTP1
@@ -10,7 +10,7 @@ import HTTP1
 public func test(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let text = bytes(data, count)
   checkRecord(text)
-  // Most inputs are no record for their size alone.
+  // Most inputs have the wrong size for a record.
   let record = Array((text + [UInt8](repeating: 0, count: Report.size)).prefix(Report.size))
   checkRecord(record)
   checkFrame(text)
@@ -23,7 +23,7 @@ private func checkRecord(_ record: [UInt8]) {
   require(record.count == Report.size, "a record has one size")
   require(report.bytes.count == Report.size, "a report is written in a record")
   require(Report(report.bytes[...]) == report, "a report is read as it was written: \(report)")
-  // Whatever a child says, the listener counts it, and its exposition stays one.
+  // Whatever a child reports, the listener counts it, and /metrics stays valid.
   var counters = counters
   counters.count(report)
   let lines = counters.text.split(separator: 0x0A)
@@ -38,7 +38,7 @@ private func checkRecord(_ record: [UInt8]) {
   }
 }
 
-/// Counters that know a configuration with the fingerprint that short inputs reach.
+/// Counters that know a configuration whose fingerprint short inputs can contain.
 private let counters = {
   var counters = Counters(version: "fuzz", startTime: 0)
   counters.use(ImageLabels(decisions: ["a", "b"], upstreams: ["docker.io"]))
@@ -60,12 +60,12 @@ private func checkFrame(_ frame: [UInt8]) {
   }
 }
 
-/// A frame whose lengths are right for the bytes of fields and a body.
+/// A frame whose lengths match its fields and its body.
 private func framed(_ text: [UInt8], _ record: [UInt8]) -> [UInt8] {
   let rest = text.dropFirst(3)
   let fieldsLength = min(rest.count, Int(text[2]))
   var head = [UInt8](repeating: 0, count: 16)
-  // A status, a result and a level, mostly good ones.
+  // A status, a result and a level, mostly valid ones.
   let statuses: [UInt16] = [200, 400, 500, 600]
   put(statuses[Int(text[0] % 4)], into: &head, at: 0)
   head[2] = text[1] % 5

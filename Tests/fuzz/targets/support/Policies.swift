@@ -1,8 +1,8 @@
-// The policies under which reviews are fuzzed: every feature on, and targets that make results too long or circular.
+// The policies for fuzzing reviews: every feature on, and targets that make results too long or circular.
 
 import SwapPolicy
 
-/// A policy for each kind of trouble; all are valid.
+/// Policies that each cause one kind of trouble. All are valid.
 public let policies: [SwapPolicy] = [
   """
   mirrors:

@@ -1,11 +1,11 @@
-// What must hold for every review and every policy, checked with Foundation's JSON and a patch applier of its own.
+// Properties of every review under every policy, checked with Foundation's JSON and an independent patch applier.
 
 import Admission
 import Foundation
 import JSON
 import SwapPolicy
 
-/// Answers a review, and requires of the answer whatever can be told without knowing the review.
+/// Answers a review, and checks the properties that every answer must have.
 public func checkReview(_ text: [UInt8], under policy: SwapPolicy) {
   let first: Answer
   var explanation: [String] = []
@@ -34,9 +34,9 @@ public func checkReview(_ text: [UInt8], under policy: SwapPolicy) {
   require(warnings.reduce(0) { $0 + $1.utf8.count } <= 4096, "warnings are few")
   require((response["patch"] == nil) == (response["auditAnnotations"] == nil), "a patch is audited")
 
-  // Foundation drops a byte order mark at the beginning of a text, and so reads another image.
+  // Foundation drops a byte order mark at the beginning of a text, so it would read another image.
   if hasByteOrderMark(text) { return }
-  // Foundation refuses some numbers, such as 1e999, that JSON allows and nobody reads here.
+  // Foundation refuses some numbers that JSON allows, such as 1e999. pisw does not read them.
   guard var review = try? JSONSerialization.jsonObject(with: Data(text)) as? [String: Any],
     var request = review["request"] as? [String: Any]
   else { return }
@@ -75,7 +75,7 @@ public func checkReview(_ text: [UInt8], under policy: SwapPolicy) {
       if subresource == "ephemeralcontainers" { require(steps[1] == "ephemeralContainers", "\(path) may be changed") }
     case "add":
       require(subresource.isEmpty, "only the pod itself gets \(path)")
-      // These may be set whole only where nothing is lost; single entries of them may be replaced.
+      // A whole map may be set only if no entry is lost. Single entries may be replaced.
       if ["/metadata", "/metadata/labels", "/metadata/annotations", "/spec/imagePullSecrets"].contains(path) {
         require(before == nil || before == .null, "\(path) replaces nothing")
       }
@@ -93,13 +93,13 @@ public func checkReview(_ text: [UInt8], under policy: SwapPolicy) {
   require(!String(decoding: second.body, as: UTF8.self).contains("\"patch\""), "a patched pod is not patched again")
 }
 
-/// Requires that an error lies within its text, and can be shown.
+/// Requires that an error has a place within its text, and a message that can be printed.
 public func checkError(_ error: JSONError, in text: [UInt8]) {
   require((0...text.count).contains(error.offset), "the error at \(error.offset) lies within the text")
   require(isPrintable(error.message(name: "review", in: text)), "the error can be shown")
 }
 
-/// Whether a JSON text has U+FEFF in it, as it is or escaped.
+/// Whether a JSON text contains U+FEFF, escaped or not.
 private func hasByteOrderMark(_ text: [UInt8]) -> Bool {
   let text = String(decoding: text, as: UTF8.self)
   return text.unicodeScalars.contains("\u{FEFF}")
@@ -117,7 +117,7 @@ private func isJSON(_ text: [UInt8]) -> Bool {
   }
 }
 
-/// Whether both are the same text, where `==` would allow for other forms of the same characters.
+/// Whether both texts have the same scalars. `==` would also accept canonically equivalent characters.
 private func sameBytes(_ left: Any?, _ right: Any?) -> Bool {
   guard let left = left as? String, let right = right as? String else { return false }
   return left.utf8.elementsEqual(right.utf8)
@@ -129,7 +129,7 @@ private indirect enum Node: Equatable {
   case array([Node])
   case string(String)
   case null
-  /// Numbers and booleans, which are only carried along.
+  /// Numbers and booleans, which patches do not change.
   case other(NSObject)
 
   init(_ value: Any) {
@@ -162,7 +162,7 @@ private indirect enum Node: Equatable {
     }
   }
 
-  /// Adds or replaces the value at a place whose parent exists; `false` if there is no parent.
+  /// Adds or replaces the value at a place. Returns `false` if its parent does not exist.
   mutating func set(_ value: Node, at steps: ArraySlice<String>) -> Bool {
     guard let step = steps.first else { return false }
     let rest = steps.dropFirst()
