@@ -29,7 +29,7 @@ struct ConfigCheck: ParsableCommand {
       """)
 
   @OptionGroup var configuration: ConfigurationArguments
-  @Argument(help: ArgumentHelp("The configuration file, as --config.", valueName: "FILE"), completion: .file())
+  @Argument(help: ArgumentHelp("The configuration file, like --config.", valueName: "FILE"), completion: .file())
   var file: String?
 
   func validate() throws {

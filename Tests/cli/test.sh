@@ -57,7 +57,8 @@ check "a terminal on standard input: usage, 64" \
 # --- invalid reviews: nothing on standard output, and a message with name, line, column and pointer
 check "empty input: 65" fails_on '' 65 '^pisw-mutate: <stdin>:1:1: the text ends' "${mirror[@]}"
 check "not JSON: 65" fails_on '{not json' 65 '<stdin>:1:2: expected a member' "${mirror[@]}"
-check "a fault on a later line" fails_on '{\n  "a": 1,\n  "b": x}' 65 '<stdin>:3:8: expected a JSON value, at /b$' "${mirror[@]}"
+check "an error on a later line has its line and column" \
+  fails_on '{\n  "a": 1,\n  "b": x}' 65 '<stdin>:3:8: expected a JSON value, at /b$' "${mirror[@]}"
 check "truncated: 65" fails 65 '<stdin>:1:1001: .*ends' "$pisw_mutate" "${mirror[@]}" < <(head -c 1000 "$review")
 check "another kind: 65" fails_on '{"kind":"Pod"}' 65 ':9: another kind; expected AdmissionReview, at /kind' "${mirror[@]}" -
 check "an unknown version: 65" \
@@ -79,7 +80,7 @@ check "labels is not an object: 65" \
   "$pisw_mutate" "${mirror[@]}" < <(pod '{"containers":[]}' '{"labels":[]}')
 check "the object is not a pod: 65" fails 65 'expected a Pod, at /request/object' "$pisw_mutate" "${mirror[@]}" \
   < <(pod '{}' | sed 's/"kind":"Pod"/"kind":"Node"/')
-check "a member twice: 65" fails 65 'a duplicate member; expected it once' "$pisw_mutate" "${mirror[@]}" \
+check "a duplicate member: 65" fails 65 'a duplicate member; expected it once' "$pisw_mutate" "${mirror[@]}" \
   < <(pod '{"containers":[{"image":"a","im\u0061ge":"b"}]}')
 check "100 000 nested brackets: 65" fails 65 'nest too deep' "$pisw_mutate" "${mirror[@]}" \
   < <(/usr/bin/python3 -c 'print("{\"a\":" + "[" * 100000)')
@@ -92,10 +93,11 @@ check "--max-bytes limits a file, too" \
 check "invalid UTF-8: 65" fails_on '{"a":"\377"}' 65 ':7: bytes that are not UTF-8' "${mirror[@]}"
 check "a NUL byte: 65" fails_on '{"a":"\0"}' 65 'control byte' "${mirror[@]}"
 check "a lone NUL byte: 65" fails_on '\0' 65 'expected a JSON value' "${mirror[@]}"
-check "a JSON list is no file's name: 65" fails_on '[1, 2]' 65 'expected an object, found an array' "${mirror[@]}"
-check "a byte order mark, and the text is not taken for a name and shown: 65" \
+check "a JSON list is not read as a file name: 65" \
+  fails_on '[1, 2]' 65 'expected an object, found an array' "${mirror[@]}"
+check "a text with a byte order mark is not read as a file name, and not printed: 65" \
   fails_on '\357\273\277{"SECRET":1}' 65 '^pisw-mutate: <stdin>:1:1: expected a JSON value, at the root$' "${mirror[@]}"
-check "something after the review: 65" fails_on '{"a":1} x' 65 'expected nothing after' "${mirror[@]}"
+check "text after the review: 65" fails_on '{"a":1} x' 65 'expected nothing after' "${mirror[@]}"
 secret='{"containers":[{"name":"SECRET","image":"nginx","env":[{"name":"SECRET","value":"SECRET"}]},{"image":{"SECRET":1}}]}'
 check "no message contains a value of the pod" bash -c '
   "$1" --mirror docker.io=p.example.com --explain 2>err; [ $? = 65 ] && ! grep SECRET err' - "$pisw_mutate" \

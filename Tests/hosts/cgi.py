@@ -1,5 +1,5 @@
-# pisw-mutate as a CGI program (RFC 3875), started as a web server does: the request in variables, the body on
-# standard input. What lighttpd would never pass on is here.
+# pisw-mutate as a CGI program (RFC 3875), started as a web server does: the request in variables, the body on standard
+# input. These are the requests that lighttpd would never pass on.
 
 import json
 import os
@@ -11,16 +11,16 @@ from oneshot import answer, check, expect, finish, large_answer, large_review, o
 JSON = "application/json"
 
 
-# For `length`: the variable is not set.
+# A value of `length`: CONTENT_LENGTH is not set.
 ABSENT = object()
 
 
 def run(method="POST", body=review, length=None, arguments=(), ends=False, **variables):
-    """Returns exit status, CGI status line, fields, body and standard error.
+    """Runs pisw-mutate. Returns exit status, CGI status line, fields, body and standard error.
 
-    length: the value of CONTENT_LENGTH; without it that of the body.
+    length: the value of CONTENT_LENGTH, by default the length of the body.
     ends: whether standard input ends after the body. A server may leave it open.
-    variables: None removes one.
+    variables: further variables. None removes a variable.
     """
     environment = os.environ | {"GATEWAY_INTERFACE": "CGI/1.1", "SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_TYPE": JSON}
     environment["REQUEST_METHOD"] = method
@@ -47,7 +47,7 @@ def run(method="POST", body=review, length=None, arguments=(), ends=False, **var
     sender.start()
     output, errors = process.communicate(timeout=8)
     sender.join(8)
-    # A small body that is refused stays in the pipe; a large one must be read, or the server could not go on.
+    # A small refused body stays in the pipe. A large one must be read, because the server would wait.
     if sender.is_alive() or (unread and len(body) > 65536):
         raise AssertionError("the body was not read")
     if not ends:
@@ -86,20 +86,20 @@ def allows(path, method, methods):
     expect("Allow", row("405 Method Not Allowed", PATH_INFO=path, method=method, body=b"")[0].get("Allow"), methods)
 
 
-check("CGI: no PATH_INFO means /mutate", lambda: answers(PATH_INFO=None))
+check("CGI: a missing PATH_INFO means /mutate", lambda: answers(PATH_INFO=None))
 check("CGI: an empty PATH_INFO means /mutate", lambda: answers(PATH_INFO=""))
 check("CGI: PATH_INFO /mutate", lambda: answers(PATH_INFO="/mutate"))
 check("CGI: a review of 1 MB", lambda: answers(large_answer, body=large_review))
-check("CGI: no CONTENT_TYPE is taken for JSON", lambda: answers(CONTENT_TYPE=None))
-check("CGI: an empty CONTENT_TYPE is taken for JSON", lambda: answers(CONTENT_TYPE=""))
-check("CGI: more input than CONTENT_LENGTH is not read",
+check("CGI: a missing CONTENT_TYPE means JSON", lambda: answers(CONTENT_TYPE=None))
+check("CGI: an empty CONTENT_TYPE means JSON", lambda: answers(CONTENT_TYPE=""))
+check("CGI: input after CONTENT_LENGTH bytes is not read",
       lambda: answers(body=review + b"garbage", length=str(len(review))))
-check("CGI: CONTENT_LENGTH with zeros before", lambda: answers(length="000" + str(len(review))))
+check("CGI: CONTENT_LENGTH with leading zeros", lambda: answers(length="000" + str(len(review))))
 
 for arguments in [["--config", "/etc/passwd"], ["--help"], ["-x"], ["--version"], ["--mirror", "a"],
                   ["--max-bytes", "1"], ["--http"], ["/etc/passwd"], ["a", "b", "c"], ["--", "-"]]:
     check(f"CGI: the arguments {' '.join(arguments)} are ignored", lambda: answers(arguments=arguments))
-# A client's field `Proxy-Url` arrives as HTTP_PROXY_URL: no setting may come from there.
+# A client's field `Proxy-Url` arrives as HTTP_PROXY_URL. It must not set anything.
 check("CGI: a client's fields configure nothing",
       lambda: answers(HTTP_PISW_CONFIG="/etc/passwd", HTTP_REGISTRY_URL="evil.example", HTTP_LOGLEVEL="DEBUG"))
 
@@ -166,12 +166,13 @@ def output_fails():
     expect("exit status", process.returncode, 71)
 
 
-check("CGI: an odd pod is allowed, with a warning", odd_pod)
+check("CGI: an odd pod is allowed with a warning", odd_pod)
 check("CGI: LOGLEVEL=DEBUG explains on standard error", explains)
-check("CGI: a configuration that is not there is 500 and exit 78", lambda: configuration_error(PISW_CONFIG="/nowhere"))
-check("CGI: no configuration is 500 and exit 78", lambda: configuration_error(PISW_CONFIG=""))
-check("CGI: a HEAD with a wrong configuration is 500 and exit 78",
+check("CGI: a configuration file that does not exist: 500, exit status 78",
+      lambda: configuration_error(PISW_CONFIG="/nowhere"))
+check("CGI: no configuration: 500, exit status 78", lambda: configuration_error(PISW_CONFIG=""))
+check("CGI: HEAD with a wrong configuration: 500, exit status 78",
       lambda: configuration_error(PISW_CONFIG="/nowhere", method="HEAD", PATH_INFO="/healthz", body=b""))
-check("CGI: standard output /dev/full is exit 71", output_fails)
+check("CGI: standard output to /dev/full: exit status 71", output_fails)
 
 finish()

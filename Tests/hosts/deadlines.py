@@ -1,4 +1,5 @@
-# Slow clients: 10 seconds for the head, 10 for the body, whatever arrives meanwhile. Everything waits at once.
+# Slow clients have 10 seconds for the head and 10 for the body, however much arrives meanwhile. All checks wait at the
+# same time.
 
 import json
 import socket
@@ -12,7 +13,7 @@ HEAD = post()[:-len(review)]
 
 
 def drip(exchange, data, every=0.5):
-    """Sends a byte now and then, until the program has ended the connection or all is sent."""
+    """Sends single bytes with pauses, until everything is sent or the program closes the connection."""
     def run():
         for byte in data:
             try:
@@ -38,7 +39,7 @@ def times_out(part, first=b"", rest=b""):
 
 
 def patient():
-    """The head in 6 seconds and the body in 6 more are within both deadlines."""
+    """The head takes 6 seconds, and the body 6 more. Both deadlines hold."""
     exchange = Exchange()
     for part in [HEAD[:20], HEAD[20:] + review[:100], review[100:]]:
         exchange.send(part)
@@ -48,7 +49,7 @@ def patient():
 
 
 def endless_sender():
-    """A refused client that never stops sending does not keep the process."""
+    """A refused client that never stops sending cannot keep the process alive."""
     start = time.monotonic()
     exchange = Exchange()
     exchange.send(b"POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n")
@@ -60,7 +61,7 @@ def endless_sender():
 
 
 def refused_and_silent():
-    """A refused client that neither sends nor closes keeps the process for a second only."""
+    """A refused client that neither sends nor closes keeps the process for one second."""
     start = time.monotonic()
     exchange = Exchange()
     exchange.send(b"POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n")
@@ -72,7 +73,7 @@ def refused_and_silent():
 
 
 def reader_that_never_reads():
-    """A client that takes nothing of a large answer is left after 10 seconds, with the exit status of a failed write."""
+    """The program gives up a client that never reads a large answer after 10 seconds: exit status 71."""
     pod = {"containers": [{"name": f"c{i}", "image": "nginx"} for i in range(9000)]}
     request = post(json.dumps(
         {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
@@ -97,7 +98,7 @@ def cgi():
                                env=os.environ | variables)
     process.stdin.write(review[:-1])
     process.stdin.flush()
-    # Standard input stays open meanwhile.
+    # Standard input stays open.
     watch = threading.Timer(30, process.kill)
     watch.start()
     output = process.stdout.read()
@@ -111,16 +112,16 @@ def cgi():
 
 CHUNKED = b"POST /mutate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 tests = [
-    ("nothing sent is a 408 after 10 s", lambda: times_out(b"head")),
-    ("half a head is a 408 after 10 s", lambda: times_out(b"head", HEAD[:30])),
-    ("a head byte by byte is a 408 after 10 s", lambda: times_out(b"head", b"", HEAD)),
-    ("half a body is a 408 after 10 s", lambda: times_out(b"body", HEAD + review[:100])),
-    ("a body byte by byte is a 408 after 10 s", lambda: times_out(b"body", HEAD, review)),
-    ("a body in chunks that never ends is a 408 after 10 s", lambda: times_out(b"body", CHUNKED, b"1\r\nx\r\n" * 50)),
+    ("a silent client gets a 408 after 10 s", lambda: times_out(b"head")),
+    ("half a head gets a 408 after 10 s", lambda: times_out(b"head", HEAD[:30])),
+    ("a head byte by byte gets a 408 after 10 s", lambda: times_out(b"head", b"", HEAD)),
+    ("half a body gets a 408 after 10 s", lambda: times_out(b"body", HEAD + review[:100])),
+    ("a body byte by byte gets a 408 after 10 s", lambda: times_out(b"body", HEAD, review)),
+    ("endless chunks get a 408 after 10 s", lambda: times_out(b"body", CHUNKED, b"1\r\nx\r\n" * 50)),
     ("a client within both deadlines is answered", patient),
-    ("a refused client that goes on sending is left after 10 s", endless_sender),
-    ("a refused client that is silent is left after a second", refused_and_silent),
-    ("a client that never reads its answer is left after 10 s", reader_that_never_reads),
+    ("the program gives up a refused client that goes on sending after 10 s", endless_sender),
+    ("the program gives up a silent refused client after a second", refused_and_silent),
+    ("the program gives up a client that never reads its answer after 10 s", reader_that_never_reads),
     ("CGI: a body that does not come is a 408 after 10 s", cgi),
 ]
 threads = [threading.Thread(target=check, args=("deadlines: " + name, test)) for name, test in tests]

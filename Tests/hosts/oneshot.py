@@ -1,5 +1,5 @@
-# What the tables share: running pisw-mutate on a TCP connection of its own or as a CGI program, and telling results
-# in the form of Tests/lib.sh. test.sh sets PISW_MUTATE and WORK.
+# What the Python programs of this group share: pisw-mutate on a TCP connection or as a CGI program, HTTP requests and
+# responses. test.sh sets PISW_MUTATE and WORK.
 
 import json
 import os
@@ -15,7 +15,7 @@ review = open(f"{work}/small.json", "rb").read()
 answer = open(f"{work}/small.answer", "rb").read()
 large_review = open(f"{work}/large.json", "rb").read()
 large_answer = open(f"{work}/large.answer", "rb").read()
-# A pod whose containers are no list: it is allowed as it is, with a message to the people.
+# A pod whose containers are not a list. pisw allows it without a patch, and reports it on standard error.
 odd_review = json.dumps(
     {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
      "request": {"uid": "1", "resource": {"group": "", "version": "v1", "resource": "pods"}, "operation": "CREATE",
@@ -51,9 +51,9 @@ def expect(what, got, wanted):
 
 
 class Exchange:
-    """pisw-mutate --http with one end of a TCP connection as descriptors 0 and 1, as inetd gives it.
+    """pisw-mutate --http with one end of a TCP connection as descriptors 0 and 1, as inetd passes it.
 
-    errors: what descriptor 2 is: "pipe", "connection" (as inetd and stunnel do), or "socket" (another one).
+    errors: descriptor 2 is a "pipe", the "connection" (as with inetd and stunnel), or another "socket".
     """
 
     running = []
@@ -78,14 +78,14 @@ class Exchange:
             far.close()
 
     def send(self, data):
-        """Sends; a program that has ended may have reset the connection, which is for `receive` to judge."""
+        """Sends data. Ignores a reset, because `receive` checks how the program ended the connection."""
         try:
             self.client.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             pass
 
     def send_aside(self, data):
-        """Sends while something else is done."""
+        """Sends data in a thread."""
         thread = threading.Thread(target=self.send, args=(data,), daemon=True)
         thread.start()
         return thread
@@ -94,7 +94,7 @@ class Exchange:
         self.client.shutdown(socket.SHUT_WR)
 
     def receive(self, may_be_reset=False):
-        """Everything until the program ends the connection, which it must do without a reset."""
+        """Everything that arrives until the program closes the connection, which must not be reset."""
         data = b""
         try:
             while part := self.client.recv(65536):
@@ -105,7 +105,7 @@ class Exchange:
         return data
 
     def end(self, status=0):
-        """Closes, and waits for the program; returns what it wrote to standard error."""
+        """Closes the connection, and waits for the program's end. Returns its standard error."""
         self.client.close()
         try:
             if self._near:
@@ -122,7 +122,7 @@ class Exchange:
 
 
 class Response:
-    """A whole HTTP response: the bytes must be exactly one, well formed."""
+    """An HTTP response. The bytes must be exactly one valid response."""
 
     def __init__(self, data, to_head=False):
         head, blank, self.body = data.partition(b"\r\n\r\n")
@@ -149,7 +149,7 @@ class Response:
 
 
 def post(body=review, *fields, target="/mutate", version="HTTP/1.1"):
-    """A request as a client would send it, with more fields."""
+    """The bytes of a POST request with further fields."""
     lines = [f"POST {target} {version}", "Host: localhost", "Content-Type: application/json",
              f"Content-Length: {len(body)}", *fields]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

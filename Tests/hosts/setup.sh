@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What the hosts need: a CA, a certificate for localhost, reviews and expected answers; and how each host is started.
-# test.sh sources this file after lib.sh. Everything lies in $work.
+# Makes what the hosts need: a CA, a certificate for localhost, reviews and expected answers. Starts each host. test.sh
+# sources this file after lib.sh. Everything is in $work.
 
 # lib.sh sets these.
 : "${work:?}" "${pisw_mutate:?}" "${reviews:?}" "${top:?}"
 
-# No setting of whoever runs the tests may reach the program.
+# The settings of whoever runs the tests must not reach the program.
 unset PISW_CONFIG REGISTRY_URL PROXY_URL LOGLEVEL GATEWAY_INTERFACE
 export PISW_CONFIG=$work/config.yaml
 echo 'mirrors: {docker.io: proxy.example.com}' >"$PISW_CONFIG"
@@ -22,7 +22,7 @@ make_certificates() {
   ) >"$work/openssl.log" 2>&1 || { cat "$work/openssl.log" && exit 71; }
 }
 
-# The reviews that are sent, and what `pisw-mutate < review` answers to them: the bytes every host must give.
+# Makes the reviews, and the answers of `pisw-mutate < review`. Every host must give the same bytes.
 make_reviews() {
   cp "$reviews/bare-pod-without-labels.json" "$work/small.json"
   /usr/bin/python3 - "$work/small.json" "$work/large.json" <<'END'
@@ -35,7 +35,7 @@ text = json.dumps(review)
 assert len(text) > 1_000_000
 open(sys.argv[2], "w").write(text)
 END
-  # A pod whose containers are no list: allowed as it is, with a message to the people.
+  # A pod whose containers are not a list. pisw allows it without a patch, and reports it on standard error.
   cat >"$work/odd.json" <<'END'
 {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "1", "operation": "CREATE",
  "resource": {"group": "", "version": "v1", "resource": "pods"}, "object": {"spec": {"containers": {}}}}}
@@ -48,21 +48,21 @@ END
   done
 }
 
-# Programs for hosts that take a bare path: pisw-mutate with options.
-# They tell each decision: none of that may reach a client.
+# Makes programs for hosts that accept only a path: pisw-mutate with options. They explain each decision, and no
+# explanation may reach a client.
 make_program() {
   cat >"$work/program" <<END
 #!/bin/sh
 export PISW_CONFIG=$PISW_CONFIG LOGLEVEL=DEBUG
 exec $pisw_mutate --http --explain
 END
-  # A CGI host runs the program itself; it may not be named by a wrapper that drops the arguments of the query.
+  # A CGI host runs the program itself, because a wrapper would drop the arguments from the query.
   cat >"$work/cgi-program" <<END
 #!/bin/sh
 export PISW_CONFIG=$PISW_CONFIG LOGLEVEL=DEBUG
 exec $pisw_mutate "\$@"
 END
-  # A unit of systemd with `StandardError=inherit`, which is the default, has the connection as descriptor 2.
+  # A systemd unit with the default `StandardError=inherit` has the connection as descriptor 2.
   cat >"$work/shared-program" <<END
 #!/bin/sh
 exec "$work/program" 2>&1
@@ -70,7 +70,7 @@ END
   chmod +x "$work/program" "$work/cgi-program" "$work/shared-program"
 }
 
-# start_HOST PORT: starts a host on 127.0.0.1:PORT, and returns when it listens.
+# start_HOST PORT: starts a host on 127.0.0.1:PORT, and waits until it listens.
 start_socat() {
   start socat -t 10 "OPENSSL-LISTEN:$1,bind=127.0.0.1,reuseaddr,fork,nodelay,backlog=64,cert=$work/tls.pem,verify=0" \
     "EXEC:$work/program"
@@ -101,7 +101,8 @@ END
   wait_for_port "$1"
 }
 
-# Apache, unlike lighttpd, makes arguments of a query. As a single process, which keeps the user that may read $work.
+# Apache makes arguments from a query, which lighttpd does not. It runs as a single process, because that keeps the user
+# who may read $work.
 start_apache() {
   cat >"$work/apache.conf" <<END
 ServerRoot "$work"
@@ -120,8 +121,8 @@ END
 }
 
 start_stunnel() {
-  # With `foreground = yes` the program would inherit stunnel's standard error; in every other way of running, it gets
-  # the connection as descriptor 2.
+  # With `foreground = yes`, the program would inherit stunnel's standard error. Otherwise it gets the connection as
+  # descriptor 2.
   cat >"$work/stunnel.conf" <<END
 foreground = quiet
 pid =

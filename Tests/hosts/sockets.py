@@ -1,5 +1,5 @@
-# pisw-mutate --http on a TCP connection of its own: requests that no client library sends, clients that misbehave,
-# and how the program ends.
+# pisw-mutate --http on a TCP connection: requests that no client library sends, clients that misbehave, and exit
+# statuses.
 
 import subprocess
 import time
@@ -11,7 +11,7 @@ SIZE = len(review)
 
 
 def request(*lines, body=review):
-    """Lines as they are, each with CR LF, the empty line, and a body that would be answered with 200."""
+    """The lines, each with CR LF, an empty line, and a body that would get a 200."""
     return b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body
 
 
@@ -24,7 +24,7 @@ def with_coding(*lines, body):
 
 
 def chunks(*sizes, extension=b"", end=b"0\r\n\r\n"):
-    """The review in chunks of these sizes, and the rest in one."""
+    """The review in chunks of these sizes, and one chunk for the rest."""
     body, rest = b"", review
     for size in [*sizes, SIZE - sum(sizes)]:
         body += b"%x%s\r\n%s\r\n" % (size, extension, rest[:size])
@@ -37,11 +37,11 @@ START = b"POST /mutate HTTP/1.1"
 HOST = b"Host: localhost"
 LENGTH = b"Content-Length: %d" % SIZE
 
-# Each body is a review that the program would answer with 200, if it read the request some other way.
+# Each body is a review that would get a 200 if the program read the request in another way.
 table = [
-    # What must work.
+    # Valid requests.
     (200, "Content-Length", with_length()),
-    (200, "names of fields in any case", request(START, b"hOST: localhost", b"CONTENT-length: %d" % SIZE)),
+    (200, "field names in any case", request(START, b"hOST: localhost", b"CONTENT-length: %d" % SIZE)),
     (200, "blanks and tabs around a value", request(START, HOST, b"Content-Length:\t %d \t" % SIZE)),
     (200, "no blank after the colon", request(START, b"Host:localhost", b"Content-Length:%d" % SIZE)),
     (200, "the same Content-Length twice", request(START, HOST, LENGTH, LENGTH)),
@@ -51,13 +51,13 @@ table = [
     (200, "chunks", with_coding(CHUNKED, body=chunks(1, 2, 300))),
     (200, "chunks with extensions and trailers",
      with_coding(CHUNKED, body=chunks(5, extension=b';a="b"', end=b"0\r\nX-Sum: 1\r\n\r\n"))),
-    (200, "chunk sizes with zeros before and capitals",
+    (200, "chunk sizes with leading zeros and capitals",
      with_coding(CHUNKED, body=b"000%X\r\n%s\r\n0\r\n\r\n" % (SIZE, review))),
     (200, "the coding in capitals", with_coding(b"Transfer-Encoding: CHUNKED", body=chunks())),
     (200, "HTTP/1.0 without Host", request(b"POST /mutate HTTP/1.0", LENGTH)),
     (200, "a charset", with_length(b"Content-Type: Application/JSON; charset=utf-8")),
     (200, "100 fields", with_length(*[b"X-%d: y" % i for i in range(98)])),
-    # Where two readings are possible (request smuggling).
+    # Requests that two servers could read differently (request smuggling).
     (400, "both Content-Length and Transfer-Encoding", with_coding(LENGTH, CHUNKED, body=chunks())),
     (400, "both, the other way round", with_coding(CHUNKED, LENGTH, body=chunks())),
     (400, "two Content-Lengths that differ", request(START, HOST, LENGTH, b"Content-Length: 1")),
@@ -86,7 +86,7 @@ table = [
     (400, "a field without a name", with_length(b": a")),
     (400, "no Host in HTTP/1.1", request(START, LENGTH)),
     (400, "two Hosts", with_length(b"Host: other")),
-    (400, "a Host that is none", request(START, b"Host: a/b@c d", LENGTH)),
+    (400, "an invalid Host", request(START, b"Host: a/b@c d", LENGTH)),
     (400, "chunked twice", with_coding(CHUNKED, CHUNKED, body=chunks())),
     (400, "chunked, but not last", with_coding(b"Transfer-Encoding: chunked, gzip", body=chunks())),
     (400, "a coding that only looks like chunked", with_coding(b"Transfer-Encoding: xchunked", body=chunks())),
@@ -106,7 +106,7 @@ table = [
     (400, "a chunk's extension of 2 KB", with_coding(CHUNKED, body=chunks(extension=b";" + b"a" * 2048))),
     (413, "a chunk over the limit", with_coding(CHUNKED, body=b"fffffff\r\n" + review)),
     (413, "a chunk's size past 64 bits", with_coding(CHUNKED, body=b"10000000000000001\r\n" + review)),
-    (413, "chunks that are over the limit only together",
+    (413, "chunks that exceed the limit together",
      with_coding(CHUNKED, body=b"300000\r\n%s\r\n" % (b"x" * 0x300000) * 3)),
     # The request line.
     (400, "a request line of one word", request(b"POST", HOST, LENGTH)),
@@ -114,9 +114,9 @@ table = [
     (400, "two spaces", with_length(start=b"POST  /mutate HTTP/1.1")),
     (400, "a space at the end", with_length(start=b"POST /mutate HTTP/1.1 ")),
     (400, "a tab between", with_length(start=b"POST\t/mutate HTTP/1.1")),
-    (400, "a method that is no token", with_length(start=b"PO(ST /mutate HTTP/1.1")),
+    (400, "a method that is not a token", with_length(start=b"PO(ST /mutate HTTP/1.1")),
     (400, "a target with a fragment", with_length(start=b"POST /mutate#a HTTP/1.1")),
-    (400, "a target that is no ASCII", with_length(start="POST /mutaté HTTP/1.1".encode())),
+    (400, "a target that is not ASCII", with_length(start="POST /mutaté HTTP/1.1".encode())),
     (400, "a relative target", with_length(start=b"POST mutate HTTP/1.1")),
     (400, "an absolute target without a host", with_length(start=b"POST http:///mutate HTTP/1.1")),
     (400, "http in lower case", with_length(start=b"POST /mutate http/1.1")),
@@ -131,7 +131,7 @@ table = [
     (404, "OPTIONS *", request(b"OPTIONS * HTTP/1.1", HOST, body=b"")),
     (405, "a method in lower case", with_length(start=b"post /mutate HTTP/1.1")),
     (405, "DELETE", with_length(start=b"DELETE /mutate HTTP/1.1")),
-    # Bodies that are not wanted.
+    # Refused bodies.
     (411, "POST without a length", request(START, HOST, body=b"")),
     (413, "Content-Length over the limit", request(START, HOST, b"Content-Length: 8388609")),
     (413, "Content-Length past 64 bits", request(START, HOST, b"Content-Length: 18446744073709551617")),
@@ -142,11 +142,11 @@ table = [
     (431, "101 fields", with_length(*[b"X-%d: y" % i for i in range(99)])),
     (431, "a head over 16 KB", with_length(b"X: " + b"y" * 16384)),
     (431, "a request line over 16 KB", with_length(start=b"POST /" + b"y" * 16384 + b" HTTP/1.1")),
-    (431, "empty lines without end", b"\r\n" * 9000),
-    (400, "no JSON", with_length(body=b"hello")),
+    (431, "endless empty lines", b"\r\n" * 9000),
+    (400, "a body that is not JSON", with_length(body=b"hello")),
     (400, "an empty body", with_length(body=b"")),
 ]
-# Those rows whose head is right.
+# The rows with a valid head.
 NO_REVIEWS = [with_length(body=b"hello"), with_length(body=b"")]
 
 
@@ -159,7 +159,7 @@ def row(status, data):
     if status == 200:
         expect("answer", response.body, answer)
     else:
-        # The head is to be refused: not that the program misread it, and then saw an end too early, or another body.
+        # The program must refuse the head itself. It must not misread it, and then find an early end or another body.
         reason = json.loads(response.body)["error"]
         if reason.startswith("the connection closed before") or reason.startswith("body:") != (data in NO_REVIEWS):
             raise AssertionError(reason)
@@ -210,16 +210,16 @@ def silent_close():
 
 
 def followed_by(garbage):
-    # A connection that is closed with bytes unread is reset.
+    # Closing a connection with unread bytes resets it, so the program must read them.
     for _ in range(20):
         answered(post(large_review) + garbage, large_answer)
 
 
 def slow_garbage():
-    """What comes while the answer is on its way, and after the program has ended.
+    """Bytes arrive while the answer is sent, and after the program has ended.
 
-    That may reset the connection, for a program that waited for more would keep every client waiting; but the answer
-    has arrived whole by then.
+    They may reset the connection, because a program that waited for more would keep every client waiting. But the whole
+    answer has arrived by then.
     """
     for _ in range(20):
         exchange = Exchange()
@@ -232,7 +232,7 @@ def slow_garbage():
 
 
 def refused_while_sending():
-    """20 MB, which the program doesn't want: the 413 arrives although the client goes on sending."""
+    """The client sends 20 MB, which the program refuses. The 413 arrives although the client goes on sending."""
     exchange = Exchange()
     exchange.send(post(b" " * 20_000_000))
     exchange.end_sending()
@@ -251,19 +251,19 @@ def head_of(path, status, length=None):
 
 
 check("sockets: a request byte by byte", byte_by_byte)
-check("sockets: a client that closes its side after the request", half_closed)
-check("sockets: a client that closes its side in the head is a 400", lambda: ends_early(post()[:40]))
-check("sockets: a client that closes its side in the body is a 400", lambda: ends_early(post()[:-1]))
-check("sockets: a client that closes its side in a chunk is a 400",
+check("sockets: a client that half-closes after the request is answered", half_closed)
+check("sockets: a client that half-closes in the head gets a 400", lambda: ends_early(post()[:40]))
+check("sockets: a client that half-closes in the body gets a 400", lambda: ends_early(post()[:-1]))
+check("sockets: a client that half-closes in a chunk gets a 400",
       lambda: ends_early(with_coding(CHUNKED, body=chunks()[:-3])))
 check("sockets: a client that sends nothing gets nothing", silent_close)
-check("sockets: a second request is not answered, and cuts nothing", lambda: followed_by(post()))
-check("sockets: garbage after the request cuts nothing", lambda: followed_by(b"\0garbage" * 5000))
-check("sockets: garbage during the answer cuts nothing", slow_garbage)
-check("sockets: 413 to a client that sends all of 20 MB first", refused_while_sending)
+check("sockets: a second request is not answered, and does not cut off the first answer", lambda: followed_by(post()))
+check("sockets: garbage after the request does not cut off the answer", lambda: followed_by(b"\0garbage" * 5000))
+check("sockets: garbage during the answer does not cut it off", slow_garbage)
+check("sockets: a client that sends all of 20 MB first gets a 413", refused_while_sending)
 check("sockets: HEAD /healthz", lambda: head_of(b"/healthz", 200, "3"))
-check("sockets: HEAD /mutate is a 405 without a body", lambda: head_of(b"/mutate", 405))
-check("sockets: HEAD /other is a 404 without a body", lambda: head_of(b"/other", 404))
+check("sockets: HEAD /mutate gets a 405 without a body", lambda: head_of(b"/mutate", 405))
+check("sockets: HEAD /other gets a 404 without a body", lambda: head_of(b"/other", 404))
 check("sockets: a review of 1 MB", lambda: answered(post(large_review), large_answer))
 
 # Expect: 100-continue (RFC 9110 section 10.1.1).
@@ -290,15 +290,15 @@ def refuses_at_once():
     exchange.end()
 
 
-check("sockets: 100 Continue before the body comes", continues)
-check("sockets: a refusal comes instead of 100 Continue", refuses_at_once)
-check("sockets: no 100 Continue to a body that has come",
+check("sockets: 100 Continue is sent before the body arrives", continues)
+check("sockets: a refusal is sent instead of 100 Continue", refuses_at_once)
+check("sockets: no 100 Continue if the body has arrived",
       lambda: answered(post(review, "Expect: 100-continue")))
 check("sockets: no 100 Continue in HTTP/1.0",
       lambda: answered(post(review, "Expect: 100-continue", version="HTTP/1.0")))
 
 
-# Where messages go: never into the response.
+# Messages never go into the response.
 def explanation_on(errors):
     text = answered(post(), errors=errors)
     if b"containers[0]" not in text:
@@ -334,16 +334,16 @@ def refusal_on_connection():
     exchange.end()
 
 
-check("sockets: explanations go to descriptor 2, a pipe", lambda: explanation_on("pipe"))
-check("sockets: explanations go to descriptor 2, another socket", lambda: explanation_on("socket"))
+check("sockets: descriptor 2 is a pipe: explanations go there", lambda: explanation_on("pipe"))
+check("sockets: descriptor 2 is another socket: explanations go there", lambda: explanation_on("socket"))
 check("sockets: descriptor 2 is the connection: no explanations", lambda: answered(post(), errors="connection"))
-check("sockets: descriptor 2 is the connection: nor with LOGLEVEL=DEBUG",
+check("sockets: descriptor 2 is the connection: no explanations with LOGLEVEL=DEBUG either",
       lambda: answered(post(), options=(), errors="connection", environment={"LOGLEVEL": "DEBUG"}))
-check("sockets: an odd pod is told on descriptor 2", warning_on_pipe)
-check("sockets: descriptor 2 is the connection: nothing about an odd pod", lambda: warning_on("connection"))
-check("sockets: descriptor 2 is the connection: nothing about a refusal", refusal_on_connection)
+check("sockets: descriptor 2 is a pipe: an odd pod is reported there", warning_on_pipe)
+check("sockets: descriptor 2 is the connection: no message about an odd pod", lambda: warning_on("connection"))
+check("sockets: descriptor 2 is the connection: no message about a refusal", refusal_on_connection)
 
-# A configuration that is wrong.
+# Wrong configurations.
 BROKEN = os.environ["WORK"] + "/broken.yaml"
 with open(BROKEN, "w") as file:
     file.write("mirrors:\n  docker.io: https://user:secret@proxy\n")
@@ -354,17 +354,17 @@ def tells_configuration(environment, place, message):
         raise AssertionError("nothing on standard error")
 
 
-check("sockets: a wrong configuration is 500 and exit 78",
+check("sockets: a wrong configuration: 500, exit status 78",
       lambda: tells_configuration({"PISW_CONFIG": BROKEN}, b"broken.yaml:2:", b"broken.yaml:2:"))
-check("sockets: a configuration file that is not there is 500 and exit 78",
+check("sockets: a configuration file that does not exist: 500, exit status 78",
       lambda: tells_configuration({"PISW_CONFIG": "/nowhere.yaml"}, b"/nowhere.yaml", b"No such file"))
-check("sockets: no configuration is 500 and exit 78",
-      lambda: tells_configuration({"PISW_CONFIG": ""}, b"none", b"--mirror docker.io="))
-check("sockets: a wrong configuration, descriptor 2 the connection: the 500 alone",
+check("sockets: no configuration: 500, exit status 78",
+      lambda: tells_configuration({"PISW_CONFIG": ""}, b"nothing is configured", b"--mirror docker.io="))
+check("sockets: descriptor 2 is the connection, a wrong configuration: only the 500",
       lambda: configuration_error("connection", {"PISW_CONFIG": BROKEN}, b"broken.yaml:2:"))
 
 
-# Standard output that takes nothing.
+# Standard output that cannot be written.
 def output_fails(redirection):
     run = subprocess.run(["/bin/sh", "-c", f'exec "$0" --http {redirection}', program], input=post(),
                          stderr=subprocess.PIPE, timeout=30)
@@ -387,9 +387,9 @@ def over_pipes():
     expect("answer", Response(run.stdout).expect(200).body, answer)
 
 
-check("sockets: standard output closed is exit 71", lambda: output_fails(">&-"))
-check("sockets: standard output /dev/full is exit 71", lambda: output_fails(">/dev/full"))
-check("sockets: a client that is gone is exit 71, not a signal", client_is_gone)
-check("sockets: pipes do as well as a socket", over_pipes)
+check("sockets: standard output closed: exit status 71", lambda: output_fails(">&-"))
+check("sockets: standard output to /dev/full: exit status 71", lambda: output_fails(">/dev/full"))
+check("sockets: a client that has gone: exit status 71, not a signal", client_is_gone)
+check("sockets: pipes work, too", over_pipes)
 
 finish()

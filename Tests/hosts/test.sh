@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The hosts that run pisw-mutate once for each request: socat, systemd's sockets, stunnel, and the CGI of lighttpd and
-# Apache, driven by curl; and beside them what no well-behaved client does, over sockets of our own.
+# Hosts that run pisw-mutate for each request: socat, systemd sockets, stunnel, and CGI in lighttpd and Apache. curl sends
+# the requests. Python programs send those that no well-behaved client sends.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 here=$top/Tests/hosts
@@ -15,7 +15,7 @@ need lighttpd lighttpd
 need apache2 apache2-bin
 need /usr/lib/lighttpd/mod_openssl.so lighttpd-mod-openssl
 build_static
-# A copy, so that nobody's build changes it under the tests.
+# A copy, so that a build cannot change it during the tests.
 cp "$pisw_mutate" "$work/pisw-mutate"
 pisw_mutate=$work/pisw-mutate
 
@@ -27,7 +27,7 @@ make_certificates
 make_reviews
 make_program
 
-# Tables in Python, which need sockets of their own: they run beside the hosts, for their deadlines take 10 seconds.
+# The Python programs run at the same time as the hosts, because they wait for deadlines of 10 seconds.
 export PISW_MUTATE=$pisw_mutate WORK=$work
 for table in deadlines sockets cgi; do
   /usr/bin/python3 "$here/$table.py" >"$work/$table.out" 2>&1 &
@@ -35,13 +35,13 @@ for table in deadlines sockets cgi; do
   started+=($!)
 done
 
-# Explanations and warnings go to the servers' standard error with socat and lighttpd. The programs of systemd and
-# stunnel get the connection itself as descriptor 2: that the answers are exact shows that nothing is written there.
+# With socat and lighttpd, explanations and warnings go to the server's standard error. systemd and stunnel pass the
+# connection as descriptor 2: the answers are exact, so nothing is written there.
 port=$(free_port)
-check "socat listens, with TLS" start_socat "$port"
+check "socat listens with TLS" start_socat "$port"
 through socat "https://localhost:$port"
 routes socat "https://localhost:$port"
-check "socat: explanations reach its standard error" grep -F 'containers[0] (web)' "$work/server.log"
+check "socat: explanations go to its standard error" grep -F 'containers[0] (web)' "$work/server.log"
 stop_last
 
 port=$(free_port)
@@ -59,12 +59,12 @@ stop_last
 port=$(free_port)
 check "lighttpd listens" start_lighttpd "$port"
 through lighttpd "https://localhost:$port"
-# With the program at /webhook, what follows in the path is PATH_INFO; with nothing, the review is answered.
+# With the program at /webhook, the rest of the path is PATH_INFO. Without a rest, pisw-mutate answers the review.
 routes lighttpd "https://localhost:$port/webhook"
-check "lighttpd: no PATH_INFO means /mutate" gives_answer small "https://localhost:$port/webhook"
+check "lighttpd: a missing PATH_INFO means /mutate" gives_answer small "https://localhost:$port/webhook"
 check "lighttpd: PATH_INFO /mutate" gives_answer small "https://localhost:$port/webhook/mutate"
 ignores_arguments lighttpd "https://localhost:$port/mutate"
-check "lighttpd: explanations reach its log of errors" \
+check "lighttpd: explanations go to its error log" \
   grep -rF 'containers[0] (web)' "$work/lighttpd.log" "$work/breakage.log"
 stop_last
 
@@ -72,11 +72,11 @@ port=$(free_port)
 check "apache listens" start_apache "$port"
 check "apache: a small review" gives_answer small "http://127.0.0.1:$port/mutate"
 check "apache: a review of 1 MB" gives_answer large "http://127.0.0.1:$port/mutate"
-check "apache: 20 MB is a 413 that arrives" answers_413 "http://127.0.0.1:$port/mutate"
+check "apache: 20 MB gets a 413, and the answer arrives" answers_413 "http://127.0.0.1:$port/mutate"
 ignores_arguments apache "http://127.0.0.1:$port/mutate"
 stop_last
 
-# ended NAME PID: waits for a table that runs beside, shows and counts it.
+# ended NAME PID: waits for a Python program, and shows and counts its checks.
 ended() {
   wait "$2"
   local status=$?

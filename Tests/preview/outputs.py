@@ -94,7 +94,8 @@ POD = "kind: Pod\napiVersion: v1\nspec: {containers: [{name: c, image: nginx}]}\
 twice, moved = (
     [i["fingerprint"] for i in json.loads(run("gitlab", stdin=text))]
     for text in (POD + "---\n" + POD, "# a line more\n" + POD))
-assert len(set(twice)) == 2 and moved == twice[:1], "two equal images need different fingerprints, which stay when lines move"
+assert len(set(twice)) == 2, "two equal images have the same fingerprint"
+assert moved == twice[:1], "a fingerprint changes when lines move"
 print("gitlab: a code quality report with different fingerprints")
 
 sarif = json.loads(run("sarif", FOLDER, "-", stdin=BAD, status=65))

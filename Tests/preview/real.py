@@ -4,8 +4,8 @@ real.py PISW PISW-MUTATE CONFIG FOLDER [PROBLEMS]
 
 For every file in the folder, `--write` changes only images, as PyYAML reads them, and only those that `--output json`
 names. Every other byte stays. Each pod, which this program finds on its own, has the images that the patch of
-`pisw-mutate` gives it. `--output yaml` prints the same text, and `--check` then finds nothing. PROBLEMS is the number of
-expected problems (0). Prints how much was covered.
+`pisw-mutate` gives it. `--output yaml` prints the same text, and `--check` then finds nothing. PROBLEMS is the number
+of expected problems (0). Prints how much was covered.
 """
 
 import base64

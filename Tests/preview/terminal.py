@@ -4,5 +4,5 @@ import os
 import pty
 import sys
 
-# The terminal reads an empty standard input, because its end would end the run.
+# The command must not read this program's standard input: the end of that input would end the run.
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], stdin_read=lambda descriptor: b"")))

@@ -121,7 +121,7 @@ check "--check counts changes that the text cannot express" ends 1 "${preview[@]
 check "--explain: place, object, and pisw-mutate's six columns, on standard error" \
   says 0 "$(printf '^web.yaml:7:12\tPod default/web\tcontainers.0. .c.\tnginx\tdocker.io/library/nginx:latest\tredirected\tmirror docker.io at --mirror\tproxy.example.com/library/nginx:latest$')" \
   "${preview[@]}" --explain web.yaml
-check "... and of images that stay" says 0 "$(printf '\tleft alone: already under a target\tmirror docker.io at --mirror\t')" \
+check "... also for images that stay" says 0 "$(printf '\tleft alone: already under a target\tmirror docker.io at --mirror\t')" \
   "${preview[@]}" --explain done.yaml
 printf 'mirrors: {docker.io: proxy.example.com}\nexclude: {namespaces: [kube-system]}\n' >exclude.yaml
 check "--namespace replaces the default namespace" ends 0 "$pisw" preview --config exclude.yaml --check --namespace kube-system web.yaml

@@ -87,7 +87,7 @@ def says(arguments, *parts):
 
 
 check("--help tells options, defaults and statuses",
-      lambda: says(["--help"], "--listen ADDR:PORT      Address", "further ones wait.\n                          (default: 256)",
+      lambda: says(["--help"], "--listen ADDR:PORT      Address", "further ones wait.\n" + " " * 26 + "(default: 256)",
                    "[::]:8443", "SIGHUP", "78  the"))
 
 # The configuration: every problem has a line of its own.

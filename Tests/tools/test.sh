@@ -106,10 +106,10 @@ mirrors:
   quay.io: p.io
 ignoreimages: [gcr.io/x]
 END
-check "config check: warnings on standard output, status 0" says '^warning: config.yaml:3:3: has the same target as mirror docker.io' \
+check "config check prints warnings on standard output: 0" says '^warning: config.yaml:3:3: has the same target as mirror docker.io' \
   "$pisw" config check config.yaml
 check "... an ignored image without effect" grep -q '^warning: config.yaml:4:16: has no effect' out
-check "... why rewriting twice changes nothing, for each mirror" \
+check "... for each mirror, why redirecting twice changes nothing" \
   grep -qF '  quay.io (config.yaml:3:3): quay.io/team/app:1.0 -> p.io/team/app:1.0, under p.io' out
 check "... and the counts" grep -qx 'config.yaml: 2 mirrors, 1 ignored image, 0 exclusions, 2 warnings' out
 check "a configuration without mirrors" says '^warning: no mirror: ' "$pisw" config check /dev/stdin < <(echo 'ignoreimages: []')
@@ -223,9 +223,9 @@ check "review of a file that is not YAML: 65" fails 65 ':2:1: not valid YAML' "$
 # --- KRM functions
 check "krm changes only images and results of a ResourceList, in every style and form of configuration" \
   /usr/bin/python3 "$top/Tests/tools/krm.py" "$pisw" "$top/examples"
-check "what is no ResourceList: 65" fails 65 '<stdin>:1:1: not a ResourceList' "$pisw" krm <deployment.yaml
-check "... nor is a ResourceList of another group" fails 65 'not a ResourceList' "$pisw" krm <<<'{apiVersion: v1, kind: ResourceList}'
-check "a wrong functionConfig: 78, with the line in its own file" fails 78 '^pisw: functionConfig:4:5: .*scheme' "$pisw" krm <<'END'
+check "input that is not a ResourceList: 65" fails 65 '<stdin>:1:1: not a ResourceList' "$pisw" krm <deployment.yaml
+check "... also a ResourceList of another group" fails 65 'not a ResourceList' "$pisw" krm <<<'{apiVersion: v1, kind: ResourceList}'
+check "a wrong functionConfig: 78, with the line in its file" fails 78 '^pisw: functionConfig:4:5: .*scheme' "$pisw" krm <<'END'
 apiVersion: config.kubernetes.io/v1
 kind: ResourceList
 functionConfig:
