@@ -56,9 +56,9 @@ struct Service {
   }
 
   private func route(_ request: Request, _ policy: SwapPolicy) throws(RequestError) -> Response {
-    switch try webhookEndpoint(of: request) {
-    case .mutate: try mutate(request.body, policy)
-    case .health, .readiness, .metrics: .probeSucceeded
+    switch try WebhookRoute(request) {
+    case .review: try mutate(request.body, policy)
+    case .probe: .probeSucceeded
     }
   }
 

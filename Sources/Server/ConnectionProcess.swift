@@ -227,10 +227,10 @@ extension ConnectionProcess {
 extension ConnectionProcess {
   private mutating func answer(_ request: Request, isLast: Bool) -> Response {
     do throws(RequestError) {
-      switch try webhookEndpoint(of: request) {
-      case .mutate: return try review(request.body, isLast: isLast)
-      case .health, .metrics: return .probeSucceeded
-      case .readiness:
+      switch try WebhookRoute(request) {
+      case .review: return try review(request.body, isLast: isLast)
+      case .probe(.health): return .probeSucceeded
+      case .probe(.readiness):
         if context.state.isDraining { throw RequestError(.serviceUnavailable, "shutting down") }
         return .probeSucceeded
       }
