@@ -5,6 +5,7 @@ import Configuration
 import HTTP1
 import JSON
 import Policy
+import System
 import Webhook
 
 /// A configuration, or why it could not be loaded. Requests are answered in both cases.
