@@ -5,6 +5,7 @@ import Configuration
 import HTTP1
 import JSON
 import Policy
+import System
 import Webhook
 
 /// A configuration, or why it could not be loaded. Requests are answered in both cases.
@@ -56,9 +57,9 @@ struct Service {
   }
 
   private func route(_ request: Request, _ policy: SwapPolicy) throws(RequestError) -> Response {
-    switch try webhookEndpoint(of: request) {
-    case .mutate: try mutate(request.body, policy)
-    case .health, .readiness, .metrics: .probeSucceeded
+    switch try WebhookRoute(request) {
+    case .review: try mutate(request.body, policy)
+    case .probe: .probeSucceeded
     }
   }
 

@@ -14,11 +14,11 @@ func serveAdmin(_ settings: ServerSettings, _ socket: Int32, isDraining: Bool, _
   var response: Response
   do throws(RequestError) {
     guard let request = try receive(stream, &parser, before: deadline) else { return }
-    switch try adminEndpoint(of: request) {
+    switch try AdminRoute(request) {
     case .metrics:
       response = Response(.ok, contentType: "text/plain; version=0.0.4; charset=utf-8", body: counters.text)
-    case .health, .mutate: response = .probeSucceeded
-    case .readiness:
+    case .probe(.health): response = .probeSucceeded
+    case .probe(.readiness):
       if isDraining { throw RequestError(.serviceUnavailable, "shutting down") }
       response = .probeSucceeded
     }

@@ -113,13 +113,23 @@ extension Counters {
   /// All metrics in Prometheus' text format.
   var text: [UInt8] {
     var out = Exposition()
+    addListener(to: &out)
+    addReviews(to: &out)
+    addConnections(to: &out)
+    addFiles(to: &out)
+    return out.bytes
+  }
+
+  private func addListener(to out: inout Exposition) {
     out.family("pisw_build_info", "gauge", "Version of the running server; always 1.")
     out.sample("pisw_build_info", [("version", version)], 1)
     out.family("pisw_start_time_seconds", "gauge", "Unix time at which the server started.")
     out.sample("pisw_start_time_seconds", [], startTime)
     out.family("pisw_listener_resident_memory_bytes", "gauge", "Resident memory of the listener process.")
     out.sample("pisw_listener_resident_memory_bytes", [], residentMemory)
+  }
 
+  private func addReviews(to out: inout Exposition) {
     out.family("pisw_reviews_total", "counter", "Reviews, by what became of them.")
     for result in ReviewResult.allCases {
       out.sample("pisw_reviews_total", [("result", "\(result)")], reviews[Int(result.rawValue)])
@@ -143,7 +153,9 @@ extension Counters {
 
     out.family("pisw_sandbox", "gauge", "Whether processes of this kind are confined by a seccomp filter: 1 or 0.")
     out.sample("pisw_sandbox", [("process", "review")], confinesReviews ? 1 : 0)
+  }
 
+  private func addConnections(to out: inout Exposition) {
     out.family("pisw_connections_total", "counter", "Connections accepted on the webhook port.")
     out.sample("pisw_connections_total", [], connections)
     out.family("pisw_connections_active", "gauge", "Open connections to the webhook port.")
@@ -169,7 +181,9 @@ extension Counters {
     out.sample("pisw_tokens_restored_total", [], restoredTokens)
     out.family("pisw_malformed_reports_total", "counter", "Malformed reports from child processes.")
     out.sample("pisw_malformed_reports_total", [], malformedReports)
+  }
 
+  private func addFiles(to out: inout Exposition) {
     out.family("pisw_reloads_total", "counter", "Attempts to reload files, by file and result.")
     for key in reloads.keys.sorted(by: { ($0.file, $0.result) < ($1.file, $1.result) }) {
       out.sample("pisw_reloads_total", [("file", key.file), ("result", key.result)], reloads[key, default: 0])
@@ -179,7 +193,6 @@ extension Counters {
         "pisw_certificate_expiry_timestamp_seconds", "gauge", "Unix time at which the certificate expires.")
       out.sample("pisw_certificate_expiry_timestamp_seconds", [], certificateExpiry)
     }
-    return out.bytes
   }
 
   /// Microseconds as seconds, without trailing zeros: `0.25`.

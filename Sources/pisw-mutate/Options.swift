@@ -4,6 +4,7 @@ import CLinux
 import Configuration
 import JSON
 import OneShot
+import System
 import Version
 
 struct Options {

@@ -167,7 +167,7 @@ struct PiswServe: ParsableCommand {
     do throws(ConfigurationFailure) {
       loaded = try loadConfiguration(options)
     } catch {
-      throw logFailure(log, error.problems, 78)
+      throw logFailure(log, error.problems, .configuration)
     }
     let sources = ServerSources(
       tls: TLSFiles(
@@ -185,15 +185,15 @@ struct PiswServe: ParsableCommand {
       try serve(settings(log, port: loaded.server.port), sources)
     } catch {
       switch error {
-      case .configuration(let problems): throw logFailure(log, problems, 78)
-      case .system(let problem): throw logFailure(log, [problem], 71)
+      case .configuration(let problems): throw logFailure(log, problems, .configuration)
+      case .system(let problem): throw logFailure(log, [problem], .operatingSystem)
       }
     }
   }
 
-  private func logFailure(_ log: Log, _ problems: [String], _ status: Int32) -> ExitCode {
+  private func logFailure(_ log: Log, _ problems: [String], _ status: ExitStatus) -> ExitCode {
     for problem in problems { log.write(.error, problem) }
-    return ExitCode(status)
+    return ExitCode(status.rawValue)
   }
 
   private func settings(_ log: Log, port: UInt16?) -> ServerSettings {

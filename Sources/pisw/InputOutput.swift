@@ -1,29 +1,13 @@
-// Input, output and exit statuses of all subcommands: results go to standard output, messages to standard error, and
-// the statuses are those of sysexits(3).
+// Input and output of all subcommands: results go to standard output, messages to standard error.
 
 import ArgumentParser
 import JSON
 import System
 
-extension ExitCode {
-  /// `--check` found an image that would change.
-  static let changes = ExitCode(1)
-  /// EX_DATAERR
-  static let badInput = ExitCode(65)
-  /// EX_NOINPUT
-  static let noInput = ExitCode(66)
-  /// EX_SOFTWARE
-  static let bug = ExitCode(70)
-  /// EX_OSERR
-  static let operatingSystem = ExitCode(71)
-  /// EX_CONFIG
-  static let configuration = ExitCode(78)
-}
-
 /// Writes each message to standard error, and returns the exit status for the caller to throw.
-func reportFailure(_ status: ExitCode, _ messages: [String]) -> ExitCode {
+func reportFailure(_ status: ExitStatus, _ messages: [String]) -> ExitCode {
   for message in messages { writeMessage(message) }
-  return status
+  return ExitCode(status.rawValue)
 }
 
 /// The name by which the program was called.

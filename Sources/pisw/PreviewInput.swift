@@ -13,8 +13,8 @@ let largestManifest = 1 << 30
 struct PreviewStatus {
   private(set) var code: ExitCode?
 
-  mutating func add(_ new: ExitCode) {
-    if (code?.rawValue ?? 0) < new.rawValue { code = new }
+  mutating func add(_ new: ExitStatus) {
+    if (code?.rawValue ?? 0) < new.rawValue { code = ExitCode(new.rawValue) }
   }
 }
 

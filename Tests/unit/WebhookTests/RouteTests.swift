@@ -1,57 +1,59 @@
-// The endpoint or error for each method, path and kind of body, on the webhook port and on the admin port.
+// The route or error for each method, path and kind of body, on the webhook port and on the admin port.
 
 import Foundation
 import HTTP1
 import Testing
 import Webhook
 
-/// The result for a request: an endpoint, or a status with the allowed methods.
-private enum Outcome: Equatable {
-  case endpoint(Endpoint)
+/// The result for a request: a route, or a status with the allowed methods.
+private enum Outcome<Route: Equatable>: Equatable {
+  case route(Route)
   case refused(Int, allow: String?)
 
-  init(_ request: Request, _ endpoint: (Request) throws(RequestError) -> Endpoint) {
+  init(_ request: Request, _ route: (Request) throws(RequestError) -> Route) {
     do throws(RequestError) {
-      self = .endpoint(try endpoint(request))
+      self = .route(try route(request))
     } catch {
       self = .refused(error.status.rawValue, allow: error.allow)
     }
   }
 }
 
-private func webhook(_ method: String, _ path: String, type: String? = nil, coding: String? = nil) -> Outcome {
+private func webhook(
+  _ method: String, _ path: String, type: String? = nil, coding: String? = nil
+) -> Outcome<WebhookRoute> {
   Outcome(
-    Request(method: method, path: path, contentType: type, contentEncoding: coding, body: []), webhookEndpoint)
+    Request(method: method, path: path, contentType: type, contentEncoding: coding, body: []), WebhookRoute.init)
 }
 
-private func admin(_ method: String, _ path: String) -> Outcome {
+private func admin(_ method: String, _ path: String) -> Outcome<AdminRoute> {
   // The admin port ignores media types.
   Outcome(
-    Request(method: method, path: path, contentType: "text/x", contentEncoding: "gzip", body: []), adminEndpoint)
+    Request(method: method, path: path, contentType: "text/x", contentEncoding: "gzip", body: []), AdminRoute.init)
 }
 
-private let probes: [(String, Endpoint)] = [("/healthz", .health), ("/livez", .health), ("/readyz", .readiness)]
+private let probes: [(String, Probe)] = [("/healthz", .health), ("/livez", .health), ("/readyz", .readiness)]
 private let otherPaths = [
   "", "/", "*", "/mutate/", "//mutate", "/Mutate", "/mutat", "/mutatee", "/%6dutate", "/healthz/", "/HEALTHZ",
   "/health",
   "/ready", "/metrics/", "mutate", "h:443",
 ]
 
-@Suite("Endpoints of the webhook port")
+@Suite("Routes of the webhook port")
 struct WebhookTests {
   @Test("POST /mutate is a review; other methods are 405", arguments: ["GET", "HEAD", "PUT", "post", ""])
   func mutate(_ other: String) {
-    #expect(webhook("POST", "/mutate") == .endpoint(.mutate))
+    #expect(webhook("POST", "/mutate") == .route(.review))
     #expect(webhook(other, "/mutate") == .refused(405, allow: "POST"))
     // The method is checked before the body.
     #expect(webhook(other, "/mutate", type: "text/plain", coding: "gzip") == .refused(405, allow: "POST"))
   }
 
   @Test("Probes accept GET and HEAD only", arguments: probes)
-  func reading(_ path: String, _ endpoint: Endpoint) {
+  func reading(_ path: String, _ probe: Probe) {
     for method in ["GET", "HEAD"] {
-      #expect(webhook(method, path) == .endpoint(endpoint))
-      #expect(webhook(method, path, type: "text/plain", coding: "gzip") == .endpoint(endpoint))
+      #expect(webhook(method, path) == .route(.probe(probe)))
+      #expect(webhook(method, path, type: "text/plain", coding: "gzip") == .route(.probe(probe)))
     }
     for method in ["POST", "PUT", "DELETE", "get", "OPTIONS", ""] {
       #expect(webhook(method, path) == .refused(405, allow: "GET, HEAD"))
@@ -73,9 +75,9 @@ struct WebhookTests {
       "+json", "/+Json ;x",
     ] as [String?])
   func json(_ type: String?) {
-    #expect(webhook("POST", "/mutate", type: type) == .endpoint(.mutate))
-    #expect(webhook("POST", "/mutate", type: type, coding: "identity") == .endpoint(.mutate))
-    #expect(webhook("POST", "/mutate", type: type, coding: "IDENTITY") == .endpoint(.mutate))
+    #expect(webhook("POST", "/mutate", type: type) == .route(.review))
+    #expect(webhook("POST", "/mutate", type: type, coding: "identity") == .route(.review))
+    #expect(webhook("POST", "/mutate", type: type, coding: "IDENTITY") == .route(.review))
   }
 
   @Test(
@@ -98,11 +100,13 @@ struct WebhookTests {
   }
 }
 
-@Suite("Endpoints of the admin port")
+@Suite("Routes of the admin port")
 struct AdminTests {
-  @Test("Metrics and probes accept GET and HEAD only", arguments: probes + [("/metrics", .metrics)])
-  func reading(_ path: String, _ endpoint: Endpoint) {
-    for method in ["GET", "HEAD"] { #expect(admin(method, path) == .endpoint(endpoint)) }
+  @Test(
+    "Metrics and probes accept GET and HEAD only",
+    arguments: probes.map { ($0, AdminRoute.probe($1)) } + [("/metrics", .metrics)])
+  func reading(_ path: String, _ route: AdminRoute) {
+    for method in ["GET", "HEAD"] { #expect(admin(method, path) == .route(route)) }
     for method in ["POST", "PUT", "DELETE", "get"] {
       #expect(admin(method, path) == .refused(405, allow: "GET, HEAD"))
     }
