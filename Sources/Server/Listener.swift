@@ -100,15 +100,16 @@ struct Listener {
     freeSlots = Array((0..<settings.maxConnections).reversed())
     counters = Counters(version: settings.version, startTime: time(nil))
     addressSpace = statmBytes(0)
-    webhookSockets = try settings.listen.map { address throws(StartError) in try listeningSocket(address, "webhook") }
-    if let admin = settings.admin { adminSockets = [try listeningSocket(admin, "admin")] }
     applyIdentity()
     applyHandler()
     posix_forget_startup()
-    // Hardening comes last: after PR_SET_DUMPABLE=0 only root can read /proc/self/pagemap, which posix_forget_startup
+    // Hardening comes after that: after PR_SET_DUMPABLE=0 only root can read /proc/self/pagemap, which posix_forget_startup
     // needs.
     if posix_harden() != 0 { throw .system(SystemError.last.description) }
     try confineReviews(hasReserve: hasReserve)
+    // Last, so that a client that can connect finds a server that is ready.
+    webhookSockets = try settings.listen.map { address throws(StartError) in try listeningSocket(address, "webhook") }
+    if let admin = settings.admin { adminSockets = [try listeningSocket(admin, "admin")] }
   }
 
   /// Serves until draining is complete.
