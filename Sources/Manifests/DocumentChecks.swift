@@ -42,27 +42,21 @@ extension YAMLTree {
 
   /// Refuses duplicate keys, because readers differ on which one counts.
   private func checkKeys(of mapping: Int) throws(ManifestProblem) {
-    var key = mapping + 1
+    // To compare up to 16 keys with each other costs less than a set.
+    var keys = InlineArray<16, Int>(repeating: 0)
     var count = 0
-    while key < after(mapping) {
-      // To compare up to 16 keys with each other costs less than a set.
-      if count == 16 { return try checkManyKeys(of: mapping) }
-      var earlier = mapping + 1
-      while earlier < key {
-        if isSameKey(earlier, key) { throw duplicateKey(key) }
-        earlier = after(after(earlier))
-      }
-      key = after(after(key))
+    for (key, _) in members(of: mapping) {
+      if count == keys.count { return try checkManyKeys(of: mapping) }
+      for i in 0..<count where isSameKey(keys[i], key) { throw duplicateKey(key) }
+      keys[count] = key
       count += 1
     }
   }
 
   private func checkManyKeys(of mapping: Int) throws(ManifestProblem) {
     var seen: Set<ArraySlice<UInt8>> = []
-    var key = mapping + 1
-    while key < after(mapping) {
-      if nodes[key].kind == .scalar, !isMergeKey(key), !seen.insert(value(key)).inserted { throw duplicateKey(key) }
-      key = after(after(key))
+    for (key, _) in members(of: mapping) where nodes[key].kind == .scalar && !isMergeKey(key) {
+      if !seen.insert(value(key)).inserted { throw duplicateKey(key) }
     }
   }
 

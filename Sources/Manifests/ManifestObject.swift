@@ -12,14 +12,14 @@ public struct ManifestObject: Sendable {
   public let name: String
   /// The offset of the object's document, in bytes from the beginning of the manifest.
   public let document: Int
-  /// The object's mapping in the document.
-  let node: Int
+  /// The object's mapping in the document, and the aliases that lead to it if the object is an item of a list.
+  let reached: ReachedNode
   /// The namespace's scalar if it is not a string: unquoted, `n` and `on` are booleans.
   let wrongNamespace: Int?
-  /// The aliases that lead to the object, if it is an item of a list.
-  let trail: Trail
   /// The JSON pointer (RFC 6901) to the object in its document; empty for the document itself.
   public let pointer: String
+
+  var node: Int { reached.index }
 
   /// Whether this is the same object of the same manifest as another.
   public func isSame(as other: ManifestObject) -> Bool { document == other.document && pointer == other.pointer }
@@ -35,48 +35,42 @@ extension YAMLTree {
   /// The objects in a document; none if it is not a mapping with a `kind`.
   public var objects: [ManifestObject] {
     var objects: [ManifestObject] = []
-    if !nodes.isEmpty { addObjects(at: 0, [], pointer: "", itemsOf: nil, to: &objects) }
+    if !nodes.isEmpty { addObjects(at: ReachedNode(index: 0), pointer: "", itemsOf: nil, to: &objects) }
     return objects
   }
 
   private func addObjects(
-    at node: Int, _ trail: Trail, pointer: String, itemsOf list: (apiVersion: String, kind: String)?,
+    at reached: ReachedNode, pointer: String, itemsOf list: (apiVersion: String, kind: String)?,
     to objects: inout [ManifestObject]
   ) {
+    let node = reached.index
     guard nodes[node].kind == .mapping else { return }
     // The items of a typed list, such as a DeploymentList, may leave out `apiVersion` and `kind`.
     let kind = string("kind", of: node) ?? list?.kind ?? ""
     let apiVersion = string("apiVersion", of: node) ?? list?.apiVersion ?? ""
-    var path = trail
-    if kind.hasSuffix("List"), let items = member("items", of: node, &path), nodes[items].kind == .sequence {
+    if kind.hasSuffix("List"), let items = member("items", of: reached), nodes[items.index].kind == .sequence {
       let each = (apiVersion, kind == "List" ? "" : String(kind.dropLast(4)))
-      var item = items + 1
-      var index = 0
-      while item < after(items) {
-        let (mapping, trail) = followed(item, path)
-        addObjects(at: mapping, trail, pointer: "\(pointer)/items/\(index)", itemsOf: each, to: &objects)
-        item = after(item)
-        index += 1
+      for (index, item) in elements(of: items.index).enumerated() {
+        addObjects(
+          at: followed(item, items.aliases), pointer: "\(pointer)/items/\(index)", itemsOf: each, to: &objects)
       }
       return
     }
     guard !kind.isEmpty else { return }
-    var unused: Trail = []
-    let metadata = member("metadata", of: node, &unused)
-    let namespace = metadata.flatMap { member("namespace", of: $0, &unused) }
+    let metadata = member("metadata", of: node)
+    let namespace = metadata.flatMap { member("namespace", of: $0) }
     objects.append(
       ManifestObject(
         apiVersion: apiVersion, kind: kind, namespace: namespace.flatMap { text($0) }.flatMap { $0.isEmpty ? nil : $0 },
         name: metadata.flatMap { string("name", of: $0) ?? string("generateName", of: $0) } ?? "",
-        document: Int(nodes[0].start), node: node,
-        wrongNamespace: namespace.flatMap { text($0) == nil && !isNull($0) ? $0 : nil }, trail: trail, pointer: pointer)
+        document: Int(nodes[0].start), reached: reached,
+        wrongNamespace: namespace.flatMap { text($0) == nil && !isNull($0) ? $0 : nil }, pointer: pointer)
     )
   }
 
   /// The value of a member; `nil` if it is not a string, or empty.
   func string(_ name: String, of mapping: Int) -> String? {
-    var unused: Trail = []
-    guard let node = member(name, of: mapping, &unused), let text = text(node), !text.isEmpty else { return nil }
+    guard let node = member(name, of: mapping), let text = text(node), !text.isEmpty else { return nil }
     return text
   }
 }

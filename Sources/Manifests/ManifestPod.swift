@@ -10,17 +10,16 @@ public final class ManifestPod: Sendable {
   public let pointer: String
   /// Whether it was found by its structure, because the object's kind is not one of Kubernetes' own.
   public let isFoundByStructure: Bool
-  /// The mapping that contains the pod's `spec`.
-  let node: Int
-  /// The aliases that lead to the mapping.
-  let trail: Trail
+  /// The mapping that contains the pod's `spec`, and the aliases that lead to it.
+  let reached: ReachedNode
 
-  init(object: ManifestObject, pointer: String, isFoundByStructure: Bool, node: Int, trail: Trail) {
+  var node: Int { reached.index }
+
+  init(object: ManifestObject, pointer: String, isFoundByStructure: Bool, reached: ReachedNode) {
     self.object = object
     self.pointer = pointer
     self.isFoundByStructure = isFoundByStructure
-    self.node = node
-    self.trail = trail
+    self.reached = reached
   }
 
   /// Whether it is a Pod, not a template from which a controller makes pods.
@@ -31,17 +30,16 @@ extension YAMLTree {
   /// The pods in an object. Most kinds have none.
   public func pods(of object: ManifestObject) -> [ManifestPod] {
     if let pointer = podPointer(of: object) {
-      var trail = object.trail
-      var node = object.node
+      var reached = object.reached
       for step in pointer.utf8.split(separator: UInt8(ascii: "/")) {
-        guard let next = member(String(Substring(step)), of: node, &trail) else { return [] }
-        node = next
+        guard let next = member(String(Substring(step)), of: reached) else { return [] }
+        reached = next
       }
-      return [ManifestPod(object: object, pointer: pointer, isFoundByStructure: false, node: node, trail: trail)]
+      return [ManifestPod(object: object, pointer: pointer, isFoundByStructure: false, reached: reached)]
     }
     if kindsWithoutPods.contains(object.kind) { return [] }
     var search = PodSearch(tree: self, object: object)
-    search.addPods(at: object.node, object.trail, "")
+    search.addPods(at: object.reached, "")
     return search.pods
   }
 }
@@ -53,34 +51,25 @@ private struct PodSearch {
   var pods: [ManifestPod] = []
 
   /// Adds every mapping at or below a node whose `spec` is a pod's.
-  mutating func addPods(at node: Int, _ trail: Trail, _ pointer: String) {
+  mutating func addPods(at reached: ReachedNode, _ pointer: String) {
+    let (node, aliases) = (reached.index, reached.aliases)
     switch tree.nodes[node].kind {
     case .scalar: return
-    case .alias: addPods(at: tree.resolved(node), trail + [node], pointer)
+    case .alias: addPods(at: tree.followed(node, aliases), pointer)
     case .sequence:
-      var element = node + 1
-      var index = 0
-      while element < tree.after(node) {
-        if tree.nodes[element].kind != .scalar { addPods(at: element, trail, "\(pointer)/\(index)") }
-        element = tree.after(element)
-        index += 1
+      for (index, element) in tree.elements(of: node).enumerated() where tree.nodes[element].kind != .scalar {
+        addPods(at: ReachedNode(index: element, aliases: aliases), "\(pointer)/\(index)")
       }
     case .mapping:
-      var specTrail = trail
-      if let spec = tree.member("spec", of: node, &specTrail), tree.isPodSpec(spec) {
-        pods.append(
-          ManifestPod(object: object, pointer: pointer, isFoundByStructure: true, node: node, trail: trail))
+      if let spec = tree.member("spec", of: node), tree.isPodSpec(spec) {
+        pods.append(ManifestPod(object: object, pointer: pointer, isFoundByStructure: true, reached: reached))
         return
       }
-      var key = node + 1
-      while key < tree.after(node) {
-        let value = tree.after(key)
-        if tree.nodes[key].kind == .scalar, tree.nodes[value].kind != .scalar {
-          // Members from a merge key belong to the mapping itself, so they add no step to the pointer.
-          let step = tree.isMergeKey(key) ? "" : "/" + pointerStep(tree.string(key))
-          addPods(at: value, trail, pointer + step)
-        }
-        key = tree.after(value)
+      for (key, value) in tree.members(of: node)
+      where tree.nodes[key].kind == .scalar && tree.nodes[value].kind != .scalar {
+        // Members from a merge key belong to the mapping itself, so they add no step to the pointer.
+        let step = tree.isMergeKey(key) ? "" : "/" + pointerStep(tree.string(key))
+        addPods(at: ReachedNode(index: value, aliases: aliases), pointer + step)
       }
     }
   }
@@ -89,17 +78,12 @@ private struct PodSearch {
 extension YAMLTree {
   /// Whether a node has a list `containers` of mappings, at least one of them with a name and an image.
   fileprivate func isPodSpec(_ spec: Int) -> Bool {
-    var trail: Trail = []
-    guard let containers = member("containers", of: spec, &trail), nodes[containers].kind == .sequence else {
-      return false
-    }
+    guard let containers = member("containers", of: spec) else { return false }
     var hasImage = false
-    var element = containers + 1
-    while element < after(containers) {
+    for element in elements(of: containers) {
       let container = resolved(element)
       guard nodes[container].kind == .mapping else { return false }
       hasImage = hasImage || (string("image", of: container) != nil && string("name", of: container) != nil)
-      element = after(element)
     }
     return hasImage
   }

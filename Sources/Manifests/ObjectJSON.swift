@@ -26,11 +26,9 @@ extension YAMLTree {
     case .alias: try appendJSON(resolved(node), to: &out, depth: depth + 1)
     case .sequence:
       out.append(UInt8(ascii: "["))
-      var element = node + 1
-      while element < after(node) {
+      for element in elements(of: node) {
         if element > node + 1 { out.append(UInt8(ascii: ",")) }
         try appendJSON(element, to: &out, depth: depth + 1)
-        element = after(element)
       }
       out.append(UInt8(ascii: "]"))
     case .mapping:

@@ -8,21 +8,17 @@ extension YAMLTree {
   func problem(_ fault: JSONError, in review: [UInt8], _ pod: ManifestPod) -> ManifestProblem {
     let pointer = jsonPointer(to: fault.offset, in: review)
     var node = pod.node
-    var unused: Trail = []
     for step in pointer.utf8.split(separator: UInt8(ascii: "/")).dropFirst(2) {
-      guard let next = child(String(Substring(step)), of: node, &unused) else { break }
+      guard let next = child(String(Substring(step)), of: node) else { break }
       node = next
     }
     let place = pod.object.pointer + pod.pointer + String(Substring(pointer.utf8.dropFirst(reviewObject.utf8.count)))
     return ManifestProblem(fault.problem + ", at " + (place.isEmpty ? "the root" : place), at: Int(nodes[node].start))
   }
 
-  private func child(_ step: String, of node: Int, _ unused: inout Trail) -> Int? {
-    if nodes[node].kind == .mapping { return member(step, of: node, &unused) }
-    guard nodes[node].kind == .sequence, let index = Int(step) else { return nil }
-    var element = node + 1
-    for _ in 0..<index where element < after(node) { element = after(element) }
-    return element < after(node) ? resolved(element) : nil
+  private func child(_ step: String, of node: Int) -> Int? {
+    if nodes[node].kind == .mapping { return member(step, of: node) }
+    return Int(step).flatMap { element($0, of: node) }
   }
 }
 

@@ -34,8 +34,7 @@ extension YAMLTree {
     out.reserveCapacity(2048)
     out.append(reviewHead)
     if pod.isPodItself {
-      var unused: Trail = []
-      if let metadata = member("metadata", of: pod.node, &unused), let name = string("name", of: metadata) {
+      if let metadata = member("metadata", of: pod.node), let name = string("name", of: metadata) {
         out.append("\"name\":")
         out.appendJSONString(name)
         out.append(",")
@@ -72,14 +71,13 @@ extension YAMLTree {
     out.append(",\"")
     out.append(name)
     out.append("\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":")
-    var unused: Trail = []
-    let metadata = self.member("metadata", of: pod.node, &unused)
+    let metadata = self.member("metadata", of: pod.node)
     if pod.isPodItself {
       try appendMetadata(ofPod: metadata, namespace, to: &out)
     } else {
       try appendMetadata(ofTemplate: metadata, pod, namespace, to: &out)
     }
-    if let spec = self.member("spec", of: pod.node, &unused) {
+    if let spec = self.member("spec", of: pod.node) {
       out.append(",\"spec\":")
       if let member, nodes[spec].kind == .mapping {
         var isFirst = true
@@ -121,8 +119,7 @@ extension YAMLTree {
     var isFirst = false
     var hasLabels = false
     if let metadata, nodes[metadata].kind == .mapping {
-      var unused: Trail = []
-      if let labels = member("labels", of: metadata, &unused), !isNull(labels) {
+      if let labels = member("labels", of: metadata), !isNull(labels) {
         hasLabels = true
         out.append(",\"labels\":")
         try appendLabels(labels, controller.labels, to: &out)

@@ -173,13 +173,14 @@ extension Preview {
       if let image, image.isImage {
         images.append(
           WrittenImage(
-            scalar: image.node, trail: image.trail, becomes: skipped == nil ? target : nil,
+            scalar: image.node.index, aliases: image.node.aliases, becomes: skipped == nil ? target : nil,
             finding: result.findings.count))
       }
       result.findings.append(
         ImageFinding(
           pod: pod, namespace: namespace, outcome: outcome,
-          offset: Int(tree.nodes[image?.node ?? pod.node].start), exception: skipped.map { .skippedNamespace($0) }))
+          offset: Int(tree.nodes[image?.node.index ?? pod.node].start), exception: skipped.map { .skippedNamespace($0) }
+        ))
     }
     precondition(patch.isDone, "the patch replaces only images that were reported")
   }

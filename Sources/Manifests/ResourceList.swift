@@ -30,8 +30,7 @@ public struct ResourceList: Sendable {
     }
     self.manifest = manifest
     self.tree = tree
-    var unused: Trail = []
-    if let results = tree.member("results", of: 0, &unused) {
+    if let results = tree.member("results", of: 0) {
       throw ManifestProblem("results of another function; expected none yet", at: Int(tree.nodes[results].start))
     }
     guard tree.canInsertResults else {
@@ -42,13 +41,12 @@ public struct ResourceList: Sendable {
   /// The configuration in functionConfig: its `spec`, the text `config.yaml` in its `data`, or its whole `data` as the
   /// map `mirrors`; `nil` if it has none of these.
   public var configuration: FunctionConfiguration? {
-    var unused: Trail = []
-    guard let config = tree.member("functionConfig", of: 0, &unused) else { return nil }
-    if let spec = tree.member("spec", of: config, &unused), tree.nodes[spec].kind == .mapping {
+    guard let config = tree.member("functionConfig", of: 0) else { return nil }
+    if let spec = tree.member("spec", of: config), tree.nodes[spec].kind == .mapping {
       return FunctionConfiguration(source: spec, of: config, in: tree)
     }
-    guard let data = tree.member("data", of: config, &unused), tree.nodes[data].kind == .mapping else { return nil }
-    if let text = tree.member("config.yaml", of: data, &unused), tree.nodes[text].kind == .scalar {
+    guard let data = tree.member("data", of: config), tree.nodes[data].kind == .mapping else { return nil }
+    if let text = tree.member("config.yaml", of: data), tree.nodes[text].kind == .scalar {
       return FunctionConfiguration(name: "functionConfig (data.config.yaml)", value: tree.value(text))
     }
     return FunctionConfiguration(source: data, of: config, in: tree, asValueOf: "mirrors")
@@ -176,9 +174,8 @@ extension YAMLTree {
 
   /// The annotation with an item's origin, under its present or its former key.
   private func annotation(_ name: String, of object: ManifestObject) -> String? {
-    var unused: Trail = []
-    guard let metadata = member("metadata", of: object.node, &unused),
-      let annotations = member("annotations", of: metadata, &unused)
+    guard let metadata = member("metadata", of: object.node),
+      let annotations = member("annotations", of: metadata)
     else { return nil }
     return string("internal.config.kubernetes.io/" + name, of: annotations)
       ?? string("config.kubernetes.io/" + name, of: annotations)

@@ -50,16 +50,11 @@ private struct Sharing {
     parents = keys
     for node in tree.nodes.indices {
       if tree.nodes[node].kind == .alias { aliases[tree.resolved(node), default: []].append(node) }
-      guard tree.nodes[node].kind == .mapping || tree.nodes[node].kind == .sequence else { continue }
-      var child = node + 1
-      var key = -1
-      while child < tree.after(node) {
-        parents[child] = node
-        if tree.nodes[node].kind == .mapping {
-          keys[child] = key
-          key = key < 0 ? child : -1
-        }
-        child = tree.after(child)
+      for element in tree.elements(of: node) { parents[element] = node }
+      for (key, value) in tree.members(of: node) {
+        parents[key] = node
+        parents[value] = node
+        keys[value] = key
       }
     }
   }
@@ -68,8 +63,8 @@ private struct Sharing {
   /// well.
   func areAllUses(_ uses: [WrittenImage]) -> Bool {
     let scalar = uses[0].scalar
-    let followedAliases = Set(uses.flatMap(\.trail))
-    if !uses.contains(where: { $0.trail.isEmpty }), !isImage(scalar) { return false }
+    let followedAliases = Set(uses.flatMap(\.aliases))
+    if !uses.contains(where: { $0.aliases.isEmpty }), !isImage(scalar) { return false }
     var reached = [scalar]
     var seen: Set<Int> = []
     while let node = reached.popLast() {
@@ -100,8 +95,7 @@ private struct Sharing {
   private func isOverridden(_ scalar: Int, mergedBy alias: Int) -> Bool {
     guard keys[alias] >= 0, tree.isMergeKey(keys[alias]), keys[scalar] >= 0 else { return false }
     let name = tree.string(keys[scalar])
-    var unused: Trail = []
-    return tree.member(name, of: tree.resolved(alias), &unused) == scalar
-      && tree.member(name, of: parents[alias], &unused) != scalar
+    return tree.member(name, of: tree.resolved(alias)) == scalar
+      && tree.member(name, of: parents[alias]) != scalar
   }
 }

@@ -22,10 +22,9 @@ public struct SkippedNamespaces: Sendable {
     var found: [(String, String)] = []
     manifest.forEachDocument { tree in
       for object in tree.objects where object.kind == "Namespace" && object.group.isEmpty {
-        var unused: Trail = []
-        guard let metadata = tree.member("metadata", of: object.node, &unused),
-          let labels = tree.member("labels", of: metadata, &unused),
-          let label = tree.member(skipKey, of: labels, &unused), tree.text(label) == "true"
+        guard let metadata = tree.member("metadata", of: object.node),
+          let labels = tree.member("labels", of: metadata),
+          let label = tree.member(skipKey, of: labels), tree.text(label) == "true"
         else { continue }
         found.append((object.name, lines.place(Int(tree.nodes[label].start)).description))
       }

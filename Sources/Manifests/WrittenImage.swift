@@ -16,7 +16,7 @@ struct WrittenImage {
   /// The scalar that holds the name.
   let scalar: Int
   /// The aliases that lead to the scalar.
-  let trail: Trail
+  let aliases: [Int]
   /// The name to which the webhook redirects it; `nil` if it stays.
   let becomes: String?
   /// The index of its finding.
@@ -25,27 +25,20 @@ struct WrittenImage {
 
 extension YAMLTree {
   /// The node that holds an image name, or the container or volume if it has none.
-  func writtenImage(_ outcome: ImageOutcome, _ pod: ManifestPod) -> (node: Int, trail: Trail, isImage: Bool)? {
-    var trail = pod.trail
-    guard let spec = member("spec", of: pod.node, &trail),
-      let list = member(outcome.list.rawValue, of: spec, &trail), nodes[list].kind == .sequence
+  func writtenImage(_ outcome: ImageOutcome, _ pod: ManifestPod) -> (node: ReachedNode, isImage: Bool)? {
+    guard let spec = member("spec", of: pod.reached), let list = member(outcome.list.rawValue, of: spec),
+      let container = element(outcome.index, of: list)
     else { return nil }
-    var element = list + 1
-    for _ in 0..<outcome.index where element < after(list) { element = after(element) }
-    guard element < after(list) else { return nil }
-    let (container, path) = followed(element, trail)
-    trail = path
-    guard var image = member("image", of: container, &trail) else { return (container, trail, false) }
+    guard var image = member("image", of: container) else { return (container, false) }
     if outcome.list == .volumes {
-      guard let reference = member("reference", of: image, &trail) else { return (container, trail, false) }
+      guard let reference = member("reference", of: image) else { return (container, false) }
       image = reference
     }
-    return (image, trail, nodes[image].kind == .scalar)
+    return (image, nodes[image.index].kind == .scalar)
   }
 
   func hasEphemeralContainers(_ pod: ManifestPod) -> Bool {
-    var unused: Trail = []
-    return member("spec", of: pod.node, &unused).flatMap { member("ephemeralContainers", of: $0, &unused) } != nil
+    member("spec", of: pod.node).flatMap { member("ephemeralContainers", of: $0) } != nil
   }
 
   /// The edit that replaces the name in an image's scalar and keeps the scalar's style; `nil` if the name is not

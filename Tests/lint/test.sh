@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Checks of the source files: format, shell scripts, imports, and modules without unsafe code.
+# Checks of the source files: format, shell scripts, sizes, imports, and modules without unsafe code.
 . "$(dirname "$0")/../lib.sh"
 
 need shellcheck shellcheck
 need /usr/include/yaml.h libyaml-dev
+need /usr/bin/python3 python3
 cd "$top" || exit 71
 
 # finds_nothing GREP-ARGUMENT...: grep finds no line. A folder that does not exist is a failure.
@@ -17,6 +18,10 @@ check "${#scripts[@]} shell scripts pass shellcheck" shellcheck "${scripts[@]}"
 check "swift format lint --strict" swift format lint --strict --recursive Sources Tests Package.swift
 check "the sources compile without a warning" \
   swift build -q -Xswiftc -warnings-as-errors --scratch-path .build/lint
+check "no file in Sources has more than 400 lines" /usr/bin/python3 Tests/lint/structure.py files
+check "no function in Sources has more than 50 lines" /usr/bin/python3 Tests/lint/structure.py functions
+check "modules import only what lies below them" /usr/bin/python3 Tests/lint/structure.py imports
+check "C modules are imported only at the C boundary" /usr/bin/python3 Tests/lint/structure.py boundary
 check "no module in Sources imports Foundation" finds_nothing -rn "import Foundation" Sources
 # With .strictMemorySafety(), the compiler demands one of these words wherever code is unsafe.
 check "modules that read bytes from outside contain no unsafe code" \
@@ -40,7 +45,6 @@ with open(sys.argv[1], "w") as file:
   [ $((SECONDS - start)) -ge 3 ] && grep -q "Unable to locate package no-such-package" "$work/installed"
 }
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-  need /usr/bin/python3 python3
   check "Build/install.sh waits while another process holds a lock of apt" waits_for_lock
 else
   echo "        skipped, because this is not root on Debian: Build/install.sh waits for a lock of apt"
