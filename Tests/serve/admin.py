@@ -11,7 +11,9 @@ import threading
 import time
 import urllib.request
 
-from server import (PATIENCE, Server, check, eventually, expect, finish, pod, post, reviews, run, work)
+from harness.checks import PATIENCE, check, eventually, expect, finish
+from harness.processes import run
+from common import PiswServe, pod, post, reviews, work
 
 MIRRORS = ["--mirror", "quay.io=harbor.example.com/quay", "--mirror", "*=proxy.example.com/{registry}"]
 
@@ -68,7 +70,7 @@ def well_formed(server):
 
 
 def starts_at_zero():
-    with Server(*MIRRORS) as fresh:
+    with PiswServe(*MIRRORS) as fresh:
         samples = fresh.metrics()
         for name in ("patched", "unchanged", "invalid", "failed"):
             expect(name, samples[f'pisw_reviews_total{{result="{name}"}}'], 0)
@@ -86,7 +88,7 @@ def starts_at_zero():
 
 check("every counter is there from the start, at zero", starts_at_zero)
 
-server = Server("--handshake-timeout", 2, "--header-timeout", 1, "--client-ca", work / "clients.pem", *MIRRORS)
+server = PiswServe("--handshake-timeout", 2, "--header-timeout", 1, "--client-ca", work / "clients.pem", *MIRRORS)
 started = time.time()
 HELD = {"client": "client"}
 server.post(**HELD)
@@ -347,9 +349,9 @@ def admin_deadline():
 
 
 def slow_clients():
-    """64 clients that send a byte now and then, and come again when they are cut off: a kubelet's probe waits for one second
-    by default, and the webhook does not notice them."""
-    with Server() as other:
+    """64 clients that send a byte now and then, and come again when they are cut off: a kubelet's probe waits for one
+    second by default, and the webhook does not notice them."""
+    with PiswServe() as other:
         stop = threading.Event()
 
         def drip():

@@ -6,8 +6,9 @@ import signal
 import socket
 import time
 
+from harness.checks import check, eventually, expect, finish
+from common import PiswServe, post, review, reviews
 from memory import stop_review
-from server import Server, check, eventually, expect, finish, post, review, reviews
 
 large = post(review + b" " * ((8 << 20) - len(review)))
 
@@ -20,7 +21,7 @@ def seconds_between(start, low, high):
 
 def drain(number):
     """The whole of it, with a connection of each kind."""
-    server = Server("--drain-delay", 3, "--drain-timeout", 20)
+    server = PiswServe("--drain-delay", 3, "--drain-timeout", 20)
     idle, asked, half = server.connect(), server.connect(), server.connect()
     for client in (idle, asked):
         expect("Connection", client.review().get("Connection"), None)
@@ -35,15 +36,15 @@ def drain(number):
     with server.connect() as client:
         status, fields, body = client.get("/readyz")
         expect("/readyz", (status, fields["Connection"], json.loads(body)), (503, "close", {"error": "shutting down"}))
-        client.is_closed()
+        client.expect_closed()
     with server.connect() as client:
         expect("/livez", client.get("/livez")[0], 200)
     # Answers say that the connection ends; new connections are served.
     expect("Connection", asked.review()["Connection"], "close")
-    asked.is_closed()
+    asked.expect_closed()
     with server.connect() as client:
         expect("Connection", client.review("1MB")["Connection"], "close")
-        client.is_closed()
+        client.expect_closed()
     half.send(post()[100:])
     expect("status", half.response()[0], 200)
     # Before the delay is over an idle connection is there for the call that may be under way.
@@ -55,7 +56,7 @@ def drain(number):
     except TimeoutError:
         pass
     idle.tls.settimeout(30)
-    idle.is_closed()
+    idle.expect_closed()
     seconds_between(start, 2.9, 10)
     server.ends(0)
     expect("last line", server.records()[-1]["message"], "drained")
@@ -64,7 +65,7 @@ def drain(number):
 
 def idle_is_used():
     """A call on an idle connection, late in the delay, is answered."""
-    with Server("--drain-delay", 3) as server, server.connect() as client:
+    with PiswServe("--drain-delay", 3) as server, server.connect() as client:
         client.review()
         server.send(signal.SIGTERM)
         time.sleep(1.5)
@@ -74,7 +75,7 @@ def idle_is_used():
 
 def review_finishes():
     """A review at work, stopped until long after the delay, is answered before the server ends."""
-    with Server("--drain-delay", 0, "--review-timeout", 60) as server, server.connect() as client:
+    with PiswServe("--drain-delay", 0, "--review-timeout", 60) as server, server.connect() as client:
         at_work = stop_review(client.process(server), client, large)
         server.send(signal.SIGTERM)
         time.sleep(1)
@@ -91,7 +92,7 @@ def review_finishes():
 
 def body_under_way():
     """A body that comes slowly is waited for, too."""
-    with Server("--drain-delay", 0, "--header-timeout", 10) as server, server.connect() as client:
+    with PiswServe("--drain-delay", 0, "--header-timeout", 10) as server, server.connect() as client:
         request = post(reviews["1MB"])
         client.send(request[:300_000])
         server.send(signal.SIGTERM)
@@ -104,7 +105,7 @@ def body_under_way():
 
 def cut_off():
     options = ["--drain-delay", 0, "--drain-timeout", 2, "--review-timeout", 60]
-    with Server(*options) as server, server.connect() as client:
+    with PiswServe(*options) as server, server.connect() as client:
         stop_review(client.process(server), client, large)
         processes = server.connections()
         start = time.monotonic()
@@ -117,7 +118,7 @@ def cut_off():
 
 
 def second_signal(first, second):
-    with Server("--drain-delay", 20, "--review-timeout", 60) as server, server.connect() as client:
+    with PiswServe("--drain-delay", 20, "--review-timeout", 60) as server, server.connect() as client:
         stop_review(client.process(server), client, large)
         start = time.monotonic()
         server.send(first)
@@ -129,19 +130,19 @@ def second_signal(first, second):
 
 
 def at_once():
-    with Server("--drain-delay", 0) as server:
+    with PiswServe("--drain-delay", 0) as server:
         with server.connect() as client:
             client.review()
             start = time.monotonic()
             server.send(signal.SIGTERM)
-            client.is_closed()
+            client.expect_closed()
         server.ends(0)
         seconds_between(start, 0, 2.5)
 
 
 def nothing_to_drain():
     """Without any connection the delay is kept all the same: the API server may not know yet."""
-    with Server("--drain-delay", 2) as server:
+    with PiswServe("--drain-delay", 2) as server:
         start = time.monotonic()
         server.send(signal.SIGTERM)
         server.logged("draining")
@@ -152,11 +153,11 @@ def nothing_to_drain():
 
 def port_is_free():
     """A second instance may take the port as soon as the first does not listen any more."""
-    with Server("--drain-delay", 0, "--review-timeout", 60) as server, server.connect() as client:
+    with PiswServe("--drain-delay", 0, "--review-timeout", 60) as server, server.connect() as client:
         at_work = stop_review(client.process(server), client, large)
         server.send(signal.SIGTERM)
         time.sleep(0.5)
-        with Server(listen=["--listen", f"127.0.0.1:{server.port}", "--admin-listen", "off"]) as successor:
+        with PiswServe(listen=["--listen", f"127.0.0.1:{server.port}", "--admin-listen", "off"]) as successor:
             successor.post()
         os.kill(at_work, signal.SIGCONT)
         expect("status", client.response()[0], 200)
@@ -165,7 +166,7 @@ def port_is_free():
 
 def handshake_under_way():
     """A client that is silent in its handshake does not keep the server longer than its time."""
-    with Server("--drain-delay", 0, "--handshake-timeout", 2) as server:
+    with PiswServe("--drain-delay", 0, "--handshake-timeout", 2) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as plain:
             plain.sendall(b"\x16\x03\x01")
             eventually("a process", server.connections)

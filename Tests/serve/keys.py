@@ -7,8 +7,9 @@ import signal
 import socket
 import ssl
 
+from harness.checks import check, eventually, expect, finish
+from common import PiswServe, leaf, post, review, work
 from memory import found, secrets, stop_review
-from server import Server, check, eventually, expect, finish, leaf, post, review, work
 
 VERSIONS = {"TLS 1.2": ssl.TLSVersion.TLSv1_2, "TLS 1.3": ssl.TLSVersion.TLSv1_3}
 # A review takes milliseconds for that, and its pages need no searching.
@@ -57,7 +58,7 @@ def after_reload(name, windows):
     new, new_windows = f"{name}2", secrets(f"{name}2")
     for part in ("pem", "key"):
         shutil.copy(work / f"{name}.{part}", work / f"reloaded.{part}")
-    with Server("--review-timeout", 60, certificate="reloaded") as server, server.connect() as old:
+    with PiswServe("--review-timeout", 60, certificate="reloaded") as server, server.connect() as old:
         old.review()
         process = old.process(server)
         for part in ("key", "pem"):
@@ -75,7 +76,7 @@ def after_reload(name, windows):
 
 for key, label in [("ec", "ECDSA"), ("rsa", "RSA")]:
     windows = secrets(key)
-    with Server("--review-timeout", 60, certificate=key) as server:
+    with PiswServe("--review-timeout", 60, certificate=key) as server:
         check(f"{label}: the listener holds the key, and not its text", lambda: holds(server, windows))
         check(f"{label}: so does a connection in its handshake", lambda: in_handshake(server, windows))
         for label_of_version, version in VERSIONS.items():
@@ -85,7 +86,7 @@ for key, label in [("ec", "ECDSA"), ("rsa", "RSA")]:
           lambda: after_reload(key, windows))
 
 windows = secrets("ec")
-with Server("--tls-cert", work / "ec.combined.pem", "--tls-key", work / "ec.combined.pem", "--review-timeout", 60,
+with PiswServe("--tls-cert", work / "ec.combined.pem", "--tls-key", work / "ec.combined.pem", "--review-timeout", 60,
             certificate=None) as server:
     check("certificate and key in one file: the listener holds the key, and not its text",
           lambda: holds(server, windows))

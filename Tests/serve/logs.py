@@ -9,7 +9,8 @@ import select
 import subprocess
 import time
 
-from server import (Client, Server, captured, check, eventually, expect, finish, pod, post, program, reviews, work)
+from harness.checks import check, eventually, expect, finish
+from common import PiswServe, ReviewClient, captured, pod, post, program, reviews, work
 
 SECRET = "hunter2"
 DEBUG = {"LOGLEVEL": "DEBUG"}
@@ -35,7 +36,7 @@ def members(record):
         expect(f"{name} is a plain value", isinstance(value, (str, int, float, bool)), True)
 
 
-server = Server(environment=DEBUG)
+server = PiswServe(environment=DEBUG)
 
 
 def every_line():
@@ -43,7 +44,7 @@ def every_line():
     with server.connect() as client:
         client.get("/other")
     server.logged("request refused")
-    lines = [line for line in server.log.split(b"\n") if line]
+    lines = [line for line in server.log.data.split(b"\n") if line]
     expect("number of lines", len(lines) >= len(captured) + 6, True)
     for line in lines:
         record = json.loads(line, object_pairs_hook=lambda pairs: pairs)
@@ -56,7 +57,7 @@ check("every line is one JSON object with time, level and message", every_line)
 
 # What a review's line says.
 def line(body, **wanted):
-    with Server() as own:
+    with PiswServe() as own:
         send(own, body)
         record = own.logged("review")
         for name in ("time", "level", "message"):
@@ -94,7 +95,7 @@ for name, body, wanted in [
 
 
 def other_lines():
-    with Server() as own:
+    with PiswServe() as own:
         send(own, b'{"kind": }', pod(spec={"containers": 1}))
         record = own.logged("not a review")
         expect("level", record["level"], "warning")
@@ -149,7 +150,7 @@ def secretive():
 
 
 def no_secrets(*options):
-    with Server("--mirror", "quay.io=harbor.example.com", *options, environment=DEBUG) as own:
+    with PiswServe("--mirror", "quay.io=harbor.example.com", *options, environment=DEBUG) as own:
         bodies = list(secretive())
         send(own, *bodies)
         with own.connect() as client:
@@ -159,11 +160,11 @@ def no_secrets(*options):
             client.response()
             client.send(f"{SECRET} /{SECRET} HTTP/1.1\r\n{SECRET} : {SECRET}\r\n\r\n".encode())
             client.response()
-        eventually("all lines", lambda: len(own.lines) >= len(bodies) + 4)
-        for text in own.lines:
+        eventually("all lines", lambda: len(own.log.lines) >= len(bodies) + 4)
+        for text in own.log.lines:
             if SECRET[:5].encode() in text:
                 raise AssertionError(text)
-        expect("names of the pod are logged", re.search(rb'name"?[:=]"web"', own.log) is not None, True)
+        expect("names of the pod are logged", re.search(rb'name"?[:=]"web"', own.log.data) is not None, True)
 
 
 check("no secret of a pod or a request is logged, at LOGLEVEL=DEBUG", no_secrets)
@@ -172,17 +173,17 @@ check("nor in text", lambda: no_secrets("--log-format", "text", "--isolation", "
 
 # Decisions.
 def decisions():
-    with Server(environment=DEBUG) as own:
+    with PiswServe(environment=DEBUG) as own:
         send(own, pod(spec={"containers": [{"name": f"c{i}", "image": "nginx"} for i in range(100)]}))
         record = own.logged("review")
         expect("images", (record["images"], record["swapped"]), (100, 100))
         if "containers[0] (c0)" not in record["decision0"] or "redirected" not in record["decision0"]:
             raise AssertionError(record)
-        expect("a line that a pipe keeps whole", len(own.lines[-1]) < 4096, True)
+        expect("a line that a pipe keeps whole", len(own.log.lines[-1]) < 4096, True)
 
 
 def no_decisions():
-    with Server() as own:
+    with PiswServe() as own:
         send(own, pod())
         expect("decisions", [name for name in own.logged("review") if "decision" in name], [])
 
@@ -208,7 +209,7 @@ def odd_names(name):
             else:
                 expect(member, (len(value.encode()) <= 256, value[:50], value[-3:]), (True, name[:50], "..."))
         expect("level", record["level"], "info")
-        expect("control bytes", [byte for byte in server.lines[-1] if byte < 0x20], [])
+        expect("control bytes", [byte for byte in server.log.lines[-1] if byte < 0x20], [])
 
 
 for name in ODD:
@@ -217,22 +218,22 @@ for name in ODD:
 
 def odd_text():
     """In text too, a line is a line, and holds no control bytes for a terminal."""
-    with Server("--log-format", "text") as own:
+    with PiswServe("--log-format", "text") as own:
         for name in ODD:
             send(own, pod(name=name, namespace=name))
-        eventually("all lines", lambda: own.log.count(b" info: review ") == len(ODD))
-        for text in own.lines:
+        eventually("all lines", lambda: own.log.data.count(b" info: review ") == len(ODD))
+        for text in own.log.lines:
             if not re.fullmatch(rb"\d{4}-\d\d-\d\dT[\d:.]+Z (info|warning): [\x20-\x7e]*", text):
                 raise AssertionError(text)
 
 
 def text_line():
-    with Server("--log-format", "text") as own:
+    with PiswServe("--log-format", "text") as own:
         send(own, pod())
-        eventually("a line", lambda: b"review" in own.log)
+        eventually("a line", lambda: b"review" in own.log.data)
         if not re.fullmatch(r'\S+Z info: review uid="u-1" namespace="shop" name="web" operation="CREATE" dryRun=false '
-                            r'images=1 swapped=1 result="patched" duration=0\.\d{6}', own.lines[-1].decode()):
-            raise AssertionError(own.lines[-1])
+                            r'images=1 swapped=1 result="patched" duration=0\.\d{6}', own.log.lines[-1].decode()):
+            raise AssertionError(own.log.lines[-1])
 
 
 check("odd names in text", odd_text)
@@ -242,7 +243,7 @@ check("a review's line in text", text_line)
 # Readers that do not read.
 def full_pipe(*options):
     """Standard error is a pipe that is full: reviews go on, and so does the rest."""
-    with Server(*options, environment=DEBUG, reads_log=False) as own:
+    with PiswServe(*options, environment=DEBUG, reads_log=False) as own:
         reading = own.process.stderr.fileno()
         # Filled from outside, through the listener's own end.
         filler = os.open(f"/proc/{own.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
@@ -277,7 +278,7 @@ def has_data(descriptor):
 
 def no_reader():
     """Standard error's other end is gone: no SIGPIPE ends anything."""
-    own = Server(reads_log=False)
+    own = PiswServe(reads_log=False)
     own.process.stderr.close()
     for _ in range(3):
         own.post()
@@ -301,7 +302,7 @@ def log_file(*before):
         port = int(eventually("it listens", lambda: records("listening"))[0]["address"].rpartition(":")[2])
         for fields in ([], ["Connection: close"]):
             for _ in range(3):
-                with Client(port) as client:
+                with ReviewClient(port) as client:
                     client.review("job-pod", *fields)
         eventually("six lines", lambda: len(records("review")) == 6, 10)
         expect("ends by a signal", records("process ended by a signal"), [])
@@ -329,7 +330,7 @@ def closed_error():
                     return int(fields[1].partition(":")[2], 16)
             return None
 
-        with Client(eventually("it listens", port)) as client:
+        with ReviewClient(eventually("it listens", port)) as client:
             client.review()
             expect("a request that is refused, and logged", client.get("/other")[0], 404)
             client.review()

@@ -7,11 +7,12 @@ import socket
 import stat
 import subprocess
 
-from server import (CONFINED, Client, Server, check, expect, finish, leaf, program, run, work)
+from harness.checks import check, expect, finish
+from harness.processes import CONFINED, WITHOUT_FILTERS, run
+from common import PiswServe, ReviewClient, leaf, program, work
 
 MIRROR = ["--mirror", "docker.io=proxy.example.com"]
 PORTS = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
-NO_FILTERS = (*CONFINED[:-1], "no-filters")
 TLS = ["--tls-cert", f"{work}/ec.pem", "--tls-key", f"{work}/ec.key"]
 
 
@@ -215,7 +216,7 @@ check("--log-format text: problems as lines for people", text_problems)
 
 # Servers that start.
 def serves(*options, **more):
-    with Server(*options, **more) as server:
+    with PiswServe(*options, **more) as server:
         server.post()
         server.stop()
 
@@ -237,20 +238,20 @@ check("--isolation connection gives the same answers", lambda: serves("--isolati
 # Whether reviews are confined: by itself, as under a runtime that allows filters, and under one that allows none.
 REFUSED = "reviews are not confined (seccomp): they are bounded, but may make system calls"
 for before, option, confined in [
-    ((), (), 1), (CONFINED, (), 1), (NO_FILTERS, (), 0),
+    ((), (), 1), (CONFINED, (), 1), (WITHOUT_FILTERS, (), 0),
     ((), ("--sandbox", "require"), 1), (CONFINED, ("--sandbox", "require"), 1),
     ((), ("--sandbox", "off"), 0), (CONFINED, ("--sandbox", "off"), 0),
     (CONFINED, ("--isolation", "connection"), 0),
 ]:
     def confines():
-        with Server(*option, confined=before) as server:
+        with PiswServe(*option, confined=before) as server:
             server.post()
             with server.connect() as client:
                 client.review()
                 client.review()
             expect("metric", server.metrics()['pisw_sandbox{process="review"}'], confined)
             warned = [record.get("reason") for record in server.records() if record["level"] != "info"]
-            expect("warnings", warned, ["seccomp: Operation not permitted"] if before == NO_FILTERS else [])
+            expect("warnings", warned, ["seccomp: Operation not permitted"] if before == WITHOUT_FILTERS else [])
             if warned:
                 expect("message", server.records(REFUSED)[0]["level"], "warning")
             server.stop()
@@ -258,12 +259,12 @@ for before, option, confined in [
     check(f"pisw_sandbox is {confined}: {name}", confines)
 check("71: --sandbox require where no filter can be had", lambda: refused(
     71, [*PORTS, *MIRROR, *TLS, "--sandbox", "require"],
-    "reviews cannot be confined (seccomp): seccomp: Operation not permitted", before=NO_FILTERS, ignoring="listening"))
+    "reviews cannot be confined (seccomp): seccomp: Operation not permitted", before=WITHOUT_FILTERS, ignoring="listening"))
 check("--admin-listen off: there is none", lambda: serves(listen=["--listen", "127.0.0.1:0", "--admin-listen", "off"]))
 
 
 def expired():
-    with Server(certificate="expired") as server:
+    with PiswServe(certificate="expired") as server:
         expect("warning", server.logged(f"{work}/expired.pem: the certificate has expired; clients will refuse it")
                ["level"], "warning")
         result = run("curl", "-s", "-k", f"https://localhost:{server.port}/healthz")
@@ -285,12 +286,12 @@ def original():
     port = free_port()
     file = write("original.yaml", f"port: {port}\ntlscertpath: {work}/ec.pem\ntlskeypath: {work}/ec.key\n"
                  "ignoreimages:\n  - registry\n")
-    with Server(file, certificate=None, mirror=None, environment={"REGISTRY_URL": "proxy.example.com"},
+    with PiswServe(file, certificate=None, mirror=None, environment={"REGISTRY_URL": "proxy.example.com"},
                 listen=["--admin-listen", "off"]) as server:
         expect("address", server.logged("listening")["address"], f"[::]:{port}")
         server.post()
         # Both protocols, on one socket.
-        with Client(port, host="::1") as client:
+        with ReviewClient(port, host="::1") as client:
             client.review()
         server.stop()
 
@@ -298,25 +299,25 @@ def original():
 def options_first():
     file = write("elsewhere.yaml", f"port: 1\ntlscertpath: {work}/nowhere.pem\ntlskeypath: /nowhere\n"
                  "mirrors: {docker.io: other.example.com}\n")
-    with Server(file) as server:
+    with PiswServe(file) as server:
         with server.connect() as client:
             client.review()
             expect("certificate", client.certificate(), leaf("ec"))
 
 
 def two_addresses():
-    with Server(listen=["--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--admin-listen", "[::1]:0"]) as server:
+    with PiswServe(listen=["--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--admin-listen", "[::1]:0"]) as server:
         first, second, admin = [line["address"] for line in server.records("listening")]
         expect("addresses", [first.rpartition(":")[0], second.rpartition(":")[0], admin.rpartition(":")[0]],
                ["127.0.0.1", "[::1]", "[::1]"])
         for address in (first, second):
             host, _, port = address.rpartition(":")
-            with Client(int(port), host=host.strip("[]")) as client:
+            with ReviewClient(int(port), host=host.strip("[]")) as client:
                 client.review()
 
 
 def debug():
-    with Server(environment={"LOGLEVEL": "DEBUG"}) as server:
+    with PiswServe(environment={"LOGLEVEL": "DEBUG"}) as server:
         server.post("deployment-pod")
         record = server.logged("review")
         if "redirected" not in record["decision0"]:

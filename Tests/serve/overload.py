@@ -13,8 +13,11 @@ import threading
 import time
 from pathlib import Path
 
+from harness.checks import PATIENCE, check, eventually, expect, finish
+from harness.client import Closed
+from harness.processes import children
+from common import PiswServe, post, review, reviews
 from memory import stop_review
-from server import Closed, PATIENCE, Server, check, children, eventually, expect, finish, post, review, reviews
 
 
 def at_once(count, action):
@@ -37,7 +40,7 @@ def at_once(count, action):
 
 def idle_gives_way():
     for _ in range(5):
-        with Server("--max-connections", 8) as server:
+        with PiswServe("--max-connections", 8) as server:
             clients = []
             for _ in range(8):
                 clients.append(server.connect())
@@ -47,14 +50,14 @@ def idle_gives_way():
             clients[0].review()
             with server.connect() as ninth:
                 ninth.review()
-                expect("it was closed", clients[1].is_closed(), True)
+                clients[1].expect_closed()
                 for i in (0, 2, 3, 4, 5, 6, 7):
                     clients[i].review()
 
 
 def none_gives_way():
     """A limit that is reached, and not passed, closes nothing."""
-    with Server("--max-connections", 8) as server:
+    with PiswServe("--max-connections", 8) as server:
         clients = [server.connect() for _ in range(8)]
         for _ in range(3):
             time.sleep(0.5)
@@ -64,7 +67,7 @@ def none_gives_way():
 
 def many_in_turn():
     """Fifty clients, one after the other, each of which keeps its connection: every one is served."""
-    with Server("--max-connections", 8) as server:
+    with PiswServe("--max-connections", 8) as server:
         clients = []
         for _ in range(50):
             clients.append(server.connect())
@@ -81,7 +84,7 @@ def many_in_turn():
 def busy_does_not():
     """Eight connections in the middle of a request: a ninth waits, none of the eight is disturbed."""
     request = post()
-    with Server("--max-connections", 8, "--header-timeout", 20) as server:
+    with PiswServe("--max-connections", 8, "--header-timeout", 20) as server:
         clients = [server.connect() for _ in range(8)]
         for client in clients:
             client.send(request[:-10])
@@ -107,7 +110,7 @@ def busy_does_not():
 
 def silent_ones(first):
     """Sixty clients that say nothing, at a server of eight: reviews go on beside them."""
-    with Server("--max-connections", 8) as server:
+    with PiswServe("--max-connections", 8) as server:
         silent = [socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) for _ in range(60)]
         for client in silent:
             client.sendall(first)
@@ -131,7 +134,7 @@ check("sixty that begin a handshake and stop do not either", lambda: silent_ones
 
 
 def one_at_a_time():
-    with Server("--max-reviews", 1) as server:
+    with PiswServe("--max-reviews", 1) as server:
         def client(i):
             with server.connect() as connection:
                 for _ in range(10):
@@ -144,7 +147,7 @@ def one_at_a_time():
 def waits_its_turn():
     """With the only turn taken by a review that is stopped, the next waits; it comes when that is done."""
     large = post(review + b" " * ((8 << 20) - len(review)))
-    with Server("--max-reviews", 1, "--review-timeout", 60) as server:
+    with PiswServe("--max-reviews", 1, "--review-timeout", 60) as server:
         with server.connect() as first, server.connect() as second:
             at_work = stop_review(first.process(server), first, large)
             second.send(post())
@@ -171,7 +174,7 @@ def memory(server):
 
 
 def large_bodies():
-    with Server("--header-timeout", 60) as server:
+    with PiswServe("--header-timeout", 60) as server:
         # Each is connected first: they come at once.
         clients = [server.connect() for _ in range(20)]
         highest, done = [0], threading.Event()
@@ -206,7 +209,7 @@ def dirty(process):
 
 def small_again():
     """A connection that had a large body is as small as any other afterwards: at most 1 MB of its own."""
-    with Server() as server, server.connect() as client:
+    with PiswServe() as server, server.connect() as client:
         process = client.process(server)
         for name in ("8MiB", "job-pod"):
             client.review(name)
@@ -220,7 +223,7 @@ def small_again():
 def middle_bodies():
     """Bodies just below what needs a turn to be read are all held; there is room for one in every connection."""
     body = review + b" " * (65_000 - len(review))
-    with Server() as server:
+    with PiswServe() as server:
         clients = [server.connect() for _ in range(100)]
         for client in clients:
             client.send(post(body)[:-1])
@@ -237,7 +240,7 @@ check("a hundred bodies of 65 KB that come slowly are all answered", middle_bodi
 
 # What breaks off gives back what it held: afterwards as many large bodies are taken as before.
 def gives_back(action):
-    with Server("--header-timeout", 1) as server:
+    with PiswServe("--header-timeout", 1) as server:
         for _ in range(4):
             action(server)
         start = time.monotonic()
@@ -283,7 +286,7 @@ for name, action in [("that goes away", goes_away), ("that stops", stops), ("tha
 def killed_reviews():
     """The turn of a review comes back too when its connection is killed."""
     large = post(review + b" " * ((8 << 20) - len(review)))
-    with Server("--max-reviews", 1, "--review-timeout", 60) as server:
+    with PiswServe("--max-reviews", 1, "--review-timeout", 60) as server:
         for i in range(3):
             with server.connect() as client:
                 connection = client.process(server)
@@ -301,7 +304,7 @@ check("a review whose connection is killed leaves its turn to the next", killed_
 
 def stolen_turns():
     """Every turn is read from its pipe by somebody who gives none back: they are put back within two seconds."""
-    with Server("--max-reviews", 3) as server:
+    with PiswServe("--max-reviews", 3) as server:
         # Its own pipe of 1 MiB has the reports; those of tokens have as many bytes as there are turns.
         turns = {}
         for link in Path(f"/proc/{server.pid}/fd").iterdir():

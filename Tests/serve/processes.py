@@ -14,8 +14,10 @@ import threading
 import time
 from pathlib import Path
 
+from harness.checks import check, eventually, expect, finish
+from harness.processes import run
+from common import PiswServe, pod, post, program, review, work
 from memory import filters, status, stop_review
-from server import Server, check, eventually, expect, finish, pod, post, program, review, run, work
 
 large = post(review + b" " * ((8 << 20) - len(review)))
 
@@ -44,7 +46,7 @@ class Caught:
     """A server, a connection to it, and a review of that connection, stopped at work."""
 
     def __init__(self, *options, **more):
-        self.server = Server("--review-timeout", 60, *options, **more)
+        self.server = PiswServe("--review-timeout", 60, *options, **more)
         self.client = self.server.connect()
         self.connection = self.client.process(self.server)
         self.review = stop_review(self.connection, self.client, large)
@@ -152,8 +154,8 @@ def segments():
 
 
 def in_huge_pages():
-    """Code and constants begin where a huge page can, none of it can be written, and where the kernel has huge pages, the
-    first of them are no pages of the file any more."""
+    """Code and constants begin where a huge page can, none of it can be written, and where the kernel has huge pages,
+    the first of them are no pages of the file any more."""
     has = "[never]" not in Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text()
     huge, parts = 2 << 20, segments()
     expect("parts", sorted(parts), ["code", "constants", "relocated constants"])
@@ -200,7 +202,7 @@ def dies_with_listener():
     again.server.process.wait()
     for name in ("connection", "review"):
         eventually(f"the {name} is gone", lambda: gone(again.processes[name]))
-    Server.running.remove(again.server)
+    again.server.kill()
 
 
 def no_zombies():
@@ -213,7 +215,7 @@ def ignored_signals():
     """Who starts the server may ignore the signals that tell of a child's end, and end a review."""
     ignoring = ("import os, signal, sys; [signal.signal(s, signal.SIG_IGN) for s in (signal.SIGCHLD, signal.SIGALRM)]; "
                 "os.execv(sys.argv[1], sys.argv[1:])")
-    with Server("--max-connections", 1, before=(sys.executable, "-c", ignoring)) as server:
+    with PiswServe("--max-connections", 1, before=(sys.executable, "-c", ignoring)) as server:
         for _ in range(3):
             server.post()
         expect("warnings", [record for record in server.records() if record["level"] != "info"], [])

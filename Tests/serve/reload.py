@@ -9,7 +9,8 @@ import signal
 import ssl
 import time
 
-from server import Server, answer, check, eventually, expect, finish, leaf, post, review, work
+from harness.checks import check, eventually, expect, finish
+from common import PiswServe, answer, leaf, post, review, work
 
 count = 0
 
@@ -52,7 +53,7 @@ def pair(name):
 
 
 def serving(files, *options):
-    return Server("--tls-cert", files / "tls.crt", "--tls-key", files / "tls.key", *options, certificate=None)
+    return PiswServe("--tls-cert", files / "tls.crt", "--tls-key", files / "tls.key", *options, certificate=None)
 
 
 def shown(server):
@@ -199,7 +200,7 @@ def target(client):
 
 def configured(put):
     files = Mounted(config_yaml=TO_A)
-    with Server(files / "config.yaml", mirror=None) as server, server.connect() as old:
+    with PiswServe(files / "config.yaml", mirror=None) as server, server.connect() as old:
         process = old.process(server)
         expect("target", target(old), "a.example.com")
         for i, (content, name) in enumerate([(TO_B, "b"), (TO_A, "a"), (TO_B, "b")]):
@@ -222,7 +223,7 @@ check("the configuration is written in place", lambda: configured(in_place))
 
 def broken_configuration():
     files = Mounted(config_yaml=TO_A)
-    with Server(files / "config.yaml", mirror=None) as server, server.connect() as old:
+    with PiswServe(files / "config.yaml", mirror=None) as server, server.connect() as old:
         expect("target", target(old), "a.example.com")
         files.put(config_yaml=b"mirrors: {docker.io: https://b.example.com}\nbogus: 1\n")
         server.logged("configuration not reloaded, the old one stays in force", 2)
@@ -245,7 +246,7 @@ def broken_configuration():
 def options_stay():
     """What options say goes before the file after a reload, too."""
     files = Mounted(config_yaml=b"mirrors: {quay.io: q.example.com}\n")
-    with Server(files / "config.yaml") as server:
+    with PiswServe(files / "config.yaml") as server:
         files.put(config_yaml=TO_B)
         server.send(signal.SIGHUP)
         server.logged("configuration reloaded")
@@ -257,7 +258,7 @@ def upstreams():
     """Images are counted under the names of the configuration in force."""
     files = Mounted(config_yaml=TO_A)
     sample = 'pisw_images_total{decision="redirected",upstream="%s"}'
-    with Server(files / "config.yaml", mirror=None) as server, server.connect() as old:
+    with PiswServe(files / "config.yaml", mirror=None) as server, server.connect() as old:
         target(old)
         server.counted(sample % "docker.io", 1)
         files.put(config_yaml=b"mirrors: {quay.io: q.example.com, docker.io/library: b.example.com}\n")

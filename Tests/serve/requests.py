@@ -7,10 +7,11 @@ import re
 import socket
 import time
 
-from server import (Server, answer, answers, captured, check, context, eventually, expect, finish, post, review,
-                    reviews, run, work)
+from harness.checks import check, eventually, expect, finish
+from harness.processes import run
+from common import PiswServe, answer, answers, captured, post, review, reviews, tls_context, work
 
-server = Server()
+server = PiswServe()
 CHUNKED = "POST /mutate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
 
 
@@ -34,7 +35,7 @@ def kept_alive():
 
 
 def python_http_client():
-    connection = http.client.HTTPSConnection("localhost", server.port, context=context(), timeout=30)
+    connection = http.client.HTTPSConnection("localhost", server.port, context=tls_context(), timeout=30)
     connection.connect()
     socket = connection.sock
     for name in [*captured, "1MB", "8MiB"]:
@@ -73,7 +74,7 @@ def pipelined_close():
             client.send(post(review, "Connection: close") + post(reviews["dry-run"]) * 50)
             status, fields, body = client.response()
             expect("answer", (status, fields["Connection"], body), (200, "close", answer))
-            client.is_closed()
+            client.expect_closed()
 
 
 def chunks(body, *sizes):
@@ -120,7 +121,7 @@ def closes(request, status=200, body=answer):
         client.send(request)
         got, fields, data = client.response()
         expect("answer", (got, fields.get("Connection"), data), (status, "close", body))
-        client.is_closed()
+        client.expect_closed()
 
 
 def head(path, status, length):
@@ -204,7 +205,7 @@ def fatal(status, request, reason, body=b""):
             expect("answer", (got, fields["Connection"]), (status, "close"))
             if not re.search(reason, json.loads(data)["error"]):
                 raise AssertionError(data)
-            client.is_closed()
+            client.expect_closed()
 
 
 lengthy = post().replace(f"Content-Length: {len(review)}".encode(), b"Content-Length: 8388609")
@@ -251,7 +252,7 @@ def byte_by_byte():
 check("a request byte by byte", byte_by_byte)
 
 # Deadlines. Clients that drip are as late as those that are silent.
-hasty = Server("--header-timeout", 1, "--idle-timeout", 2, "--handshake-timeout", 1)
+hasty = PiswServe("--header-timeout", 1, "--idle-timeout", 2, "--handshake-timeout", 1)
 
 
 def late(first, drip, reason):
@@ -281,7 +282,7 @@ def late_second():
         client.review()
         client.send(whole[:20])
         expect("answer", client.response()[0], 408)
-        client.is_closed()
+        client.expect_closed()
 
 
 check("408: a second request that breaks off", late_second)
@@ -302,7 +303,7 @@ def idle():
     with hasty.connect() as client:
         client.review()
         start = time.monotonic()
-        client.is_closed()
+        client.expect_closed()
         seconds = time.monotonic() - start
         if not 1.8 < seconds < 10:
             raise AssertionError(f"after {seconds} s")
@@ -364,6 +365,8 @@ def load():
 
 check("wrk over 8 connections gets nothing but 200", load)
 for each in (server, hasty):
-    check("the server ends with status 0, no process of it died of a signal", lambda: (
-        expect("signals", [r for r in each.records() if "signal" in r["message"]], []), each.stop()))
+    def ends():
+        expect("signals", [record for record in each.records() if "signal" in record["message"]], [])
+        each.stop()
+    check("the server ends with status 0, and none of its processes died of a signal", ends)
 finish()

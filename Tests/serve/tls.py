@@ -5,10 +5,12 @@ import socket
 import ssl
 import subprocess
 
-from server import PATIENCE, Server, answers, check, context, expect, finish, post, run, work
+from harness.checks import PATIENCE, check, expect, finish
+from harness.processes import run
+from common import PiswServe, answers, post, tls_context, work
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
-servers = {kind: Server(certificate=kind) for kind in ("ec", "rsa")}
+servers = {kind: PiswServe(certificate=kind) for kind in ("ec", "rsa")}
 ec = servers["ec"]
 
 # testssl.sh takes a quarter of a minute, most of which it waits: it runs beside the rest.
@@ -145,7 +147,7 @@ def compression():
 
 
 def no_resumption(version):
-    tls = context(version=version)
+    tls = tls_context(version=version)
 
     def session(previous=None):
         plain = socket.create_connection(("127.0.0.1", ec.port), timeout=PATIENCE)
@@ -169,7 +171,7 @@ check("no session is resumed, TLS 1.3", lambda: no_resumption(TLS13))
 
 
 # Certificates of clients.
-guarded = Server("--client-ca", work / "clients.pem")
+guarded = PiswServe("--client-ca", work / "clients.pem")
 
 
 def accepted(version):
@@ -213,7 +215,7 @@ check("without --client-ca no certificate is asked for",
 def handshake_in_pieces():
     """A handshake that arrives byte by byte, and the request in one record with every byte a packet of its own."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    tls = tls_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
     with socket.create_connection(("127.0.0.1", ec.port), timeout=PATIENCE) as plain:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -244,7 +246,7 @@ def clean_end():
     for _ in range(20):
         with ec.connect() as client:
             client.review("job-pod", "Connection: close")
-            client.is_closed()
+            client.expect_closed()
 
 
 check("a client that sends every byte alone", handshake_in_pieces)
