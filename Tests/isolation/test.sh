@@ -6,7 +6,7 @@ source "$(dirname "$0")/../lib.sh"
 
 need openssl openssl
 need /usr/bin/python3 python3
-"$top/Build/build.sh" faulty-serve || exit 70
+PISW_TEST_PROGRAMS=1 "$top/Build/build.sh" faulty-serve || exit 70
 # A copy, so that a build cannot change it during the tests.
 cp "$top/.build/static/release/faulty-serve" "$work/faulty-serve"
 

@@ -16,7 +16,7 @@ mapfile -t scripts < <(git ls-files | xargs grep -lE '^#!.*\b(ba)?sh\b|^# shellc
 check "${#scripts[@]} shell scripts pass shellcheck" shellcheck "${scripts[@]}"
 check "swift format lint --strict" swift format lint --strict --recursive Sources Tests Package.swift
 check "the sources compile without a warning" \
-  swift build -q -Xswiftc -warnings-as-errors --scratch-path .build/lint
+  env PISW_TEST_PROGRAMS=1 swift build -q -Xswiftc -warnings-as-errors --scratch-path .build/lint
 check "no module in Sources imports Foundation" finds_nothing -rn "import Foundation" Sources
 # With .strictMemorySafety(), the compiler demands one of these words wherever code is unsafe.
 check "modules that read bytes from outside contain no unsafe code" \
