@@ -1,4 +1,4 @@
-# The end: SIGTERM drains, so that no call is lost, and within its time; a second signal ends it now.
+# SIGTERM drains the server within its time, so that no request is lost. A second signal ends it at once.
 
 import json
 import os
@@ -20,7 +20,7 @@ def seconds_between(start, low, high):
 
 
 def drain(number):
-    """The whole of it, with a connection of each kind."""
+    """A whole drain, with a connection of each kind."""
     server = PiswServe("--drain-delay", 3, "--drain-timeout", 20)
     idle, asked, half = server.connect(), server.connect(), server.connect()
     for client in (idle, asked):
@@ -29,7 +29,7 @@ def drain(number):
     start = time.monotonic()
     server.send(number)
     server.logged("draining")
-    # At once, on both ports.
+    # /readyz changes at once, on both ports.
     status, _, body = server.get("/readyz")
     expect("/readyz of the admin port", (status, json.loads(body)), (503, {"error": "shutting down"}))
     expect("/healthz of the admin port", server.get("/healthz")[0], 200)
@@ -39,7 +39,7 @@ def drain(number):
         client.expect_closed()
     with server.connect() as client:
         expect("/livez", client.get("/livez")[0], 200)
-    # Answers say that the connection ends; new connections are served.
+    # Answers say Connection: close, and new connections are served.
     expect("Connection", asked.review()["Connection"], "close")
     asked.expect_closed()
     with server.connect() as client:
@@ -47,7 +47,7 @@ def drain(number):
         client.expect_closed()
     half.send(post()[100:])
     expect("status", half.response()[0], 200)
-    # Before the delay is over an idle connection is there for the call that may be under way.
+    # During the delay an idle connection stays open, because a request may be in flight.
     idle.tls.settimeout(0.2)
     try:
         if time.monotonic() - start < 2:
@@ -64,7 +64,7 @@ def drain(number):
 
 
 def idle_is_used():
-    """A call on an idle connection, late in the delay, is answered."""
+    """A request on an idle connection, late in the delay, is answered."""
     with PiswServe("--drain-delay", 3) as server, server.connect() as client:
         client.review()
         server.send(signal.SIGTERM)
@@ -74,7 +74,7 @@ def idle_is_used():
 
 
 def review_finishes():
-    """A review at work, stopped until long after the delay, is answered before the server ends."""
+    """A review that is stopped until long after the delay is answered before the server ends."""
     with PiswServe("--drain-delay", 0, "--review-timeout", 60) as server, server.connect() as client:
         at_work = stop_review(client.process(server), client, large)
         server.send(signal.SIGTERM)
@@ -91,7 +91,7 @@ def review_finishes():
 
 
 def body_under_way():
-    """A body that comes slowly is waited for, too."""
+    """The server waits for a slow body, too."""
     with PiswServe("--drain-delay", 0, "--header-timeout", 10) as server, server.connect() as client:
         request = post(reviews["1MB"])
         client.send(request[:300_000])
@@ -141,7 +141,7 @@ def at_once():
 
 
 def nothing_to_drain():
-    """Without any connection the delay is kept all the same: the API server may not know yet."""
+    """Without connections the delay holds, too, because the API server may not know yet."""
     with PiswServe("--drain-delay", 2) as server:
         start = time.monotonic()
         server.send(signal.SIGTERM)
@@ -152,7 +152,7 @@ def nothing_to_drain():
 
 
 def port_is_free():
-    """A second instance may take the port as soon as the first does not listen any more."""
+    """Another server can take the port as soon as the first one no longer listens."""
     with PiswServe("--drain-delay", 0, "--review-timeout", 60) as server, server.connect() as client:
         at_work = stop_review(client.process(server), client, large)
         server.send(signal.SIGTERM)
@@ -165,7 +165,7 @@ def port_is_free():
 
 
 def handshake_under_way():
-    """A client that is silent in its handshake does not keep the server longer than its time."""
+    """A silent client in its handshake keeps the server no longer than --handshake-timeout."""
     with PiswServe("--drain-delay", 0, "--handshake-timeout", 2) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as plain:
             plain.sendall(b"\x16\x03\x01")
@@ -176,16 +176,16 @@ def handshake_under_way():
             seconds_between(start, 0, 10)
 
 
-check("SIGTERM: not ready at once, served through the delay, then closed, status 0", lambda: drain(signal.SIGTERM))
+check("SIGTERM: not ready at once, serves during the delay, then closes, exit status 0", lambda: drain(signal.SIGTERM))
 check("SIGINT: the same", lambda: drain(signal.SIGINT))
-check("an idle connection is used once more during the delay", idle_is_used)
-check("a review at work is waited for", review_finishes)
-check("a body that is under way is waited for", body_under_way)
-check("--drain-timeout cuts off what has not finished", cut_off)
-check("a second SIGTERM ends it now", lambda: second_signal(signal.SIGTERM, signal.SIGTERM))
-check("SIGINT after SIGTERM, too", lambda: second_signal(signal.SIGTERM, signal.SIGINT))
-check("--drain-delay 0 closes at once", at_once)
-check("the delay is kept without connections, too", nothing_to_drain)
+check("an idle connection can be used once more during the delay", idle_is_used)
+check("the server waits for a running review", review_finishes)
+check("the server waits for a body that is still arriving", body_under_way)
+check("--drain-timeout cuts off unfinished requests", cut_off)
+check("a second SIGTERM ends the server at once", lambda: second_signal(signal.SIGTERM, signal.SIGTERM))
+check("SIGINT after SIGTERM ends the server at once", lambda: second_signal(signal.SIGTERM, signal.SIGINT))
+check("--drain-delay 0 closes idle connections at once", at_once)
+check("the delay holds without connections, too", nothing_to_drain)
 check("the port is free while the last review finishes", port_is_free)
-check("a handshake under way does not hold it up", handshake_under_way)
+check("an unfinished handshake does not hold up the end", handshake_under_way)
 finish()

@@ -1,5 +1,5 @@
-# The log: each line one JSON object, with what an operator needs of a review and nothing that a pod keeps secret;
-# lines for people; odd names; and a reader that does not read.
+# The log: each line is a JSON object, has what an operator needs of a review, and no secret of a pod. Also text for
+# people, odd names, and readers that do not read.
 
 import datetime
 import json
@@ -24,7 +24,7 @@ def send(server, *bodies):
 
 
 def members(record):
-    """What every line has, and in which form."""
+    """Checks the members that every line has."""
     expect("first members", list(record)[:3], ["time", "level", "message"])
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["time"]):
         raise AssertionError(record)
@@ -55,7 +55,7 @@ def every_line():
 check("every line is one JSON object with time, level and message", every_line)
 
 
-# What a review's line says.
+# The line of a review.
 def line(body, **wanted):
     with PiswServe() as own:
         send(own, body)
@@ -82,12 +82,13 @@ for name, body, wanted in [
      {"uid": request("dry-run")["uid"], "namespace": request("dry-run")["namespace"],
       "name": request("dry-run")["name"], "operation": "CREATE", "dryRun": True, "images": 1, "swapped": 1,
       "result": "patched"}),
-    ("nothing to swap",
+    ("no redirected image",
      pod(spec={"containers": [{"name": "a", "image": "quay.io/x"}, {"name": "b", "image": "auto"}]}),
      {"uid": "u-1", "namespace": "shop", "name": "web", "operation": "CREATE", "dryRun": False, "images": 2,
       "swapped": 0, "result": "unchanged"}),
-    ("two of three", pod(spec={"containers": [{"name": "a", "image": "quay.io/x"}, {"name": "b", "image": "nginx"}],
-                               "initContainers": [{"name": "c", "image": "busybox"}]}),
+    ("two of three images redirected",
+     pod(spec={"containers": [{"name": "a", "image": "quay.io/x"}, {"name": "b", "image": "nginx"}],
+               "initContainers": [{"name": "c", "image": "busybox"}]}),
      {"uid": "u-1", "namespace": "shop", "name": "web", "operation": "CREATE", "dryRun": False, "images": 3,
       "swapped": 2, "result": "patched"}),
 ]:
@@ -107,12 +108,12 @@ def other_lines():
             raise AssertionError(record)
 
 
-check("lines of what is no review, and of a pod that cannot be read", other_lines)
+check("a body that is not a review, and a pod that cannot be read, have lines of their own", other_lines)
 
 
 # Secrets.
 def secretive():
-    """A pod with a secret in every place that is not a name, in forms that are valid and not."""
+    """Yields pods, valid and not, with a secret in every place that is not a name."""
     container = {
         "name": "web", "image": "nginx", "command": ["sh", "-c", SECRET], "args": [f"--password={SECRET}"],
         "workingDir": f"/{SECRET}", "env": [{"name": "PASSWORD", "value": SECRET}, {"name": SECRET, "value": "x"}],
@@ -126,7 +127,7 @@ def secretive():
     sound["request"]["userInfo"] = {"username": SECRET, "groups": [SECRET], "extra": {SECRET: [SECRET]}}
     sound["request"]["options"] = {"fieldManager": SECRET}
     yield sound
-    # Values where other types belong: messages are about them.
+    # Values of wrong types, which messages mention.
     for place, value in [(("metadata", "labels"), SECRET), (("metadata", "annotations"), [SECRET]),
                          (("metadata", "labels", "k8s-proxy-image-swapper/skip"), SECRET),
                          (("metadata", "annotations", "k8s-proxy-image-swapper/skip"), SECRET),
@@ -140,7 +141,7 @@ def secretive():
             inner = inner[name]
         inner[place[-1]] = value
         yield odd
-    # JSON that breaks off, or is wrong, in the middle of a secret.
+    # JSON that breaks off or is invalid in the middle of a secret.
     text = json.dumps(sound)
     yield text[:text.index(SECRET) + 5].encode()
     yield text.replace(f'"{SECRET}"', f'"{SECRET}', 1).encode()
@@ -167,8 +168,8 @@ def no_secrets(*options):
         expect("names of the pod are logged", re.search(rb'name"?[:=]"web"', own.log.data) is not None, True)
 
 
-check("no secret of a pod or a request is logged, at LOGLEVEL=DEBUG", no_secrets)
-check("nor in text", lambda: no_secrets("--log-format", "text", "--isolation", "request"))
+check("no secret of a pod or a request is logged with LOGLEVEL=DEBUG", no_secrets)
+check("no secret is logged as text", lambda: no_secrets("--log-format", "text", "--isolation", "request"))
 
 
 # Decisions.
@@ -179,7 +180,7 @@ def decisions():
         expect("images", (record["images"], record["swapped"]), (100, 100))
         if "containers[0] (c0)" not in record["decision0"] or "redirected" not in record["decision0"]:
             raise AssertionError(record)
-        expect("a line that a pipe keeps whole", len(own.log.lines[-1]) < 4096, True)
+        expect("a line that a pipe writes atomically", len(own.log.lines[-1]) < 4096, True)
 
 
 def no_decisions():
@@ -188,16 +189,16 @@ def no_decisions():
         expect("decisions", [name for name in own.logged("review") if "decision" in name], [])
 
 
-check("LOGLEVEL=DEBUG tells decisions, in a line that a pipe keeps whole", decisions)
-check("otherwise decisions are not told", no_decisions)
+check("LOGLEVEL=DEBUG logs decisions, in a line that a pipe writes atomically", decisions)
+check("otherwise decisions are not logged", no_decisions)
 
-# Names that are odd: Kubernetes would not let them through, another client might.
+# Odd names. Kubernetes refuses them, but another client may send them.
 ODD = ['a"b', "a\\b", "a\nb", "a\r\n{}\n", "\t\b\f\x00\x01\x1f\x7f", "é", "\u2028\u2029", "\U0001F600", "</script>",
        "\x1b[31mred", "\u202eabc", "x" * 1000, "é" * 500, "\U0001F600" * 100, '","level":"error', "=a b=c"]
 
 
 def odd_names(name):
-    """The line stays one line, and holds the name or the beginning of it."""
+    """The record is one line, and has the name or its beginning."""
     with server.connect() as client:
         before = len(server.records("review"))
         client.post(json.dumps(pod(uid="u", name=name, namespace=name, operation="CREATE")).encode())
@@ -217,7 +218,7 @@ for name in ODD:
 
 
 def odd_text():
-    """In text too, a line is a line, and holds no control bytes for a terminal."""
+    """In text, too, a record is one line without control bytes."""
     with PiswServe("--log-format", "text") as own:
         for name in ODD:
             send(own, pod(name=name, namespace=name))
@@ -236,16 +237,16 @@ def text_line():
             raise AssertionError(own.log.lines[-1])
 
 
-check("odd names in text", odd_text)
-check("a review's line in text", text_line)
+check("odd names in text are one line without control bytes", odd_text)
+check("a review's line in text has the same members", text_line)
 
 
 # Readers that do not read.
 def full_pipe(*options):
-    """Standard error is a pipe that is full: reviews go on, and so does the rest."""
+    """Standard error is a full pipe: reviews and everything else go on."""
     with PiswServe(*options, environment=DEBUG, reads_log=False) as own:
         reading = own.process.stderr.fileno()
-        # Filled from outside, through the listener's own end.
+        # Fills the pipe through the listener's own end.
         filler = os.open(f"/proc/{own.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
         try:
             while True:
@@ -260,7 +261,7 @@ def full_pipe(*options):
         if time.monotonic() - start > 15:
             raise AssertionError(f"twelve reviews took {time.monotonic() - start} s")
         expect("counted", own.metrics()['pisw_reviews_total{result="patched"}'], 11)
-        # Once it is read again, there are lines again.
+        # When the pipe is read again, the server logs again.
         os.set_blocking(reading, False)
         while True:
             try:
@@ -277,7 +278,7 @@ def has_data(descriptor):
 
 
 def no_reader():
-    """Standard error's other end is gone: no SIGPIPE ends anything."""
+    """The other end of standard error is closed: SIGPIPE ends no process."""
     own = PiswServe(reads_log=False)
     own.process.stderr.close()
     for _ in range(3):
@@ -287,7 +288,7 @@ def no_reader():
 
 
 def log_file(*before):
-    """A log that is a file gets a line for every review, the last of a connection too, which has the log at hand."""
+    """A log file gets a line for every review, also for the last one of a connection, which writes it itself."""
     path = work / "server.log"
     with open(path, "wb") as log:
         process = subprocess.Popen(
@@ -296,7 +297,8 @@ def log_file(*before):
             stderr=log, stdin=subprocess.DEVNULL)
 
     def records(message):
-        return [record for record in map(json.loads, path.read_bytes().split(b"\n")[:-1]) if record["message"] == message]
+        lines = map(json.loads, path.read_bytes().split(b"\n")[:-1])
+        return [record for record in lines if record["message"] == message]
 
     try:
         port = int(eventually("it listens", lambda: records("listening"))[0]["address"].rpartition(":")[2])
@@ -312,7 +314,7 @@ def log_file(*before):
 
 
 def closed_error():
-    """Without a standard error at all, a connection's socket is not taken for one."""
+    """If standard error is closed, no connection's socket becomes descriptor 2 and gets log lines."""
     with open(work / "sockets.out", "wb") as output:
         process = subprocess.Popen(
             ["sh", "-c", 'exec "$0" "$@" 2>&-', program, "--listen", "127.0.0.1:0", "--admin-listen", "off",
@@ -323,7 +325,7 @@ def closed_error():
             try:
                 inodes = {os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")}
             except FileNotFoundError:
-                return None  # One was closed meanwhile.
+                return None  # A descriptor was closed meanwhile.
             for row in open("/proc/net/tcp").read().splitlines()[1:]:
                 fields = row.split()
                 if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
@@ -341,10 +343,10 @@ def closed_error():
 
 
 check("a full standard error does not hold up reviews", full_pipe)
-check("nor does one whose reader is gone", no_reader)
-check("a log that is a file has a line for every review", log_file)
+check("a standard error without a reader does not hold up reviews", no_reader)
+check("a log file has a line for every review", log_file)
 for limit in ("fsize=1048576", "cpu=2"):
-    check(f"... also under a limit that is lower than a review's own, {limit}", lambda: log_file(
+    check(f"a log file has a line for every review under a limit below a review's own, {limit}", lambda: log_file(
         "setpriv", "--bounding-set", "-sys_resource", "prlimit", f"--{limit}"))
-check("without a standard error nothing is written into connections", closed_error)
+check("if standard error is closed, nothing is logged into connections", closed_error)
 finish()
