@@ -35,14 +35,6 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    .executableTarget(
-      name: "bench-review", dependencies: ["Admission", "Configuration", "Policy"], path: "Tests/bench/review",
-      swiftSettings: strict
-    ),
-    .executableTarget(
-      name: "faulty-serve", dependencies: ["Server", "HTTP1", "Misdeeds", "TLS"], path: "Tests/isolation/faulty",
-      swiftSettings: strict),
-    .target(name: "Misdeeds", path: "Tests/isolation/misdeeds"),
     .target(
       name: "OneShot",
       dependencies: ["Admission", "Configuration", "Webhook", "HTTP1", "Policy", "JSON", "System"],
@@ -98,6 +90,20 @@ let package = Package(
 // Images are built without the tests (.dockerignore).
 if !FileManager.default.fileExists(atPath: Context.packageDirectory + "/Tests") {
   package.targets.removeAll { $0.path?.hasPrefix("Tests/") ?? false }
+}
+
+// The programs of the tests. SwiftPM makes a product of every executable target, so they exist only for the scripts that
+// build them.
+if Context.environment["PISW_TEST_PROGRAMS"] != nil {
+  package.targets += [
+    .executableTarget(
+      name: "bench-review", dependencies: ["Admission", "Configuration", "Policy"], path: "Tests/bench/review",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "faulty-serve", dependencies: ["Server", "HTTP1", "Misdeeds", "TLS"], path: "Tests/isolation/faulty",
+      swiftSettings: strict),
+    .target(name: "Misdeeds", path: "Tests/isolation/misdeeds"),
+  ]
 }
 
 // The fuzz targets of Tests/fuzz, instead of programs and tests: libFuzzer brings its own `main`.

@@ -5,7 +5,6 @@ the largest possible reviews, with default options and with those that the chart
 Run Build/build.sh first.
 """
 
-import glob
 import json
 import os
 import ssl
@@ -19,7 +18,8 @@ import urllib.request
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 sys.path.insert(0, os.path.join(TOP, "Tests"))
-from serving import make_certificate  # noqa: E402
+from harness.certificates import make_certificate  # noqa: E402
+from harness.processes import descendants  # noqa: E402
 
 PORT = 18440
 SECONDS = 4
@@ -27,21 +27,8 @@ SECONDS = 4
 
 def pss(parent):
     """The PSS of a process and its descendants, in MiB."""
-    parents = {}
-    for path in glob.glob("/proc/[0-9]*/stat"):
-        try:
-            with open(path, encoding="utf-8") as file:
-                fields = file.read().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents[int(path.split("/")[2])] = int(fields[1])
-    family, grown = {parent}, True
-    while grown:
-        more = {child for child, of in parents.items() if of in family} - family
-        family |= more
-        grown = bool(more)
     total = 0
-    for process in family:
+    for process in [parent, *descendants(parent)]:
         try:
             with open(f"/proc/{process}/smaps_rollup", encoding="utf-8") as file:
                 total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 rounds=${1:-15}
 review=examples/reviews/deployment-pod.json
-Build/build.sh bench-review
+PISW_TEST_PROGRAMS=1 Build/build.sh bench-review
 Build/build.sh
 command -v gcc >/dev/null || Build/install.sh gcc libc6-dev
 

@@ -40,7 +40,7 @@ free_port() {
 
 # serve_both MODE: starts floor and pisw-serve in a mode.
 serve_both() {
-  local isolation=request mode=$1 confined=(/usr/bin/python3 Tests/confined.py all)
+  local isolation=request mode=$1 confined=(/usr/bin/python3 Tests/harness/confined.py all)
   [ "$1" != connection ] || isolation=connection
   [ "$1" != request ] || mode=confined
   floor_port=$(free_port)

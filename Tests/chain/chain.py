@@ -1,6 +1,5 @@
 """The whole chain: Helm installs the chart into a real API server, the webhook's pods run from the stored objects, a
-new
-pod is redirected, and its image is pulled through a real proxy. Then upgrade, rotation and removal.
+new pod is redirected, and its image is pulled through a real proxy. Then upgrade, rotation and removal.
 
 chain.py KIND: server.kind, pisw-serve or socat
 """
@@ -14,12 +13,12 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [f"{HERE}/..", f"{HERE}/../chart", f"{HERE}/../cluster"]
+sys.path[:0] = [f"{HERE}/../chart", f"{HERE}/../cluster"]
 from api import API  # noqa: E402
 from helm import Release  # noqa: E402
 from node import DEPLOYMENT, Pod, Proxy  # noqa: E402
 from registries import Registry, pull, push  # noqa: E402
-from serving import check, wait_until  # noqa: E402
+from harness.checks import check, wait_until  # noqa: E402
 
 WORK = os.environ["WORK"]
 NAMESPACE = "tools"

@@ -11,12 +11,12 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [f"{HERE}/..", f"{HERE}/../chart", f"{HERE}/../cluster"]
+sys.path[:0] = [f"{HERE}/../chart", f"{HERE}/../cluster"]
 from api import API  # noqa: E402
 from chain import pod_of  # noqa: E402
 from helm import Release  # noqa: E402
 from node import Pod, Proxy  # noqa: E402
-from serving import check, wait_until  # noqa: E402
+from harness.checks import check, wait_until  # noqa: E402
 
 WORK = os.environ["WORK"]
 SCRIPT = f"{HERE}/../../create-cert.sh"

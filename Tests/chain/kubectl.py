@@ -7,13 +7,13 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [f"{HERE}/..", f"{HERE}/../chart", f"{HERE}/../cluster"]
+sys.path[:0] = [f"{HERE}/../chart", f"{HERE}/../cluster"]
 from api import API  # noqa: E402
 from chain import pod_of  # noqa: E402
 from documents import DOCUMENTS, blocks  # noqa: E402
 from helm import Release  # noqa: E402
 from node import DEPLOYMENT  # noqa: E402
-from serving import check  # noqa: E402
+from harness.checks import check  # noqa: E402
 
 RESCUE = "kubectl delete mutatingwebhookconfiguration k8s-proxy-image-swapper-webhook"
 SELECTOR = "app=k8s-proxy-image-swapper-webhook"

@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [f"{HERE}/..", f"{HERE}/../chart", f"{HERE}/../cluster"]
+sys.path[:0] = [f"{HERE}/../chart", f"{HERE}/../cluster"]
 import yaml  # noqa: E402
 from api import API  # noqa: E402
 from chain import pod_of  # noqa: E402
 from helm import CHART, Release  # noqa: E402
 from node import DEPLOYMENT, Pod, Proxy  # noqa: E402
-from serving import check, wait_until  # noqa: E402
+from harness.checks import check, wait_until  # noqa: E402
 
 SECRET = "/api/v1/namespaces/kube-system/secrets/k8s-proxy-image-swapper-tls-secret"
 WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/k8s-proxy-image-swapper-webhook"

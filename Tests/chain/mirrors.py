@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [f"{HERE}/..", f"{HERE}/../cluster"]
+sys.path[:0] = [f"{HERE}/../cluster"]
 from registries import Gateway, Registry, pull, push  # noqa: E402
-from serving import check  # noqa: E402
+from harness.checks import check  # noqa: E402
 
 WORK = os.environ["WORK"]
 REVIEW = f"{HERE}/../../examples/reviews/bare-pod-without-labels.json"

@@ -23,8 +23,7 @@ def free_port():
 
 class Pod:
     """A pod of the stored deployment: volumes in folders that are written as the kubelet writes them, and the container
-    as
-    a process. The container's paths and ports are translated to this machine's."""
+    as a process. The container's paths and ports are translated to this machine's."""
 
     def __init__(self, api, namespace, folder, programs):
         self.api, self.namespace, self.folder = api, namespace, folder

@@ -28,7 +28,7 @@ fi
 
 # shellcheck source=Tests/cluster/cluster.sh
 source "$top/Tests/cluster/cluster.sh"
-export PISW_SERVE=$server PISW_MUTATE=$work/pisw-mutate PYTHONDONTWRITEBYTECODE=1
+export PISW_SERVE=$server PISW_MUTATE=$work/pisw-mutate
 PATH=$work:$assets:$PATH
 
 check "certificates" make_certificates

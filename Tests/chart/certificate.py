@@ -1,18 +1,15 @@
 """The certificate that the chart makes: its contents, that upgrades keep it, and its rotation."""
 
 import base64
-import os
 import re
 import subprocess
 import sys
 import tempfile
 
 import helm_sdkpy
+from harness.checks import check
 from helm import Cluster, Release
 from manifests import PROXY
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from serving import check  # noqa: E402
 
 SECRET = "/api/v1/namespaces/tools/secrets/k8s-proxy-image-swapper-tls-secret"
 HOST = "k8s-pisw.tools.svc"

@@ -1,16 +1,13 @@
 """What the chart renders, line by line: object, path, value. First the defaults, then what each value changes."""
 
 import base64
-import os
 import sys
 
 import yaml
 
+from harness.checks import check
 from helm import render
 from manifests import PROXY, values_of
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from serving import check  # noqa: E402
 
 ABSENT = object()
 

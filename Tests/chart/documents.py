@@ -11,11 +11,10 @@ import sys
 
 import yaml
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [f"{HERE}/.."]
-from helm import render  # noqa: E402
-from serving import check  # noqa: E402
+from harness.checks import check
+from helm import render
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(f"{HERE}/../..")
 DOCUMENTS = ["README.md", "chart/README.md", *sorted(glob.glob("docs/*.md", root_dir=ROOT))]
 # The values of variables that an earlier command of the document sets.

@@ -12,10 +12,8 @@ import sys
 import kubernetes_validate
 import yaml
 
+from harness.checks import check
 from helm import render
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from serving import check  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REVIEWS = os.path.join(HERE, "../../examples/reviews")

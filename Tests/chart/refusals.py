@@ -1,14 +1,11 @@
 """The values that the chart refuses, and its messages: the schema refuses typing errors, the templates the rest."""
 
-import os
 import sys
 
 import helm_sdkpy
+from harness.checks import check
 from helm import render
 from manifests import PROXY
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from serving import check  # noqa: E402
 
 # Values in addition to a proxy, and a text that the message must contain.
 SCHEMA = [

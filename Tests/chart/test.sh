@@ -13,7 +13,7 @@ python=$("$here/venv.sh") || exit 71
 # The settings of whoever runs the tests must not reach the programs. Helm keeps its releases in memory.
 unset PISW_CONFIG REGISTRY_URL PROXY_URL LOGLEVEL KUBECONFIG
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
-export HELM_DRIVER=memory HOME=$work PYTHONDONTWRITEBYTECODE=1
+export HELM_DRIVER=memory HOME=$work
 cp "$pisw_mutate" "$work/pisw-mutate" || exit 70
 export PISW_MUTATE=$work/pisw-mutate
 

@@ -1,6 +1,5 @@
 """one_socket.py PROGRAM: gives the program one socket as descriptors 0, 1 and 2, as inetd does. No message may reach
-the
-client."""
+the client."""
 
 import socket
 import subprocess

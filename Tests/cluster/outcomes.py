@@ -11,6 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import api
+from harness.checks import check, finish
 from table import LABEL, NOTHING_CHANGED, ROWS
 
 MINOR = int(os.environ["KUBERNETES_MINOR"])
@@ -159,9 +160,8 @@ def main():
             return
         for row, (outcome, fault) in zip(rows, results):
             wrong = [fault] if fault else list(faults(row, recorded[row.name], outcome))
-            print(f"{'FAILED' if wrong else 'ok    '}  {sys.argv[3]}: {row.name}", flush=True)
-            for text in wrong:
-                print(f"        {text}", flush=True)
+            check(f"{sys.argv[3]}: {row.name}", lambda: wrong)
+    finish()
 
 
 main()

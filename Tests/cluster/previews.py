@@ -1,6 +1,5 @@
 """previews.py PISW CONFIG FOLDER...: compares `pisw preview` with a cluster. kubectl sends the same bytes to an API
-server
-that calls the webhook; images and warnings must be the same.
+server that calls the webhook; images and warnings must be the same.
 
 The manifests are those of manifests.py, and those in the folders. From the folders, each pod and each pod template is
 sent as PyYAML reads it, reduced to the fields that the rules look at.
@@ -14,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
+from harness.checks import check, finish
 from manifests import DOCUMENTS, REFUSED, SKIP, STREAMS, UNLIKE
 
 PISW, CONFIG, *FOLDERS = sys.argv[1:]
@@ -103,10 +103,6 @@ def unlike(stored, foretold):
     return next((f"stored {one}, foretold {other}" for one, other in pairs if one != other), None)
 
 
-def check(name, right, *what):
-    print(f"{'ok    ' if right else 'FAILED'}  preview: {name}", *(() if right else what), sep="\n        ", flush=True)
-
-
 def judge(text):
     return text, in_cluster(text), in_preview(text)
 
@@ -118,12 +114,14 @@ with ThreadPoolExecutor(4) as pool:
         for difference in filter(None, (unlike(*pair) for pair in images_and_warnings)):
             wrong.append(difference + ": " + text[:300])
     forms = len(DOCUMENTS) + len(STREAMS) - 1
-    check(f"{forms} manifests in as many forms: the cluster does what the preview says", not wrong, *wrong)
-    wrong = [each for each in pool.map(judge, REFUSED) if each[1:] != (None, None)]
-    check(f"{len(REFUSED)} manifests that the API server refuses: the preview reports a problem", not wrong, *wrong)
+    check(f"preview: {forms} manifests in as many forms: the cluster does what the preview says", lambda: wrong)
+    accepted = [each for each in pool.map(judge, REFUSED) if each[1:] != (None, None)]
+    check(f"preview: {len(REFUSED)} manifests that the API server refuses: the preview reports a problem",
+          lambda: accepted)
     judged = pool.map(judge, [text for _, text in UNLIKE])
     for (why, _), (_, cluster, preview) in zip(UNLIKE, judged):
-        check(f"an intended difference: {why}", cluster and cluster != preview, cluster, preview)
+        check(f"preview: an intended difference: {why}",
+              lambda: [] if cluster and cluster != preview else [cluster, preview])
     for folder in FOLDERS:
         pods, foretold = [], []
         files = 0
@@ -136,5 +134,6 @@ with ThreadPoolExecutor(4) as pool:
         stored = in_cluster("\n".join(map(json.dumps, pods)))
         images = [(kind, image) for kind, _, image in stored[0]] if stored else None
         difference = unlike(images, foretold)
-        check(f"{len(foretold)} images in {files} files of {folder}: the cluster does what the preview says",
-              foretold and not difference, difference)
+        check(f"preview: {len(foretold)} images in {files} files of {folder}: the cluster does what the preview says",
+              lambda: [] if foretold and not difference else [difference])
+finish()

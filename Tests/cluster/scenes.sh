@@ -3,7 +3,6 @@
 
 # lib.sh, test.sh and cluster.sh set these.
 : "${work:?}" "${here:?}" "${server_port:?}"
-export PYTHONDONTWRITEBYTECODE=1
 python() { /usr/bin/python3 "$here/$1.py" "${@:2}"; }
 
 make_namespaces() {
@@ -19,7 +18,7 @@ outcomes() {
   python outcomes compare "$work/recorded.json" "$1" >"$work/outcomes.log" 2>&1
   status=$?
   cat "$work/outcomes.log"
-  count_table "of $1" "$status" 0 "$work/outcomes.log"
+  count_table "of $1" "$status" "$work/outcomes.log"
 }
 
 # previews PISW FOLDER...: compares the preview with the cluster; prints and counts the rows.
@@ -28,7 +27,7 @@ previews() {
   python previews "$1" "$work/config.yaml" "${@:2}" >"$work/previews.log" 2>"$work/previews.err"
   status=$?
   cat "$work/previews.log"
-  count_table previews "$status" 0 "$work/previews.log" "$work/previews.err"
+  count_table previews "$status" "$work/previews.log" "$work/previews.err"
 }
 
 # manifest NAME LABELS: prints the manifest of a pod that runs nginx.

@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 
+from harness.checks import check, finish
+
 ROOT, PROGRAMS = map(os.path.abspath, sys.argv[1:])
 LONGEST_README = 150
 # The lines that a reader sees before scrolling.
@@ -69,7 +71,7 @@ def options(*command):
     return {*re.findall(r"(?<![\w-])--[a-z][a-z-]+", done.stdout)}
 
 
-def undocumented():
+def documented():
     """Options, metrics and alerts, with the documents that must contain them."""
     metrics = re.findall(r'^ *"?(?:out\.family\()?"?(pisw_\w+)"', read("Sources/Server/Counters.swift"), re.M)
     alerts = re.findall(r"- alert: (\w+)", read("chart/templates/monitoring.yaml"))
@@ -85,11 +87,23 @@ def undocumented():
     ]
 
 
-def check(name, wrong):
-    print(("FAILED  " if wrong else "ok      ") + name)
-    for each in wrong:
-        print(f"        {each}")
-    return not wrong
+def undocumented(names, where):
+    text = "".join(map(read, where.split()))
+    if not names:
+        return ["there are none"]
+    return sorted(name for name in names if not re.search(rf"(?<![\w-]){name}(?![\w-])", text))
+
+
+def without(lines, words):
+    """The words that are not in the lines."""
+    return [word for word in words if word not in "\n".join(lines)]
+
+
+def unlinked(path, documents):
+    """Documents in docs/ to which a file has no link."""
+    folder = os.path.dirname(path)
+    linked = {os.path.normpath(os.path.join(folder, target.partition("#")[0])) for target in links(path)}
+    return [each for each in documents if each.startswith("docs/") and each not in {*linked, "docs/README.md"}]
 
 
 def main():
@@ -97,31 +111,21 @@ def main():
                             capture_output=True, text=True, check=True)
     tracked = {path for path in listed.stdout.splitlines() if os.path.exists(f"{ROOT}/{path}")}
     documents = sorted(path for path in tracked if path.endswith(".md"))
-    results = []
     for path in documents:
-        results.append(check(f"{path}: {len(links(path))} links lead somewhere", broken(path, tracked)))
-        results.append(check(f"{path}: the scripts that it names exist", missing_scripts(path, tracked)))
+        check(f"{path}: {len(links(path))} links lead somewhere", broken, path, tracked)
+        check(f"{path}: the scripts that it names exist", missing_scripts, path, tracked)
     readme = read("README.md").splitlines()
-    results.append(check(f"README.md has at most {LONGEST_README} lines",
-                         [] if len(readme) <= LONGEST_README else [f"it has {len(readme)}"]))
-    first = "\n".join(readme[:FIRST_SCREEN])
-    shown = ["image: nginx", "library/nginx:latest", "helm install"]
-    results.append(check("README.md shows an image before and after, and the install command, on its first screen",
-                         [word for word in shown if word not in first]))
-    results.append(check("README.md names the two commands for a clone",
-                         [word for word in ["examples/run.sh", "Tests/run.sh"] if word not in "\n".join(readme)]))
-    linked = {os.path.normpath(target.partition("#")[0]) for target in links("README.md")}
-    lost = [path for path in documents if path.startswith("docs/") and path not in {*linked, "docs/README.md"}]
-    results.append(check("README.md links to every document", lost))
-    listed = {os.path.normpath("docs/" + target.partition("#")[0]) for target in links("docs/README.md")}
-    lost = [path for path in documents if path.startswith("docs/") and path not in {*listed, "docs/README.md"}]
-    results.append(check("docs/README.md lists every document", lost))
-    for what, names, where in undocumented():
-        text = "".join(map(read, where.split()))
-        lost = sorted(name for name in names if not re.search(rf"(?<![\w-]){name}(?![\w-])", text))
-        results.append(check(f"{len(names)} {what} are documented", lost or ([] if names else ["there are none"])))
-    return 0 if all(results) else 1
+    check(f"README.md has at most {LONGEST_README} lines",
+          lambda: [] if len(readme) <= LONGEST_README else [f"it has {len(readme)}"])
+    check("README.md shows an image before and after, and the install command, on its first screen",
+          without, readme[:FIRST_SCREEN], ["image: nginx", "library/nginx:latest", "helm install"])
+    check("README.md names the two commands for a clone", without, readme, ["examples/run.sh", "Tests/run.sh"])
+    check("README.md links to every document", unlinked, "README.md", documents)
+    check("docs/README.md lists every document", unlinked, "docs/README.md", documents)
+    for what, names, where in documented():
+        check(f"{len(names)} {what} are documented", undocumented, names, where)
+    finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

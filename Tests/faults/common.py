@@ -1,20 +1,21 @@
-"""The server under test and the reviews it is given: real ones (examples/reviews), each with the answer
-that pisw-mutate gives under the same configuration. Needs PISW_SERVE, PISW_MUTATE, REVIEWS and WORK."""
+"""What the programs of this group share: the server, and real reviews (examples/reviews) with the answers that
+pisw-mutate gives. test.sh sets PISW_SERVE, PISW_MUTATE, REVIEWS and WORK."""
 
 import fcntl
 import glob
 import os
 import struct
 import subprocess
-import sys
 import termios
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from serving import Load, Server, context, make_certificate  # noqa: E402
+from harness.certificates import context, make_certificate
+from harness.load import Load
+from harness.log import FileLog
+from harness.server import Server
 
 WORK, SERVE, MUTATE = os.environ["WORK"], os.environ["PISW_SERVE"], os.environ["PISW_MUTATE"]
 TLS = make_certificate(WORK + "/tls", "pisw")
-TRUSTING = context(TLS)
+TRUSTING = context(TLS + "/cert.pem")
 MIRROR = "docker.io=proxy.example.com"
 
 
@@ -27,7 +28,7 @@ REVIEWS = [read(path) for path in sorted(glob.glob(os.environ["REVIEWS"] + "/*.j
 
 
 def answers(*options):
-    """What pisw-mutate answers to each review."""
+    """The answer of pisw-mutate to each review."""
     environment = {"PISW_CONFIG": "/dev/null"}
     return [
         subprocess.run(
@@ -41,7 +42,7 @@ ANSWERS = answers("--mirror", MIRROR)
 
 
 def judge(n, status, body, *alternatives):
-    """What is wrong with an answer; right is one of some, or what the usual mirror makes of the review."""
+    """What is wrong with an answer. It must be that of one of the alternatives, by default that of the usual mirror."""
     right = [answers[n % len(answers)] for answers in alternatives or [ANSWERS]]
     return None if status == 200 and body in right else f"{status} {body[:200]}"
 
@@ -51,7 +52,7 @@ def load(server, kept=3, new=1, pause=0.0, judge=judge, port=None, trusting=TRUS
 
 
 def command(*options, tls=TLS, mirror=MIRROR, config="/dev/null", ports=(0, 0)):
-    """pisw-serve with what is usual here and these options."""
+    """pisw-serve with the usual options of this group and further ones."""
     usual = [
         "--listen",
         f"127.0.0.1:{ports[0]}",
@@ -67,13 +68,13 @@ def command(*options, tls=TLS, mirror=MIRROR, config="/dev/null", ports=(0, 0)):
     return [SERVE, *usual, *options]
 
 
-def serve(name, *options, **more):
-    return Server(command(*options, **more), f"{WORK}/{name}.log")
+def serve(name, *options, before=(), **more):
+    return Server([*before, *command(*options, **more)], FileLog(f"{WORK}/{name}.log"))
 
 
 def tokens(pid):
-    """How many bytes wait in each pipe of which the listener has both ends, sorted: reports, and turns for
-    large bodies (2) and for reviews."""
+    """The numbers of bytes in the pipes of which the listener has both ends, sorted: reports, turns for large bodies
+    (2), and turns for reviews."""
     ends = {}
     for name in os.listdir(f"/proc/{pid}/fd"):
         try:
@@ -90,7 +91,3 @@ def tokens(pid):
             os.close(pipe)
     return sorted(counts)
 
-
-def report(text):
-    """A figure for the reader; no check."""
-    print("        " + text, flush=True)

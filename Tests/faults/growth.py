@@ -1,5 +1,5 @@
-"""Many reviews: the listener has afterwards the descriptors and the memory it had before, and no zombie. As
-many as PISW_REVIEWS says, a tenth of them over connections of their own."""
+"""After many reviews, the listener has as many descriptors and as much memory as before, and no zombies. PISW_REVIEWS
+is the number of reviews. A tenth of them have their own connections."""
 
 import glob
 import os
@@ -7,15 +7,16 @@ import re
 import subprocess
 import time
 
-from common import report, serve
-from serving import check, descendants, processes, wait_until
+from harness.checks import check, finish, report, wait_until
+from harness.processes import descendants, processes
+from common import serve
 
 COUNT = int(os.environ.get("PISW_REVIEWS", "20000"))
 REVIEW = os.environ["REVIEWS"] + "/deployment-pod.json"
 
 
 def footprint(server):
-    """Descriptors, resident bytes and mapped bytes of the listener."""
+    """The listener's descriptors, resident bytes and bytes of data."""
     with open(f"/proc/{server.pid}/status", encoding="ascii") as status:
         text = status.read()
     sizes = [int(re.search(name + r":\s*(\d+) kB", text)[1]) << 10 for name in ("VmRSS", "VmData")]
@@ -23,7 +24,7 @@ def footprint(server):
 
 
 def wrk(server, reviews, closing=False):
-    """Sends at least so many reviews; what was wrong with their answers."""
+    """Sends at least that number of reviews. Returns what was wrong with their answers."""
     environment = dict(os.environ, REVIEW=REVIEW, **({"CLOSE": "1"} if closing else {}))
     end = count(server) + reviews
     wrong = []
@@ -59,12 +60,11 @@ def settled(server):
 
 def many_reviews():
     with serve("growth") as server:
-        # What the first reviews leave for the later ones, and the first crowd, is no growth.
+        # The first reviews, and the first parallel connections, may leave memory for later ones.
         wrong = wrk(server, 1000) + wrk(server, 500, closing=True)
         settled(server)
         before, start, first = footprint(server), time.monotonic(), count(server)
-        # Closing clients of wrk report as socket errors what they did not wait for at their end: those are
-        # not looked at.
+        # wrk reports socket errors for closing connections that it abandons at its end. Those are ignored.
         wrong += wrk(server, COUNT * 9 // 10)
         wrong += [line for line in wrk(server, COUNT // 10, closing=True) if "Socket errors" not in line]
         took, reviews = time.monotonic() - start, count(server) - first
@@ -77,17 +77,18 @@ def many_reviews():
             f"{after[2] >> 10} KiB"
         )
         if after[0] != before[0]:
-            wrong.append("descriptors have become more")
+            wrong.append("the number of descriptors has grown")
         if after[1] > before[1] + (1 << 19) or after[2] > before[2] + (1 << 19):
             wrong.append("memory has grown by more than half a MiB")
         now = processes()
         wrong += [
             f"zombie {pid}" for pid in now if now[pid]["parent"] == server.pid and now[pid]["state"] == "Z"
         ]
-        wrong += server.not_json()
-        if server.stop() != 0:
-            wrong.append("the server does not end as it should")
+        wrong += server.log.not_json()
+        if server.terminate() != 0:
+            wrong.append("the exit status is not 0")
     return wrong
 
 
 check(f"{COUNT} reviews leave no descriptor, no memory and no zombie behind", many_reviews)
+finish()

@@ -1,32 +1,34 @@
-"""Processes that are killed under load: those of connections and reviews, where nobody else may notice and
-every turn comes back, and the listener, with which everything ends."""
+"""Processes that are killed under load. When those of connections and reviews are killed, no other request fails, and
+every turn comes back. When the listener is killed, all its processes end."""
 
 import os
 import random
 import signal
 import time
 
-from common import load, report, serve, tokens
-from serving import Client, check, descendants, processes, wait_until
+from harness.checks import check, finish, report, wait_until
+from harness.client import Client
+from harness.processes import children, descendants, processes
+from common import TRUSTING, load, serve, tokens
 
 KILLS = int(os.environ.get("PISW_KILLS", "200"))
 
 
 def peer_ports():
-    """The client's port of each socket here, by inode."""
+    """The client's port of each TCP socket, by inode."""
     ports = {}
     with open("/proc/net/tcp", encoding="ascii") as table:
         for line in list(table)[1:]:
             fields = line.split()
             port = int(fields[2].rpartition(":")[2], 16)
-            # A process that was forked just now still has the sockets that listen, which have no client.
+            # A listening socket has no client. A process that was just forked still has the listener's sockets.
             if port:
                 ports[fields[9]] = port
     return ports
 
 
 def port_of(pid):
-    """The port of the client that a connection's process serves; None for one that is gone."""
+    """The port of the client that a connection's process serves, or None if it has ended."""
     try:
         links = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
     except OSError:
@@ -37,17 +39,8 @@ def port_of(pid):
     )
 
 
-def children(pid):
-    """The children of a process, told quickly: a review lives for less than a millisecond."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:
-            return [int(child) for child in file.read().split()]
-    except OSError:
-        return []
-
-
 def kill(pid, parent):
-    """Kills a process if it is still the child that was meant; whether it did."""
+    """Kills a process if it still is a child of this parent. Returns whether it did."""
     try:
         handle = os.pidfd_open(pid)
     except OSError:
@@ -66,7 +59,7 @@ def kill(pid, parent):
 
 
 def kill_one(server, kind):
-    """Kills a connection's process or its review; the port of the client that is hit, or None."""
+    """Kills a connection's process or its review. Returns the port of its client, or None."""
     connection = random.choice(children(server.pid) or [0])
     port = port_of(connection)
     if port is None:
@@ -81,8 +74,7 @@ def kill_one(server, kind):
 
 
 def killed_under_load():
-    """Connections and reviews by turns; whoever asked over a connection that was hit may lose what was
-    under way."""
+    """Kills connections and reviews alternately. Only their own clients may lose a request."""
     hit, kinds = set(), {"connection": 0, "review": 0}
     with serve("kills", "--max-reviews", "3") as server:
         before = tokens(server.pid)
@@ -90,7 +82,7 @@ def killed_under_load():
             good.more(2)
             # A busy machine takes longer for as many.
             end = time.monotonic() + 240
-            # A review that is at its end already does not notice: those count whose request got 500.
+            # A review that has answered already is not hit. Count those whose request got a 500.
             while time.monotonic() < end:
                 cut = sum(fault["what"] == "status 500" for fault in list(good.faults))
                 if min(cut, kinds["connection"]) >= KILLS:
@@ -109,24 +101,24 @@ def killed_under_load():
         )
         if min(len(failed), kinds["connection"]) < KILLS:
             wrong.append(f"only {kinds} were killed")
-        wrong += [f"not hit, and failed: {fault}" for fault in good.faults if fault["port"] not in hit]
+        wrong += [f"a failure without a kill: {fault}" for fault in good.faults if fault["port"] not in hit]
         if len(good.faults) != len(lost) + len(failed):
-            wrong.append("answers that are neither right nor 500")
+            wrong.append("some answers are neither right nor a 500")
         if len(lost) > kinds["connection"] or len(failed) > kinds["review"]:
-            wrong.append("more than were killed")
+            wrong.append("more requests failed than processes were killed")
         if not wait_until(lambda: not descendants(server.pid), 10):
-            wrong.append(f"left behind: {descendants(server.pid)}")
+            wrong.append(f"processes are left: {descendants(server.pid)}")
         if not wait_until(lambda: tokens(server.pid) == before, 10):
-            wrong.append(f"turns are {tokens(server.pid)}, and were {before}")
+            wrong.append(f"the turns are {tokens(server.pid)}, and were {before}")
         if before != [0, 2, 3]:
-            wrong.append(f"the pipes of turns are not as this test thinks: {before}")
+            wrong.append(f"the pipes of turns were not [0, 2, 3], but {before}")
         if (
             server.metric('pisw_processes_ended_total{process="connection",reason="SIGKILL"}')
             < kinds["connection"] / 2
         ):
-            wrong.append("they are not counted")
-        if server.stop() != 0:
-            wrong.append("the server does not end as it should")
+            wrong.append("the killed connections are not counted")
+        if server.terminate() != 0:
+            wrong.append("the exit status is not 0")
     return wrong
 
 
@@ -136,7 +128,7 @@ def orphans():
     with server:
         with load(server, kept=6, new=2) as good:
             good.more(2)
-            idle = [Client(server.port, good.trusting) for _ in range(10)]
+            idle = [Client(server.port, TRUSTING) for _ in range(10)]
             below = descendants(server.pid)
             os.kill(server.pid, signal.SIGKILL)
             server.process.wait()
@@ -150,18 +142,19 @@ def orphans():
                     if now.get(pid, {}).get("start") == start and now[pid]["state"] != "Z"
                 ]
 
-            # While the idle clients still hold their ends.
+            # The idle clients still have their connections open.
             wait_until(lambda: not alive(), 10)
             living = alive()
         for client in idle:
             client.close()
         if len(below) < 10:
-            return ["there were no processes to end"]
-        return [f"{pid} lives" for pid in living]
+            return ["there were fewer than ten processes"]
+        return [f"{pid} is alive" for pid in living]
 
 
 check(
-    f"{KILLS} connections and as many reviews, killed under load, cost their own requests; every turn comes back",
+    f"{KILLS} killed connections and as many killed reviews lose only their own requests; every turn comes back",
     killed_under_load,
 )
-check("with the listener every process of it ends", orphans)
+check("all processes end with the listener", orphans)
+finish()

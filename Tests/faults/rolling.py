@@ -1,13 +1,14 @@
-"""A rolling update as a Service does it: two servers behind haproxy, which asks /readyz of both every half
-second, each ended and started again, five times over, under load. Not one request fails."""
+"""A rolling update behind a Service: haproxy checks /readyz of two servers every half second, and each server is ended
+and started again five times under load. No request fails."""
 
 import os
 import socket
 import subprocess
 import time
 
-from common import WORK, load, report, serve
-from serving import check, free_ports, wait_until
+from harness.checks import check, finish, report, wait_until
+from harness.server import free_ports
+from common import WORK, load, serve
 
 CONFIGURATION = """
 global
@@ -29,7 +30,7 @@ backend pods
 
 
 class Pod:
-    """One of the servers, always on the same ports."""
+    """A server that always has the same ports."""
 
     def __init__(self, name, port, admin):
         self.name, self.port, self.admin, self.server = name, port, admin, None
@@ -41,7 +42,7 @@ class Pod:
 
 
 def states():
-    """What haproxy thinks of the servers: {name: "UP"...}."""
+    """The state of each server in haproxy: {name: "UP"...}."""
     with socket.socket(socket.AF_UNIX) as control:
         control.connect(WORK + "/haproxy.sock")
         control.sendall(b"show stat\n")
@@ -71,13 +72,13 @@ def rolling(rounds, least):
         if not wait_until(up):
             return [f"haproxy sees {states()}"]
         start, ended = time.monotonic(), 0
-        # Beside those that ask all the time, some that pause as the API server does, and new connections.
+        # Some clients ask all the time, some over new connections, and some pause as the API server does.
         with load(None, kept=4, new=2, port=port) as busy, load(
             None, kept=4, new=0, pause=0.4, port=port
         ) as calm:
             while ended < 2 * rounds or busy.done + calm.done < least:
                 pod = pods[ended % 2]
-                status = pod.server.stop()
+                status = pod.server.terminate()
                 if status != 0:
                     wrong.append(f"{pod.name} ended with {status}")
                 ended += 1
@@ -100,12 +101,13 @@ def rolling(rounds, least):
         haproxy.terminate()
         haproxy.wait()
         for pod in pods:
-            pod.server.__exit__()
+            pod.server.kill()
 
 
 check(
-    "two servers are replaced five times in turn under load, and not one request of 10 000 fails",
+    "two servers are replaced five times in turn under load, and none of 10 000 requests fails",
     rolling,
     5,
     10_000,
 )
+finish()

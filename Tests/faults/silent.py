@@ -1,5 +1,4 @@
-"""Clients that say nothing, too little, or nonsense, and those that leave at every stage, beside good
-reviews."""
+"""Clients that send nothing, too little or nonsense, and clients that leave at any stage, while good reviews run."""
 
 import os
 import random
@@ -8,12 +7,14 @@ import struct
 import threading
 import time
 
-from common import REVIEWS, TRUSTING, judge, load, report, serve
-from serving import PATIENCE, Client, Lost, check, descendants, processes, wait_until
+from harness.checks import PATIENCE, check, finish, report, wait_until
+from harness.client import Client, Lost
+from harness.processes import descendants, processes
+from common import REVIEWS, TRUSTING, judge, load, serve
 
 HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(
     range(60)
-)  # a record that promises 200 bytes, and breaks off
+)  # a record that announces 200 bytes, and breaks off
 HEAD = b"POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 LARGE = REVIEWS[0].rstrip()[:-1] + b" " * 200_000 + b"}"
 RESET = struct.pack("ii", 1, 0)
@@ -36,17 +37,16 @@ def encrypted(port, data=b""):
 
 
 SILENT = {
-    "says no byte": plain,
-    "says one byte": lambda port: plain(port, b"\x16"),
-    "says half a ClientHello": lambda port: plain(port, HELLO),
+    "sends no byte": plain,
+    "sends one byte": lambda port: plain(port, b"\x16"),
+    "sends half a ClientHello": lambda port: plain(port, HELLO),
     "is silent after the handshake": encrypted,
-    "says half a head": lambda port: encrypted(port, HEAD),
+    "sends half a head": lambda port: encrypted(port, HEAD),
 }
 
 
 class Crowd:
-    """So many connections that are silent in some of these ways; those that the server ends are opened
-    again."""
+    """A number of connections that are silent in these ways. Those that the server closes are opened again."""
 
     def __init__(self, port, ways, count):
         self.port, self.stopping, self.opened, self.held = port, threading.Event(), 0, 0
@@ -115,8 +115,8 @@ def goes_on(ways, count, seconds):
         hangs = [] if good.more(2) else ["reviews hang"]
         good.stop()
         report(
-            f"{good.done - before} good reviews, the slowest {good.slowest:.2f} s, beside {crowd.held} silent "
-            f"connections, {crowd.opened} opened in all"
+            f"{good.done - before} good reviews, the slowest {good.slowest:.2f} s, with {crowd.held} silent "
+            f"connections; {crowd.opened} were opened in all"
         )
         if crowd.held < count * 0.8:
             hangs.append(f"only {crowd.held} silent connections")
@@ -126,7 +126,7 @@ def goes_on(ways, count, seconds):
 
 
 def nonsense(server):
-    """Random bytes, bare and behind what looks like TLS or HTTP, bare and inside of TLS."""
+    """Random bytes, alone and after the beginning of TLS or HTTP, with and without TLS."""
     seed = int(os.environ.get("PISW_SEED", time.time_ns() % 1_000_000))
     report(f"PISW_SEED={seed}")
     chance = random.Random(seed)
@@ -189,7 +189,7 @@ def leavings(server, stage, leaving):
         connection = connect(server.port)
         held.append(connection)
         connection.sendall(data(n))
-        # Of those that go on, half leave before the server has looked.
+        # Half of the clients leave before the server has read anything.
         if n % 2:
             time.sleep(0.002)
         LEAVINGS[leaving](connection)
@@ -201,7 +201,7 @@ def leavings(server, stage, leaving):
 
 
 def left(server):
-    """All who left at every stage, beside good reviews; then nothing remains of them."""
+    """Clients leave in every way at every stage, while good reviews run."""
     with load(server, pause=0.005) as good:
         for stage in STAGES:
             for leaving in LEAVINGS:
@@ -212,23 +212,22 @@ def left(server):
 
 
 def large(server):
-    """A review of more than 64 KiB, of which only two are held at a time, is answered soon whatever others
-    did."""
+    """A review of more than 64 KiB is answered soon, although only two such bodies are held at the same time."""
     client, start = Client(server.port, TRUSTING), time.monotonic()
-    status, body = client.post(LARGE)
+    status, body = client.ask(LARGE)
     client.close()
     took = time.monotonic() - start
     return [] if status == 200 and took < 5 else [f"{status} {body[:200]} after {took:.2f} s"]
 
 
 def half_closed_answer(server):
-    """Who ends his side after a request still gets the answer."""
+    """A client that half-closes its connection after a request gets the answer."""
     wrong = []
     for n, review in enumerate(REVIEWS):
         client = Client(server.port, TRUSTING)
         client.send(HEAD + b"Content-Length: %d\r\n\r\n" % len(review) + review)
-        # Only the socket below: Python's own would throw the TLS away.
-        socket.socket.shutdown(client.socket, socket.SHUT_WR)
+        # Only the TCP socket: SSLSocket.shutdown would end TLS.
+        socket.socket.shutdown(client.tls, socket.SHUT_WR)
         try:
             fault = judge(n, *client.receive())
         except Lost as error:
@@ -247,25 +246,26 @@ def nothing_remains(server):
 
 def main():
     check(
-        "500 who say nothing, in every way at once, do not hold up good reviews",
+        "500 clients that are silent in every way do not hold up good reviews",
         goes_on,
         list(SILENT.values()),
         500,
         8,
     )
-    # More than there may be connections, and none would end by itself for two minutes.
+    # More than --max-connections, and none would be closed for two minutes.
     silent = SILENT["is silent after the handshake"]
-    check("300 who are silent after the handshake give way to good reviews", goes_on, [silent], 300, 3)
+    check("300 clients that are silent after the handshake give way to good reviews", goes_on, [silent], 300, 3)
     for name in os.environ.get("PISW_SILENT", "").split(",") if os.environ.get("PISW_SILENT") else []:
-        check(f"500 of whom everyone {name} do not hold up good reviews", goes_on, [SILENT[name]], 500, 15)
+        check(f"500 clients, each of which {name}, do not hold up good reviews", goes_on, [SILENT[name]], 500, 15)
     with serve("left", "--max-reviews", "2") as server:
         check("random bytes do not hold up good reviews", nonsense, server)
-        check("who closes, half-closes or resets at any stage does not hold up good reviews", left, server)
-        check("who ends his side after a request gets the answer", half_closed_answer, server)
-        check("a large review is answered as soon as ever", large, server)
-        check("nothing remains of all these connections", nothing_remains, server)
-        check("the log is JSON to the last line", server.not_json)
-        check("and the server ends as it should", lambda: [] if server.stop() == 0 else ["it does not"])
+        check("clients that close, half-close or reset at any stage do not hold up good reviews", left, server)
+        check("a client that half-closes after a request gets the answer", half_closed_answer, server)
+        check("a large review is answered within 5 s afterwards", large, server)
+        check("no process of these connections is left", nothing_remains, server)
+        check("every line of the log is JSON", server.log.not_json)
+        check("the exit status is 0", lambda: [] if server.terminate() == 0 else ["it is not"])
+    finish()
 
 
 main()

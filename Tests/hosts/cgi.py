@@ -6,7 +6,8 @@ import os
 import subprocess
 import threading
 
-from oneshot import answer, check, expect, finish, large_answer, large_review, odd_review, program, review, work
+from harness.checks import check, expect, finish
+from oneshot import answer, large_answer, large_review, odd_review, program, review
 
 JSON = "application/json"
 
@@ -57,7 +58,8 @@ def run(method="POST", body=review, length=None, arguments=(), ends=False, **var
     return process.returncode, first, dict(line.split(": ", 1) for line in lines), content, errors
 
 
-def row(line, pattern=b"", exit_status=0, **request):
+def respond(line, pattern=b"", exit_status=0, **request):
+    """Requires a response with that status line. Returns its fields, and the program's messages."""
     status, first, fields, content, errors = run(**request)
     expect("exit status", status, exit_status)
     expect("status line", (first, content if first != "Status: " + line else b""), ("Status: " + line, b""))
@@ -74,6 +76,10 @@ def row(line, pattern=b"", exit_status=0, **request):
     return fields, errors
 
 
+def row(line, pattern=b"", **request):
+    respond(line, pattern, **request)
+
+
 def answers(wanted=answer, **request):
     status, first, fields, content, _ = run(**request)
     expect("exit status", status, 0)
@@ -83,7 +89,7 @@ def answers(wanted=answer, **request):
 
 
 def allows(path, method, methods):
-    expect("Allow", row("405 Method Not Allowed", PATH_INFO=path, method=method, body=b"")[0].get("Allow"), methods)
+    expect("Allow", respond("405 Method Not Allowed", PATH_INFO=path, method=method, body=b"")[0].get("Allow"), methods)
 
 
 check("CGI: a missing PATH_INFO means /mutate", lambda: answers(PATH_INFO=None))
@@ -147,13 +153,13 @@ def odd_pod():
 
 
 def configuration_error(**variables):
-    errors = row("500 Internal Server Error", exit_status=78, **variables)[1]
+    errors = respond("500 Internal Server Error", exit_status=78, **variables)[1]
     if not errors.startswith(b"pisw-mutate: "):
         raise AssertionError(errors)
 
 
 def explains():
-    _, errors = row("200 OK", LOGLEVEL="DEBUG")
+    _, errors = respond("200 OK", LOGLEVEL="DEBUG")
     if b"containers[0]" not in errors:
         raise AssertionError(errors)
 

@@ -1,13 +1,15 @@
 # Slow clients have 10 seconds for the head and 10 for the body, however much arrives meanwhile. All checks wait at the
 # same time.
 
+import os
 import json
 import socket
 import subprocess
 import threading
 import time
 
-from oneshot import Exchange, Response, answer, check, expect, finish, os, post, program, review
+from harness.checks import check, expect, finish
+from oneshot import Exchange, Response, answer, post, program, review
 
 HEAD = post()[:-len(review)]
 

@@ -1,13 +1,14 @@
 # What the Python programs of this group share: pisw-mutate on a TCP connection or as a CGI program, HTTP requests and
 # responses. test.sh sets PISW_MUTATE and WORK.
 
+import atexit
 import json
 import os
 import socket
 import subprocess
-import sys
 import threading
-import time
+
+from harness.checks import expect
 
 program = os.environ["PISW_MUTATE"]
 work = os.environ["WORK"]
@@ -21,33 +22,12 @@ odd_review = json.dumps(
      "request": {"uid": "1", "resource": {"group": "", "version": "v1", "resource": "pods"}, "operation": "CREATE",
                  "object": {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": {}}}}}).encode()
 
-_failures = 0
-_telling = threading.Lock()
 
-
-def check(name, test):
-    """Runs a test, which raises when something is not as it should be, and tells."""
-    global _failures
-    try:
-        test()
-        line = f"ok      {name}"
-    except Exception as error:  # Whatever it is, the table goes on.
-        line = f"FAILED  {name}: {type(error).__name__}: {str(error)[:600]}"
-        _failures += 1
-    with _telling:
-        print(line, flush=True)
-
-
-def finish():
-    """Ends the table, and every program that a failed test left running."""
+@atexit.register
+def kill_all():
+    """Kills the programs that failed checks left running."""
     for process in Exchange.running:
         process.kill()
-    sys.exit(1 if _failures else 0)
-
-
-def expect(what, got, wanted):
-    if got != wanted:
-        raise AssertionError(f"{what}: {got!r}, expected {wanted!r}")
 
 
 class Exchange:

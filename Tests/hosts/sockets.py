@@ -1,11 +1,13 @@
 # pisw-mutate --http on a TCP connection: requests that no client library sends, clients that misbehave, and exit
 # statuses.
 
+import os
+import json
 import subprocess
 import time
 
-from oneshot import (Exchange, Response, answer, check, expect, finish, json, large_answer, large_review, odd_review,
-                     os, post, program, review)
+from harness.checks import check, expect, finish
+from oneshot import Exchange, Response, answer, large_answer, large_review, odd_review, post, program, review
 
 SIZE = len(review)
 
@@ -171,11 +173,16 @@ for status, name, data in table:
 
 
 # Clients.
-def answered(data, body=answer, **options):
+def messages_of(data, body=answer, **options):
+    """Requires the right answer. Returns the program's messages."""
     exchange = Exchange(**options)
     exchange.send_aside(data)
     expect("answer", Response(exchange.receive()).expect(200).body, body)
     return exchange.end()
+
+
+def answered(data, body=answer, **options):
+    messages_of(data, body, **options)
 
 
 def byte_by_byte():
@@ -300,7 +307,7 @@ check("sockets: no 100 Continue in HTTP/1.0",
 
 # Messages never go into the response.
 def explanation_on(errors):
-    text = answered(post(), errors=errors)
+    text = messages_of(post(), errors=errors)
     if b"containers[0]" not in text:
         raise AssertionError(f"no explanation on {errors}: {text!r}")
 

@@ -81,7 +81,7 @@ ended() {
   wait "$2"
   local status=$?
   cat "$work/$1.out"
-  count_table "$1" "$status" rows "$work/$1.out"
+  count_table "$1" "$status" "$work/$1.out"
 }
 # shellcheck disable=SC2154
 ended sockets "$sockets_pid"

@@ -17,7 +17,7 @@ mapfile -t scripts < <(git ls-files | xargs grep -lE '^#!.*\b(ba)?sh\b|^# shellc
 check "${#scripts[@]} shell scripts pass shellcheck" shellcheck "${scripts[@]}"
 check "swift format lint --strict" swift format lint --strict --recursive Sources Tests Package.swift
 check "the sources compile without a warning" \
-  swift build -q -Xswiftc -warnings-as-errors --scratch-path .build/lint
+  env PISW_TEST_PROGRAMS=1 swift build -q -Xswiftc -warnings-as-errors --scratch-path .build/lint
 check "no file in Sources has more than 400 lines" /usr/bin/python3 Tests/lint/structure.py files
 check "no function in Sources has more than 50 lines" /usr/bin/python3 Tests/lint/structure.py functions
 check "modules import only what lies below them" /usr/bin/python3 Tests/lint/structure.py imports

@@ -1,4 +1,4 @@
-# The admin port: probes, and metrics that Prometheus itself takes and that count exactly what was sent.
+# The admin port: probes, and metrics that a real Prometheus reads and that count exactly what was sent.
 
 import json
 import os
@@ -11,7 +11,9 @@ import threading
 import time
 import urllib.request
 
-from server import (PATIENCE, Server, check, eventually, expect, finish, pod, post, reviews, run, work)
+from harness.checks import PATIENCE, check, eventually, expect, finish
+from harness.processes import run
+from common import PiswServe, pod, post, reviews, work
 
 MIRRORS = ["--mirror", "quay.io=harbor.example.com/quay", "--mirror", "*=proxy.example.com/{registry}"]
 
@@ -29,10 +31,10 @@ def promtool(server):
 
 
 def well_formed(server):
-    """What promtool does not look at: doubles, families in one piece, histograms that add up."""
+    """Checks what promtool does not: each sample occurs once, families are contiguous, histograms add up."""
     lines = exposition(server).decode().splitlines()
     names = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
-    expect("samples that are there twice", [name for name in set(names) if names.count(name) > 1], [])
+    expect("duplicate samples", [name for name in set(names) if names.count(name) > 1], [])
     families, current = [], None
     for line in lines:
         if line.startswith("# HELP "):
@@ -44,7 +46,7 @@ def well_formed(server):
             name = re.match(r"\w+", line)[0]
             expect("the sample's family", name in (current, *[f"{current}_{s}" for s in ("bucket", "sum", "count")]),
                    True)
-    expect("families that are there twice", [f for f in set(families) if families.count(f) > 1], [])
+    expect("duplicate families", [f for f in set(families) if families.count(f) > 1], [])
     for name in families:
         expect(f"prefix of {name}", name.startswith("pisw_"), True)
     samples = server.metrics()
@@ -57,7 +59,7 @@ def well_formed(server):
     expect("+Inf is the count", buckets[-1][1], count)
     expect("the count is that of the reviews", count, sum(
         value for name, value in samples.items() if name.startswith("pisw_reviews_total")))
-    # Each review took more than the bound below its bucket, and no more than its own.
+    # Each review took more than the bound of the bucket below, and at most the bound of its own.
     low = high = below = 0
     bound_below = 0.0
     for bound, cumulative in buckets:
@@ -68,7 +70,7 @@ def well_formed(server):
 
 
 def starts_at_zero():
-    with Server(*MIRRORS) as fresh:
+    with PiswServe(*MIRRORS) as fresh:
         samples = fresh.metrics()
         for name in ("patched", "unchanged", "invalid", "failed"):
             expect(name, samples[f'pisw_reviews_total{{result="{name}"}}'], 0)
@@ -84,9 +86,9 @@ def starts_at_zero():
         well_formed(fresh)
 
 
-check("every counter is there from the start, at zero", starts_at_zero)
+check("every counter exists from the start, with the value 0", starts_at_zero)
 
-server = Server("--handshake-timeout", 2, "--header-timeout", 1, "--client-ca", work / "clients.pem", *MIRRORS)
+server = PiswServe("--handshake-timeout", 2, "--header-timeout", 1, "--client-ca", work / "clients.pem", *MIRRORS)
 started = time.time()
 HELD = {"client": "client"}
 server.post(**HELD)
@@ -104,10 +106,10 @@ def gauges():
     expect("resident memory", abs(told - resident) < 1 << 20, True)
 
 
-check("build, start time, certificate expiry and memory", gauges)
+check("version, start time, certificate expiry and memory are right", gauges)
 
 
-# What is sent, and by how much which samples are then more: those and no others.
+# What is sent, and which samples then grow by how much. No other sample may grow.
 def sends(*bodies):
     def action():
         with server.connect(**HELD) as client:
@@ -137,7 +139,7 @@ def handshake(*options):
 
 
 def silent(data):
-    """A client that begins a handshake and says no more."""
+    """A client that begins a handshake, and then is silent."""
     def action():
         with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as plain:
             plain.sendall(data)
@@ -147,7 +149,7 @@ def silent(data):
 
 
 def goes_away():
-    """A client that begins a handshake and is gone."""
+    """A client that begins a handshake, and closes the connection."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as plain:
         plain.sendall(b"\x16\x03\x01\x02\x00\x01")
 
@@ -162,7 +164,7 @@ def without_certificate():
 
 
 def distrusts():
-    """A client that does not know our root says so by an alert."""
+    """A client that does not trust the root CA sends an alert."""
     run("curl", "-s", "--cacert", work / "others.pem", f"https://localhost:{server.port}/healthz")
 
 
@@ -190,13 +192,13 @@ exact = {"pisw_reviews_total", "pisw_images_total", "pisw_requests_refused_total
 secret = "registry.hunter2.example.com/hunter2/image:hunter2"
 
 for name, action, more in [
-    ("a review that is patched", sends(reviews["job-pod"]),
+    ("a patched review", sends(reviews["job-pod"]),
      one | reviews_by("patched") | image("redirected", "docker.io")),
-    ("three over one connection", sends(*[reviews["job-pod"]] * 3),
+    ("three reviews over one connection", sends(*[reviews["job-pod"]] * 3),
      one | reviews_by("patched", 3) | image("redirected", "docker.io", 3)),
-    ("a pod that is deleted", sends(reviews["delete"]), one | reviews_by("unchanged")),
+    ("the deletion of a pod", sends(reviews["delete"]), one | reviews_by("unchanged")),
     ("a mirror pod", sends(reviews["mirror-pod"]), one | reviews_by("unchanged") | image("out_of_scope")),
-    ("each image by its decision and its mirror",
+    ("each image, by decision and mirror",
      sends(images("nginx", "quay.io/a/b", "quay.io/c/d", "ghcr.io/e/f", "localhost:5000/g", "auto", "Not Valid!", "",
                   "sha256:" + "a" * 64, "proxy.example.com/library/nginx")),
      one | reviews_by("patched") | image("redirected", "docker.io") | image("redirected", "quay.io", 2)
@@ -209,15 +211,15 @@ for name, action, more in [
      one | reviews_by("patched") | image("never_pulled", count=2) | image("redirected", "docker.io")),
     ("a hundred images", sends(images(*["nginx"] * 100)),
      one | reviews_by("patched") | image("redirected", "docker.io", 100)),
-    ("a client's own registry is not named", sends(images(secret)),
+    ("an image of an unknown registry, without its name", sends(images(secret)),
      one | reviews_by("patched") | image("redirected", "*")),
-    ("what is no review", sends(b"{}", b"hello", images("nginx")),
+    ("bodies that are not reviews", sends(b"{}", b"hello", images("nginx")),
      one | reviews_by("invalid", 2) | reviews_by("patched") | {
          "pisw_review_duration_seconds_count": 3, 'pisw_review_duration_seconds_bucket{le="+Inf"}': 3}
      | refused(400, 2) | image("redirected", "docker.io")),
     ("a pod that cannot be read", sends(json.dumps(pod(spec={"containers": {}})).encode()),
      one | reviews_by("unchanged")),
-    ("requests that are refused", refuses(b"GET /hunter2 HTTP/1.1\r\nHost: a\r\n\r\n",
+    ("refused requests", refuses(b"GET /hunter2 HTTP/1.1\r\nHost: a\r\n\r\n",
                                           b"GET /mutate HTTP/1.1\r\nHost: a\r\n\r\n", b"no HTTP\r\n\r\n",
                                           b"POST /mutate HTTP/1.1\r\nHost: a\r\n\r\n", post()[:20]),
      {"pisw_connections_total": 5} | refused(404) | refused(405) | refused(400) | refused(411) | refused(408)),
@@ -225,10 +227,10 @@ for name, action, more in [
     ("a client with CBC only", handshake("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"), one | failed("cipher")),
     ("a client with h2 only", handshake("-alpn", "h2"), one | failed("application_protocol")),
     ("a client without a certificate", without_certificate, one | failed("client_certificate")),
-    ("a client that doesn't trust us", distrusts, one | failed("rejected")),
+    ("a client that does not trust the certificate", distrusts, one | failed("rejected")),
     ("a client without TLS", silent(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"), one | failed("plain_http")),
-    ("a client that begins, and is silent", silent(b"\x16\x03\x01"), one | failed("timeout")),
-    ("a client that begins, and goes away", goes_away, one | failed("closed")),
+    ("a client that begins a handshake and is silent", silent(b"\x16\x03\x01"), one | failed("timeout")),
+    ("a client that begins a handshake and leaves", goes_away, one | failed("closed")),
     ("a client that sends nonsense", silent(b"\x16\x03\x01\x00\x05hello"), one | failed("other")),
 ]:
     def counted():
@@ -236,7 +238,7 @@ for name, action, more in [
         action()
         changed = {}
 
-        def is_so():
+        def counts():
             after = server.metrics()
             changed.clear()
             changed.update({sample: value - before.get(sample, 0) for sample, value in after.items()
@@ -245,7 +247,7 @@ for name, action, more in [
             return changed == more
 
         try:
-            eventually(name, is_so, 5)
+            eventually(name, counts, 5)
         except AssertionError:
             raise AssertionError(f"{changed}, expected {more}") from None
     check(f"counted: {name}", counted)
@@ -272,11 +274,11 @@ def killed():
         server.counted('pisw_processes_ended_total{process="connection",reason="SIGKILL"}', 1)
 
 
-check("no name that a client sent is in the metrics", not_named)
-check("connections that are open", active)
-check("a process that was killed is counted", killed)
-check("promtool check metrics", lambda: promtool(server))
-check("samples are there once, histograms add up", lambda: well_formed(server))
+check("the metrics contain no name that a client sent", not_named)
+check("open connections are counted", active)
+check("a killed process is counted", killed)
+check("promtool check metrics finds nothing", lambda: promtool(server))
+check("each sample occurs once, and histograms add up", lambda: well_formed(server))
 
 
 # Prometheus.
@@ -331,7 +333,7 @@ for method, path, status, body in [
 
 
 def no_body():
-    """The admin port takes no bodies: a large one does not get in."""
+    """The admin port refuses a body by its announced size."""
     with socket.create_connection(("127.0.0.1", server.admin), timeout=PATIENCE) as plain:
         plain.sendall(b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
         expect("status", plain.recv(65536).split(b" ")[1], b"413")
@@ -347,9 +349,9 @@ def admin_deadline():
 
 
 def slow_clients():
-    """64 clients that send a byte now and then, and come again when they are cut off: a kubelet's probe waits for one second
-    by default, and the webhook does not notice them."""
-    with Server() as other:
+    """64 clients send single bytes with pauses, and reconnect when they are cut off. By default, a kubelet's probe
+    waits for one second. The webhook's port is not affected."""
+    with PiswServe() as other:
         stop = threading.Event()
 
         def drip():
@@ -389,8 +391,8 @@ def slow_clients():
         expect("and not told in the log", other.records("process ended by a signal"), [])
 
 
-check("413: a body on the admin port", no_body)
-check("408 after a second: half a request on the admin port", admin_deadline)
-check("the admin port answers probes within a second beside 64 slow clients", slow_clients)
-check("the server ends with status 0", server.stop)
+check("the admin port answers a body with 413", no_body)
+check("the admin port answers half a request with 408 after a second", admin_deadline)
+check("the admin port answers probes within a second despite 64 slow clients", slow_clients)
+check("the exit status is 0", server.stop)
 finish()

@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# The certificates, keys and reviews of this group, in $work; and what pisw-mutate answers to each review.
-# test.sh sources this file after lib.sh.
+# Makes the certificates, keys and reviews of this group in $work, and the answer of pisw-mutate to each review. test.sh
+# sources this file after lib.sh.
 
 : "${work:?}" "${pisw_mutate:?}" "${reviews:?}"
 
 ec=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
 rsa=(-newkey rsa:2048 -nodes)
 
-# authority NAME SUBJECT: a self-signed CA, NAME.pem and NAME.key.
+# authority NAME SUBJECT: makes a self-signed CA, NAME.pem and NAME.key.
 authority() {
   openssl req -x509 "${ec[@]}" -keyout "$1.key" -out "$1.pem" -subj "/CN=$2" -days 30
 }
 
-# issue NAME ISSUER DAYS EXTENSION KIND...: a certificate by ISSUER, alone in NAME.leaf.pem, with its key in NAME.key.
+# issue NAME ISSUER DAYS EXTENSION KIND...: makes a certificate of ISSUER, NAME.leaf.pem, with its key, NAME.key.
 issue() {
   local name=$1 issuer=$2 days=$3 extension=$4
   shift 4
@@ -21,7 +21,7 @@ issue() {
     -out "$name.leaf.pem" -extfile <(printf '%s\n' "$extension")
 }
 
-# Everything is issued by an intermediate authority: who trusts the root alone needs the whole chain of a server.
+# An intermediate CA signs server certificates, so that a client that trusts only the root CA needs the whole chain.
 make_certificates() (
   cd "$work" || exit
   set -e
@@ -38,13 +38,13 @@ make_certificates() (
     cat "$name.leaf.pem" intermediate.pem >"$name.pem"
     cat "$name.pem" "$name.key" >"$name.combined.pem"
   done
-  # Keys in other dress.
+  # Keys in other formats.
   openssl pkey -in ec.key -traditional -out ec.sec1.key
   openssl pkey -in rsa.key -traditional -out rsa.pkcs1.key
   openssl pkey -in ec.key -aes256 -passout pass:secret -out ec.encrypted.key
   openssl rsa -in rsa.key -aes256 -passout pass:secret -traditional -out rsa.encrypted.key
   openssl pkey -in ec.key -outform DER -out ec.der
-  # Clients, and authorities that vouch for them.
+  # Client certificates, and the CAs that sign them.
   authority clients "the clients of the tests"
   authority others "other clients"
   issue client clients 30 extendedKeyUsage=clientAuth "${ec[@]}"
@@ -66,7 +66,7 @@ container = review["request"]["object"]["spec"]["containers"][0]
 
 
 def write(name, size):
-    """The same review with an environment that makes it exactly so long."""
+    """Writes the review with environment variables that make it exactly that long."""
     container["env"] = [{"name": f"V{i}", "value": "x\u00e9\n" * 30} for i in range(size // 460)]
     container["env"].append({"name": "LAST", "value": ""})
     container["env"][-1]["value"] = "x" * (size - len(json.dumps(review)))

@@ -1,4 +1,4 @@
-# The end: SIGTERM drains, so that no call is lost, and within its time; a second signal ends it now.
+# SIGTERM drains the server within its time, so that no request is lost. A second signal ends it at once.
 
 import json
 import os
@@ -6,8 +6,9 @@ import signal
 import socket
 import time
 
+from harness.checks import check, eventually, expect, finish
+from common import PiswServe, post, review, reviews
 from memory import stop_review
-from server import Server, check, eventually, expect, finish, post, review, reviews
 
 large = post(review + b" " * ((8 << 20) - len(review)))
 
@@ -19,8 +20,8 @@ def seconds_between(start, low, high):
 
 
 def drain(number):
-    """The whole of it, with a connection of each kind."""
-    server = Server("--drain-delay", 3, "--drain-timeout", 20)
+    """A whole drain, with a connection of each kind."""
+    server = PiswServe("--drain-delay", 3, "--drain-timeout", 20)
     idle, asked, half = server.connect(), server.connect(), server.connect()
     for client in (idle, asked):
         expect("Connection", client.review().get("Connection"), None)
@@ -28,25 +29,25 @@ def drain(number):
     start = time.monotonic()
     server.send(number)
     server.logged("draining")
-    # At once, on both ports.
+    # /readyz changes at once, on both ports.
     status, _, body = server.get("/readyz")
     expect("/readyz of the admin port", (status, json.loads(body)), (503, {"error": "shutting down"}))
     expect("/healthz of the admin port", server.get("/healthz")[0], 200)
     with server.connect() as client:
         status, fields, body = client.get("/readyz")
         expect("/readyz", (status, fields["Connection"], json.loads(body)), (503, "close", {"error": "shutting down"}))
-        client.is_closed()
+        client.expect_closed()
     with server.connect() as client:
         expect("/livez", client.get("/livez")[0], 200)
-    # Answers say that the connection ends; new connections are served.
+    # Answers say Connection: close, and new connections are served.
     expect("Connection", asked.review()["Connection"], "close")
-    asked.is_closed()
+    asked.expect_closed()
     with server.connect() as client:
         expect("Connection", client.review("1MB")["Connection"], "close")
-        client.is_closed()
+        client.expect_closed()
     half.send(post()[100:])
     expect("status", half.response()[0], 200)
-    # Before the delay is over an idle connection is there for the call that may be under way.
+    # During the delay an idle connection stays open, because a request may be in flight.
     idle.tls.settimeout(0.2)
     try:
         if time.monotonic() - start < 2:
@@ -55,7 +56,7 @@ def drain(number):
     except TimeoutError:
         pass
     idle.tls.settimeout(30)
-    idle.is_closed()
+    idle.expect_closed()
     seconds_between(start, 2.9, 10)
     server.ends(0)
     expect("last line", server.records()[-1]["message"], "drained")
@@ -63,8 +64,8 @@ def drain(number):
 
 
 def idle_is_used():
-    """A call on an idle connection, late in the delay, is answered."""
-    with Server("--drain-delay", 3) as server, server.connect() as client:
+    """A request on an idle connection, late in the delay, is answered."""
+    with PiswServe("--drain-delay", 3) as server, server.connect() as client:
         client.review()
         server.send(signal.SIGTERM)
         time.sleep(1.5)
@@ -73,8 +74,8 @@ def idle_is_used():
 
 
 def review_finishes():
-    """A review at work, stopped until long after the delay, is answered before the server ends."""
-    with Server("--drain-delay", 0, "--review-timeout", 60) as server, server.connect() as client:
+    """A review that is stopped until long after the delay is answered before the server ends."""
+    with PiswServe("--drain-delay", 0, "--review-timeout", 60) as server, server.connect() as client:
         at_work = stop_review(client.process(server), client, large)
         server.send(signal.SIGTERM)
         time.sleep(1)
@@ -90,8 +91,8 @@ def review_finishes():
 
 
 def body_under_way():
-    """A body that comes slowly is waited for, too."""
-    with Server("--drain-delay", 0, "--header-timeout", 10) as server, server.connect() as client:
+    """The server waits for a slow body, too."""
+    with PiswServe("--drain-delay", 0, "--header-timeout", 10) as server, server.connect() as client:
         request = post(reviews["1MB"])
         client.send(request[:300_000])
         server.send(signal.SIGTERM)
@@ -104,7 +105,7 @@ def body_under_way():
 
 def cut_off():
     options = ["--drain-delay", 0, "--drain-timeout", 2, "--review-timeout", 60]
-    with Server(*options) as server, server.connect() as client:
+    with PiswServe(*options) as server, server.connect() as client:
         stop_review(client.process(server), client, large)
         processes = server.connections()
         start = time.monotonic()
@@ -117,7 +118,7 @@ def cut_off():
 
 
 def second_signal(first, second):
-    with Server("--drain-delay", 20, "--review-timeout", 60) as server, server.connect() as client:
+    with PiswServe("--drain-delay", 20, "--review-timeout", 60) as server, server.connect() as client:
         stop_review(client.process(server), client, large)
         start = time.monotonic()
         server.send(first)
@@ -129,19 +130,19 @@ def second_signal(first, second):
 
 
 def at_once():
-    with Server("--drain-delay", 0) as server:
+    with PiswServe("--drain-delay", 0) as server:
         with server.connect() as client:
             client.review()
             start = time.monotonic()
             server.send(signal.SIGTERM)
-            client.is_closed()
+            client.expect_closed()
         server.ends(0)
         seconds_between(start, 0, 2.5)
 
 
 def nothing_to_drain():
-    """Without any connection the delay is kept all the same: the API server may not know yet."""
-    with Server("--drain-delay", 2) as server:
+    """Without connections the delay holds, too, because the API server may not know yet."""
+    with PiswServe("--drain-delay", 2) as server:
         start = time.monotonic()
         server.send(signal.SIGTERM)
         server.logged("draining")
@@ -151,12 +152,12 @@ def nothing_to_drain():
 
 
 def port_is_free():
-    """A second instance may take the port as soon as the first does not listen any more."""
-    with Server("--drain-delay", 0, "--review-timeout", 60) as server, server.connect() as client:
+    """Another server can take the port as soon as the first one no longer listens."""
+    with PiswServe("--drain-delay", 0, "--review-timeout", 60) as server, server.connect() as client:
         at_work = stop_review(client.process(server), client, large)
         server.send(signal.SIGTERM)
         time.sleep(0.5)
-        with Server(listen=["--listen", f"127.0.0.1:{server.port}", "--admin-listen", "off"]) as successor:
+        with PiswServe(listen=["--listen", f"127.0.0.1:{server.port}", "--admin-listen", "off"]) as successor:
             successor.post()
         os.kill(at_work, signal.SIGCONT)
         expect("status", client.response()[0], 200)
@@ -164,8 +165,8 @@ def port_is_free():
 
 
 def handshake_under_way():
-    """A client that is silent in its handshake does not keep the server longer than its time."""
-    with Server("--drain-delay", 0, "--handshake-timeout", 2) as server:
+    """A silent client in its handshake keeps the server no longer than --handshake-timeout."""
+    with PiswServe("--drain-delay", 0, "--handshake-timeout", 2) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as plain:
             plain.sendall(b"\x16\x03\x01")
             eventually("a process", server.connections)
@@ -175,16 +176,16 @@ def handshake_under_way():
             seconds_between(start, 0, 10)
 
 
-check("SIGTERM: not ready at once, served through the delay, then closed, status 0", lambda: drain(signal.SIGTERM))
+check("SIGTERM: not ready at once, serves during the delay, then closes, exit status 0", lambda: drain(signal.SIGTERM))
 check("SIGINT: the same", lambda: drain(signal.SIGINT))
-check("an idle connection is used once more during the delay", idle_is_used)
-check("a review at work is waited for", review_finishes)
-check("a body that is under way is waited for", body_under_way)
-check("--drain-timeout cuts off what has not finished", cut_off)
-check("a second SIGTERM ends it now", lambda: second_signal(signal.SIGTERM, signal.SIGTERM))
-check("SIGINT after SIGTERM, too", lambda: second_signal(signal.SIGTERM, signal.SIGINT))
-check("--drain-delay 0 closes at once", at_once)
-check("the delay is kept without connections, too", nothing_to_drain)
+check("an idle connection can be used once more during the delay", idle_is_used)
+check("the server waits for a running review", review_finishes)
+check("the server waits for a body that is still arriving", body_under_way)
+check("--drain-timeout cuts off unfinished requests", cut_off)
+check("a second SIGTERM ends the server at once", lambda: second_signal(signal.SIGTERM, signal.SIGTERM))
+check("SIGINT after SIGTERM ends the server at once", lambda: second_signal(signal.SIGTERM, signal.SIGINT))
+check("--drain-delay 0 closes idle connections at once", at_once)
+check("the delay holds without connections, too", nothing_to_drain)
 check("the port is free while the last review finishes", port_is_free)
-check("a handshake under way does not hold it up", handshake_under_way)
+check("an unfinished handshake does not hold up the end", handshake_under_way)
 finish()

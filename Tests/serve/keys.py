@@ -1,5 +1,5 @@
-# The private key is in the listener's memory and in no other process's: not in a connection's, idle or after requests,
-# nor in a review's; for each kind of key and version of TLS, and after a reload.
+# The private key is in the listener's memory only: not in that of a connection, idle or after requests, and not in that
+# of a review. For each kind of key and version of TLS, and after a reload.
 
 import os
 import shutil
@@ -7,16 +7,17 @@ import signal
 import socket
 import ssl
 
+from harness.checks import check, eventually, expect, finish
+from common import PiswServe, leaf, post, review, work
 from memory import found, secrets, stop_review
-from server import Server, check, eventually, expect, finish, leaf, post, review, work
 
 VERSIONS = {"TLS 1.2": ssl.TLSVersion.TLSv1_2, "TLS 1.3": ssl.TLSVersion.TLSv1_3}
-# A review takes milliseconds for that, and its pages need no searching.
+# Its review takes milliseconds, and its pages of blanks need not be searched.
 large = post(review + b" " * ((8 << 20) - len(review)))
 
 
 def holds(server, windows):
-    """The search finds what is there: without this, finding nothing elsewhere would mean nothing."""
+    """The search finds the key where it is. Otherwise it would prove nothing to find no key elsewhere."""
     names = found(server.pid, windows)
     number = "priv, little end first" if "priv" in windows else "privateExponent, little end first"
     if number not in names:
@@ -45,7 +46,7 @@ def nowhere_else(server, version, *keys):
 
 
 def in_handshake(server, windows):
-    """A connection that has not come through its handshake has the key: the search finds it there too."""
+    """A connection has the key until its handshake is over. The search finds it there, too."""
     with socket.create_connection(("127.0.0.1", server.port)) as plain:
         plain.sendall(b"\x16\x03\x01")
         eventually("a process with the key", lambda: any(
@@ -53,11 +54,11 @@ def in_handshake(server, windows):
 
 
 def after_reload(name, windows):
-    """The old key is then nowhere, and a connection that was there before knows neither."""
+    """After a reload, no process has the old key, and an open connection has neither key."""
     new, new_windows = f"{name}2", secrets(f"{name}2")
     for part in ("pem", "key"):
         shutil.copy(work / f"{name}.{part}", work / f"reloaded.{part}")
-    with Server("--review-timeout", 60, certificate="reloaded") as server, server.connect() as old:
+    with PiswServe("--review-timeout", 60, certificate="reloaded") as server, server.connect() as old:
         old.review()
         process = old.process(server)
         for part in ("key", "pem"):
@@ -75,20 +76,20 @@ def after_reload(name, windows):
 
 for key, label in [("ec", "ECDSA"), ("rsa", "RSA")]:
     windows = secrets(key)
-    with Server("--review-timeout", 60, certificate=key) as server:
-        check(f"{label}: the listener holds the key, and not its text", lambda: holds(server, windows))
-        check(f"{label}: so does a connection in its handshake", lambda: in_handshake(server, windows))
+    with PiswServe("--review-timeout", 60, certificate=key) as server:
+        check(f"{label}: the listener has the key, but not its PEM text", lambda: holds(server, windows))
+        check(f"{label}: a connection has the key during its handshake", lambda: in_handshake(server, windows))
         for label_of_version, version in VERSIONS.items():
-            check(f"{label}, {label_of_version}: neither connections nor reviews do",
+            check(f"{label}, {label_of_version}: connections and reviews do not have the key",
                   lambda: nowhere_else(server, version, windows))
-    check(f"{label}: after a reload the old key is nowhere, and the new one in the listener",
+    check(f"{label}: after a reload no process has the old key, and only the listener has the new one",
           lambda: after_reload(key, windows))
 
 windows = secrets("ec")
-with Server("--tls-cert", work / "ec.combined.pem", "--tls-key", work / "ec.combined.pem", "--review-timeout", 60,
-            certificate=None) as server:
-    check("certificate and key in one file: the listener holds the key, and not its text",
+with PiswServe("--tls-cert", work / "ec.combined.pem", "--tls-key", work / "ec.combined.pem", "--review-timeout", 60,
+               certificate=None) as server:
+    check("certificate and key in one file: the listener has the key, but not its PEM text",
           lambda: holds(server, windows))
-    check("certificate and key in one file: neither connections nor reviews do",
+    check("certificate and key in one file: connections and reviews do not have the key",
           lambda: nowhere_else(server, None, windows))
 finish()

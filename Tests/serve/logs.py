@@ -1,5 +1,5 @@
-# The log: each line one JSON object, with what an operator needs of a review and nothing that a pod keeps secret;
-# lines for people; odd names; and a reader that does not read.
+# The log: each line is a JSON object, has what an operator needs of a review, and no secret of a pod. Also text for
+# people, odd names, and readers that do not read.
 
 import datetime
 import json
@@ -9,7 +9,8 @@ import select
 import subprocess
 import time
 
-from server import (Client, Server, captured, check, eventually, expect, finish, pod, post, program, reviews, work)
+from harness.checks import check, eventually, expect, finish
+from common import PiswServe, ReviewClient, captured, pod, post, program, reviews, work
 
 SECRET = "hunter2"
 DEBUG = {"LOGLEVEL": "DEBUG"}
@@ -23,7 +24,7 @@ def send(server, *bodies):
 
 
 def members(record):
-    """What every line has, and in which form."""
+    """Checks the members that every line has."""
     expect("first members", list(record)[:3], ["time", "level", "message"])
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["time"]):
         raise AssertionError(record)
@@ -35,7 +36,7 @@ def members(record):
         expect(f"{name} is a plain value", isinstance(value, (str, int, float, bool)), True)
 
 
-server = Server(environment=DEBUG)
+server = PiswServe(environment=DEBUG)
 
 
 def every_line():
@@ -43,7 +44,7 @@ def every_line():
     with server.connect() as client:
         client.get("/other")
     server.logged("request refused")
-    lines = [line for line in server.log.split(b"\n") if line]
+    lines = [line for line in server.log.data.split(b"\n") if line]
     expect("number of lines", len(lines) >= len(captured) + 6, True)
     for line in lines:
         record = json.loads(line, object_pairs_hook=lambda pairs: pairs)
@@ -54,9 +55,9 @@ def every_line():
 check("every line is one JSON object with time, level and message", every_line)
 
 
-# What a review's line says.
+# The line of a review.
 def line(body, **wanted):
-    with Server() as own:
+    with PiswServe() as own:
         send(own, body)
         record = own.logged("review")
         for name in ("time", "level", "message"):
@@ -81,12 +82,13 @@ for name, body, wanted in [
      {"uid": request("dry-run")["uid"], "namespace": request("dry-run")["namespace"],
       "name": request("dry-run")["name"], "operation": "CREATE", "dryRun": True, "images": 1, "swapped": 1,
       "result": "patched"}),
-    ("nothing to swap",
+    ("no redirected image",
      pod(spec={"containers": [{"name": "a", "image": "quay.io/x"}, {"name": "b", "image": "auto"}]}),
      {"uid": "u-1", "namespace": "shop", "name": "web", "operation": "CREATE", "dryRun": False, "images": 2,
       "swapped": 0, "result": "unchanged"}),
-    ("two of three", pod(spec={"containers": [{"name": "a", "image": "quay.io/x"}, {"name": "b", "image": "nginx"}],
-                               "initContainers": [{"name": "c", "image": "busybox"}]}),
+    ("two of three images redirected",
+     pod(spec={"containers": [{"name": "a", "image": "quay.io/x"}, {"name": "b", "image": "nginx"}],
+               "initContainers": [{"name": "c", "image": "busybox"}]}),
      {"uid": "u-1", "namespace": "shop", "name": "web", "operation": "CREATE", "dryRun": False, "images": 3,
       "swapped": 2, "result": "patched"}),
 ]:
@@ -94,7 +96,7 @@ for name, body, wanted in [
 
 
 def other_lines():
-    with Server() as own:
+    with PiswServe() as own:
         send(own, b'{"kind": }', pod(spec={"containers": 1}))
         record = own.logged("not a review")
         expect("level", record["level"], "warning")
@@ -106,12 +108,12 @@ def other_lines():
             raise AssertionError(record)
 
 
-check("lines of what is no review, and of a pod that cannot be read", other_lines)
+check("a body that is not a review, and a pod that cannot be read, have lines of their own", other_lines)
 
 
 # Secrets.
 def secretive():
-    """A pod with a secret in every place that is not a name, in forms that are valid and not."""
+    """Yields pods, valid and not, with a secret in every place that is not a name."""
     container = {
         "name": "web", "image": "nginx", "command": ["sh", "-c", SECRET], "args": [f"--password={SECRET}"],
         "workingDir": f"/{SECRET}", "env": [{"name": "PASSWORD", "value": SECRET}, {"name": SECRET, "value": "x"}],
@@ -125,7 +127,7 @@ def secretive():
     sound["request"]["userInfo"] = {"username": SECRET, "groups": [SECRET], "extra": {SECRET: [SECRET]}}
     sound["request"]["options"] = {"fieldManager": SECRET}
     yield sound
-    # Values where other types belong: messages are about them.
+    # Values of wrong types, which messages mention.
     for place, value in [(("metadata", "labels"), SECRET), (("metadata", "annotations"), [SECRET]),
                          (("metadata", "labels", "k8s-proxy-image-swapper/skip"), SECRET),
                          (("metadata", "annotations", "k8s-proxy-image-swapper/skip"), SECRET),
@@ -139,7 +141,7 @@ def secretive():
             inner = inner[name]
         inner[place[-1]] = value
         yield odd
-    # JSON that breaks off, or is wrong, in the middle of a secret.
+    # JSON that breaks off or is invalid in the middle of a secret.
     text = json.dumps(sound)
     yield text[:text.index(SECRET) + 5].encode()
     yield text.replace(f'"{SECRET}"', f'"{SECRET}', 1).encode()
@@ -149,7 +151,7 @@ def secretive():
 
 
 def no_secrets(*options):
-    with Server("--mirror", "quay.io=harbor.example.com", *options, environment=DEBUG) as own:
+    with PiswServe("--mirror", "quay.io=harbor.example.com", *options, environment=DEBUG) as own:
         bodies = list(secretive())
         send(own, *bodies)
         with own.connect() as client:
@@ -159,44 +161,44 @@ def no_secrets(*options):
             client.response()
             client.send(f"{SECRET} /{SECRET} HTTP/1.1\r\n{SECRET} : {SECRET}\r\n\r\n".encode())
             client.response()
-        eventually("all lines", lambda: len(own.lines) >= len(bodies) + 4)
-        for text in own.lines:
+        eventually("all lines", lambda: len(own.log.lines) >= len(bodies) + 4)
+        for text in own.log.lines:
             if SECRET[:5].encode() in text:
                 raise AssertionError(text)
-        expect("names of the pod are logged", re.search(rb'name"?[:=]"web"', own.log) is not None, True)
+        expect("names of the pod are logged", re.search(rb'name"?[:=]"web"', own.log.data) is not None, True)
 
 
-check("no secret of a pod or a request is logged, at LOGLEVEL=DEBUG", no_secrets)
-check("nor in text", lambda: no_secrets("--log-format", "text", "--isolation", "request"))
+check("no secret of a pod or a request is logged with LOGLEVEL=DEBUG", no_secrets)
+check("no secret is logged as text", lambda: no_secrets("--log-format", "text", "--isolation", "request"))
 
 
 # Decisions.
 def decisions():
-    with Server(environment=DEBUG) as own:
+    with PiswServe(environment=DEBUG) as own:
         send(own, pod(spec={"containers": [{"name": f"c{i}", "image": "nginx"} for i in range(100)]}))
         record = own.logged("review")
         expect("images", (record["images"], record["swapped"]), (100, 100))
         if "containers[0] (c0)" not in record["decision0"] or "redirected" not in record["decision0"]:
             raise AssertionError(record)
-        expect("a line that a pipe keeps whole", len(own.lines[-1]) < 4096, True)
+        expect("a line that a pipe writes atomically", len(own.log.lines[-1]) < 4096, True)
 
 
 def no_decisions():
-    with Server() as own:
+    with PiswServe() as own:
         send(own, pod())
         expect("decisions", [name for name in own.logged("review") if "decision" in name], [])
 
 
-check("LOGLEVEL=DEBUG tells decisions, in a line that a pipe keeps whole", decisions)
-check("otherwise decisions are not told", no_decisions)
+check("LOGLEVEL=DEBUG logs decisions, in a line that a pipe writes atomically", decisions)
+check("otherwise decisions are not logged", no_decisions)
 
-# Names that are odd: Kubernetes would not let them through, another client might.
+# Odd names. Kubernetes refuses them, but another client may send them.
 ODD = ['a"b', "a\\b", "a\nb", "a\r\n{}\n", "\t\b\f\x00\x01\x1f\x7f", "é", "\u2028\u2029", "\U0001F600", "</script>",
        "\x1b[31mred", "\u202eabc", "x" * 1000, "é" * 500, "\U0001F600" * 100, '","level":"error', "=a b=c"]
 
 
 def odd_names(name):
-    """The line stays one line, and holds the name or the beginning of it."""
+    """The record is one line, and has the name or its beginning."""
     with server.connect() as client:
         before = len(server.records("review"))
         client.post(json.dumps(pod(uid="u", name=name, namespace=name, operation="CREATE")).encode())
@@ -208,7 +210,7 @@ def odd_names(name):
             else:
                 expect(member, (len(value.encode()) <= 256, value[:50], value[-3:]), (True, name[:50], "..."))
         expect("level", record["level"], "info")
-        expect("control bytes", [byte for byte in server.lines[-1] if byte < 0x20], [])
+        expect("control bytes", [byte for byte in server.log.lines[-1] if byte < 0x20], [])
 
 
 for name in ODD:
@@ -216,35 +218,35 @@ for name in ODD:
 
 
 def odd_text():
-    """In text too, a line is a line, and holds no control bytes for a terminal."""
-    with Server("--log-format", "text") as own:
+    """In text, too, a record is one line without control bytes."""
+    with PiswServe("--log-format", "text") as own:
         for name in ODD:
             send(own, pod(name=name, namespace=name))
-        eventually("all lines", lambda: own.log.count(b" info: review ") == len(ODD))
-        for text in own.lines:
+        eventually("all lines", lambda: own.log.data.count(b" info: review ") == len(ODD))
+        for text in own.log.lines:
             if not re.fullmatch(rb"\d{4}-\d\d-\d\dT[\d:.]+Z (info|warning): [\x20-\x7e]*", text):
                 raise AssertionError(text)
 
 
 def text_line():
-    with Server("--log-format", "text") as own:
+    with PiswServe("--log-format", "text") as own:
         send(own, pod())
-        eventually("a line", lambda: b"review" in own.log)
+        eventually("a line", lambda: b"review" in own.log.data)
         if not re.fullmatch(r'\S+Z info: review uid="u-1" namespace="shop" name="web" operation="CREATE" dryRun=false '
-                            r'images=1 swapped=1 result="patched" duration=0\.\d{6}', own.lines[-1].decode()):
-            raise AssertionError(own.lines[-1])
+                            r'images=1 swapped=1 result="patched" duration=0\.\d{6}', own.log.lines[-1].decode()):
+            raise AssertionError(own.log.lines[-1])
 
 
-check("odd names in text", odd_text)
-check("a review's line in text", text_line)
+check("odd names in text are one line without control bytes", odd_text)
+check("a review's line in text has the same members", text_line)
 
 
 # Readers that do not read.
 def full_pipe(*options):
-    """Standard error is a pipe that is full: reviews go on, and so does the rest."""
-    with Server(*options, environment=DEBUG, reads_log=False) as own:
+    """Standard error is a full pipe: reviews and everything else go on."""
+    with PiswServe(*options, environment=DEBUG, reads_log=False) as own:
         reading = own.process.stderr.fileno()
-        # Filled from outside, through the listener's own end.
+        # Fills the pipe through the listener's own end.
         filler = os.open(f"/proc/{own.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
         try:
             while True:
@@ -259,7 +261,7 @@ def full_pipe(*options):
         if time.monotonic() - start > 15:
             raise AssertionError(f"twelve reviews took {time.monotonic() - start} s")
         expect("counted", own.metrics()['pisw_reviews_total{result="patched"}'], 11)
-        # Once it is read again, there are lines again.
+        # When the pipe is read again, the server logs again.
         os.set_blocking(reading, False)
         while True:
             try:
@@ -276,8 +278,8 @@ def has_data(descriptor):
 
 
 def no_reader():
-    """Standard error's other end is gone: no SIGPIPE ends anything."""
-    own = Server(reads_log=False)
+    """The other end of standard error is closed: SIGPIPE ends no process."""
+    own = PiswServe(reads_log=False)
     own.process.stderr.close()
     for _ in range(3):
         own.post()
@@ -286,7 +288,7 @@ def no_reader():
 
 
 def log_file(*before):
-    """A log that is a file gets a line for every review, the last of a connection too, which has the log at hand."""
+    """A log file gets a line for every review, also for the last one of a connection, which writes it itself."""
     path = work / "server.log"
     with open(path, "wb") as log:
         process = subprocess.Popen(
@@ -295,13 +297,14 @@ def log_file(*before):
             stderr=log, stdin=subprocess.DEVNULL)
 
     def records(message):
-        return [record for record in map(json.loads, path.read_bytes().split(b"\n")[:-1]) if record["message"] == message]
+        lines = map(json.loads, path.read_bytes().split(b"\n")[:-1])
+        return [record for record in lines if record["message"] == message]
 
     try:
         port = int(eventually("it listens", lambda: records("listening"))[0]["address"].rpartition(":")[2])
         for fields in ([], ["Connection: close"]):
             for _ in range(3):
-                with Client(port) as client:
+                with ReviewClient(port) as client:
                     client.review("job-pod", *fields)
         eventually("six lines", lambda: len(records("review")) == 6, 10)
         expect("ends by a signal", records("process ended by a signal"), [])
@@ -311,7 +314,7 @@ def log_file(*before):
 
 
 def closed_error():
-    """Without a standard error at all, a connection's socket is not taken for one."""
+    """If standard error is closed, no connection's socket becomes descriptor 2 and gets log lines."""
     with open(work / "sockets.out", "wb") as output:
         process = subprocess.Popen(
             ["sh", "-c", 'exec "$0" "$@" 2>&-', program, "--listen", "127.0.0.1:0", "--admin-listen", "off",
@@ -322,14 +325,14 @@ def closed_error():
             try:
                 inodes = {os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")}
             except FileNotFoundError:
-                return None  # One was closed meanwhile.
+                return None  # A descriptor was closed meanwhile.
             for row in open("/proc/net/tcp").read().splitlines()[1:]:
                 fields = row.split()
                 if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
                     return int(fields[1].partition(":")[2], 16)
             return None
 
-        with Client(eventually("it listens", port)) as client:
+        with ReviewClient(eventually("it listens", port)) as client:
             client.review()
             expect("a request that is refused, and logged", client.get("/other")[0], 404)
             client.review()
@@ -340,10 +343,10 @@ def closed_error():
 
 
 check("a full standard error does not hold up reviews", full_pipe)
-check("nor does one whose reader is gone", no_reader)
-check("a log that is a file has a line for every review", log_file)
+check("a standard error without a reader does not hold up reviews", no_reader)
+check("a log file has a line for every review", log_file)
 for limit in ("fsize=1048576", "cpu=2"):
-    check(f"... also under a limit that is lower than a review's own, {limit}", lambda: log_file(
+    check(f"a log file has a line for every review under a limit below a review's own, {limit}", lambda: log_file(
         "setpriv", "--bounding-set", "-sys_resource", "prlimit", f"--{limit}"))
-check("without a standard error nothing is written into connections", closed_error)
+check("if standard error is closed, nothing is logged into connections", closed_error)
 finish()

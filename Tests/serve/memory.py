@@ -1,12 +1,15 @@
-# Searching the memory of processes for private keys, and catching the process of a review alive.
+# Searches the memory of processes for private keys, and stops the process of a review while it runs.
 
 import os
 import re
+import select
 import signal
 import time
 from pathlib import Path
 
-from server import children, eventually, program, run, work
+from harness.checks import eventually
+from harness.processes import children, run
+from common import program, work
 
 WINDOW = 16
 
@@ -19,7 +22,7 @@ _own = set(_pages(Path(program).read_bytes()))
 
 
 def _numbers(key):
-    """The private numbers of a key, big end first, as `openssl pkey -text` tells them."""
+    """The private numbers of a key, big-endian, as `openssl pkey -text` prints them."""
     text = run("openssl", "pkey", "-in", work / f"{key}.key", "-noout", "-text").stdout.decode()
     found = re.findall(r"^(priv|privateExponent|prime1|prime2|exponent1|exponent2|coefficient):\n((?:    .*\n)+)",
                        text, re.M)
@@ -31,10 +34,10 @@ def _numbers(key):
 
 
 def secrets(key):
-    """Every 16 bytes in a row of a key's private numbers, in both orders of bytes, and of its PEM text.
+    """Windows of 16 bytes of a key's private numbers, in both byte orders, and of its PEM text.
 
-    Big end first is also how DER has them. For an elliptic curve also the number as Montgomery arithmetic has it.
-    Windows of a number are 8 bytes apart, so that what is left of 23 bytes or more is found.
+    DER has them big-endian. For an elliptic curve, also of the number in Montgomery form. Windows of a number are 8
+    bytes apart, so that any rest of 23 bytes or more is found.
     """
     forms = dict(_numbers(key))
     if "priv" in forms:
@@ -51,7 +54,7 @@ def secrets(key):
 
 
 def memory(pid):
-    """Everything that a process has mapped and this user may read."""
+    """Yields all memory of a process that this user may read."""
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as file:
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
             bounds, permissions, *rest = line.split()
@@ -68,7 +71,7 @@ def memory(pid):
 
 
 def found(pid, *keys):
-    """Which forms of keys are in a process's memory. It is stopped meanwhile, once it waits for something."""
+    """The names of the forms of keys in a process's memory. The process is stopped for the search, once it waits."""
     eventually("the process waits", lambda: status(pid)["State"][0] in "ST")
     is_stopped = status(pid)["State"][0] == "T"
     if not is_stopped:
@@ -78,7 +81,7 @@ def found(pid, *keys):
         names, total = set(), 0
         for part in memory(pid):
             total += len(part)
-            # Pages that are one byte over and over, or just as in the program's file, hold no key, and are most.
+            # Most pages repeat one byte, or are those of the program's file. They contain no key.
             pages = _pages(part)
             part = b"".join(page for page in pages if page not in _own and page.count(page[0]) < len(page))
             names |= {name for windows in keys for name, needles in windows.items()
@@ -92,7 +95,7 @@ def found(pid, *keys):
 
 
 def filters(pid):
-    """How many seccomp filters a process has: the runtime's, and its own."""
+    """The number of seccomp filters of a process: the runtime's, and its own."""
     return int(status(pid)["Seccomp_filters"])
 
 
@@ -101,26 +104,28 @@ def status(pid):
 
 
 def stop_review(connection, client, request):
-    """Has a connection's process run reviews until one could be stopped in its work; returns its process.
+    """Sends reviews over a connection until one of their processes could be stopped while it works. Returns that
+    process.
 
-    It is confined by then. It is to be continued with SIGCONT.
+    It has its filter by then. Continue it with SIGCONT.
     """
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         client.send(request)
         caught = None
-        while not caught and time.monotonic() < deadline:
+        # If the response arrives, the review ended before it was seen.
+        while not caught and not select.select([client.tls], [], [], 0)[0] and time.monotonic() < deadline:
             caught = next(iter(children(connection)), None)
-        # Its first steps are those of its parent; at work it reads the review for milliseconds.
+        # At first the process is a copy of its parent. After it has installed its filter, it works for milliseconds.
         while Path(f"/proc/{caught}").exists():
             try:
                 if filters(caught) > filters(connection):
                     os.kill(caught, signal.SIGSTOP)
-                    eventually("it stops", lambda: status(caught)["State"][0] in "TZ")
+                    eventually("the review stops", lambda: status(caught)["State"][0] in "TZ")
                     if status(caught)["State"][0] == "T":
                         return caught
                     break
             except (FileNotFoundError, ProcessLookupError, KeyError):
                 break
         client.response()
-    raise AssertionError("no review was caught alive")
+    raise AssertionError("no review could be stopped while it worked")

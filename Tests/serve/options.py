@@ -1,5 +1,5 @@
-# Options, environment and configuration: what a start is refused for, in which words and with which status; and the
-# ways in which a server that starts can be told what to do.
+# Options, environment and configuration: why the server refuses to start, with which message and status, and the ways
+# to configure a server that starts.
 
 import json
 import os
@@ -7,11 +7,12 @@ import socket
 import stat
 import subprocess
 
-from server import (CONFINED, Client, Server, check, expect, finish, leaf, program, run, work)
+from harness.checks import check, expect, finish
+from harness.processes import CONFINED, WITHOUT_FILTERS, run
+from common import PiswServe, ReviewClient, leaf, program, work
 
 MIRROR = ["--mirror", "docker.io=proxy.example.com"]
 PORTS = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
-NO_FILTERS = (*CONFINED[:-1], "no-filters")
 TLS = ["--tls-cert", f"{work}/ec.pem", "--tls-key", f"{work}/ec.key"]
 
 
@@ -21,7 +22,7 @@ def write(name, text):
 
 
 def refused(status, arguments, *messages, environment=None, before=()):
-    """The start is refused, with exactly these lines in the log."""
+    """The server does not start, and logs exactly these messages."""
     result = run(*before, program, *arguments, env=os.environ | (environment or {}))
     lines = result.stderr.decode().splitlines()
     expect("exit status", (result.returncode, lines if result.returncode != status else []), (status, []))
@@ -34,7 +35,7 @@ def refused(status, arguments, *messages, environment=None, before=()):
 
 
 def usage(arguments, message):
-    """Wrong options: what is wrong, and how it goes."""
+    """Wrong options: the message says what is wrong, and shows the usage."""
     result = run(program, *arguments)
     expect("exit status", (result.returncode, result.stdout), (64, b""))
     text = result.stderr.decode()
@@ -42,7 +43,7 @@ def usage(arguments, message):
         raise AssertionError(text)
 
 
-# Wrong options, and a part of the message about them.
+# Wrong options, and a part of the message.
 for arguments, message in [
     (["--bogus"], "Unknown option '--bogus'"),
     (["a.yaml", "b.yaml"], "Unexpected argument 'b.yaml'"),
@@ -86,18 +87,18 @@ def says(arguments, *parts):
             raise AssertionError(f"no {part!r} in {result.stdout.decode()}")
 
 
-check("--help tells options, defaults and statuses",
+check("--help lists options, defaults and exit statuses",
       lambda: says(["--help"], "--listen ADDR:PORT      Address", "further ones wait.\n" + " " * 26 + "(default: 256)",
                    "[::]:8443", "SIGHUP", "78  the"))
 
-# The configuration: every problem has a line of its own.
+# The configuration. Every problem has its own line.
 broken = write("broken.yaml", "mirrors:\n  docker.io: https://p.example.com\n  quay.io: harbor\nbogus: 1\nport: 0\n")
 check("78: no configuration at all", lambda: refused(
     78, [*PORTS, *TLS], "no configuration: name a mirror, for instance --mirror docker.io=proxy.example.com "
     "(or REGISTRY_URL=proxy.example.com, or --config FILE)"))
-check("78: a configuration file that is not there",
+check("78: a configuration file that does not exist",
       lambda: refused(78, [*PORTS, *TLS, f"{work}/nowhere.yaml"], "nowhere.yaml: No such file or directory"))
-check("78: a directory for a configuration",
+check("78: a configuration file that is a directory",
       lambda: refused(78, [*PORTS, *TLS, "--config", f"{work}/reviews"], "reviews: Is a directory"))
 check("78: every problem of file, variable and option at once", lambda: refused(
     78, [*PORTS, *TLS, broken, "--mirror", "ghcr.io"],
@@ -113,7 +114,7 @@ check("78: every problem of file, variable and option at once", lambda: refused(
 check("78: REGISTRY_URL and PROXY_URL that differ", lambda: refused(
     78, [*PORTS, *TLS], "PROXY_URL: differs from REGISTRY_URL: set only one of them",
     environment={"REGISTRY_URL": "a.io", "PROXY_URL": "b.io"}))
-check("78: an unknown file in PISW_CONFIG",
+check("78: PISW_CONFIG names a file that does not exist",
       lambda: refused(78, [*PORTS, *TLS], "nowhere.yaml: No such file or directory",
                       environment={"PISW_CONFIG": f"{work}/nowhere.yaml"}))
 
@@ -135,46 +136,46 @@ key_lines = (work / "ec.key").read_text().splitlines()
 write("damaged.key", "\n".join(key_lines[:1] + key_lines[2:]) + "\n")
 write("mine.key", (work / "ec.key").read_text())
 (work / "mine.key").chmod(stat.S_IRUSR)
-# The other user has to come to the files, and to the program.
+# Another user needs access to the files and the program.
 work.chmod(0o711)
 AS_NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 ENCRYPTED = "the key is encrypted; expected one without a password (openssl pkey -in OLD -out NEW)"
 
 for name, message, arguments in [
-    ("no certificate there", "nowhere.pem: No such file or directory", ["nowhere.pem"]),
+    ("a certificate that does not exist", "nowhere.pem: No such file or directory", ["nowhere.pem"]),
     ("a certificate that is a directory", "reviews: Is a directory", ["reviews"]),
     ("an empty certificate", "empty.pem: no certificate in it; expected PEM", ["empty.pem"]),
     ("a certificate that is text", "text.pem: no certificate in it; expected PEM", ["text.pem"]),
     ("a certificate that is DER", "ec.der: no certificate in it; expected PEM", ["ec.der"]),
-    ("a key for a certificate", "ec.key: no certificate in it; expected PEM", ["ec.key"]),
+    ("a key in place of the certificate", "ec.key: no certificate in it; expected PEM", ["ec.key"]),
     ("a certificate that breaks off", "cut.pem: certificate 1 is damaged: bad end line", ["cut.pem"]),
     ("a damaged certificate", "damaged.pem: certificate 1 is damaged: ASN1 lib", ["damaged.pem"]),
     ("a damaged certificate in the chain", "second-damaged.pem: certificate 2 is damaged: ASN1 lib",
      ["second-damaged.pem"]),
     ("a file of more than 1 MiB", "large.pem: larger than 1 MiB; expected a PEM file", ["large.pem"]),
-    ("no key there", "nowhere.key: No such file or directory", ["ec.pem", "nowhere.key"]),
+    ("a key that does not exist", "nowhere.key: No such file or directory", ["ec.pem", "nowhere.key"]),
     ("a key that is a directory", "reviews: Is a directory", ["ec.pem", "reviews"]),
     ("an empty key", "empty.pem: no private key in it; expected PEM", ["ec.pem", "empty.pem"]),
     ("a key that is text", "text.pem: no private key in it; expected PEM", ["ec.pem", "text.pem"]),
     ("a key that is DER", "ec.der: no private key in it; expected PEM", ["ec.pem", "ec.der"]),
-    ("a certificate for a key", "ec.leaf.pem: no private key in it; expected PEM", ["ec.pem", "ec.leaf.pem"]),
-    ("another certificate's key", "ec2.key: not the key of the certificate in ec.pem",
+    ("a certificate in place of the key", "ec.leaf.pem: no private key in it; expected PEM", ["ec.pem", "ec.leaf.pem"]),
+    ("the key of another certificate", "ec2.key: not the key of the certificate in ec.pem",
      ["ec.pem", "ec2.key"]),
     ("a key of another kind", "rsa.key: not the key of the certificate in ec.pem", ["ec.pem", "rsa.key"]),
     ("an encrypted key (PKCS #8)", f"ec.encrypted.key: {ENCRYPTED}", ["ec.pem", "ec.encrypted.key"]),
     ("an encrypted key (PKCS #1)", f"rsa.encrypted.key: {ENCRYPTED}", ["rsa.pem", "rsa.encrypted.key"]),
-    ("no client CA there", "nowhere.pem: No such file or directory",
+    ("a client CA that does not exist", "nowhere.pem: No such file or directory",
      ["ec.pem", "ec.key", "--client-ca", f"{work}/nowhere.pem"]),
     ("a client CA that is text", "text.pem: no certificate in it; expected PEM",
      ["ec.pem", "ec.key", "--client-ca", f"{work}/text.pem"]),
 ]:
     check(f"78: {name}", lambda: tls(78, message, *arguments))
-check("78: a key that this user may not read",
+check("78: a key that the user cannot read",
       lambda: tls(78, "mine.key: Permission denied", "ec.pem", "mine.key", before=AS_NOBODY))
 
 
 def damaged_key():
-    """What OpenSSL says of it is its own; the file and what is wrong are ours."""
+    """The message names the file and the problem, and then quotes OpenSSL."""
     result = run(program, *PORTS, *MIRROR, "--tls-cert", f"{work}/ec.pem", "--tls-key", f"{work}/damaged.key")
     expect("exit status", result.returncode, 78)
     message = json.loads(result.stderr)["message"]
@@ -197,7 +198,7 @@ def port_in_use(option):
 
 check("71: the port is in use", lambda: port_in_use("--listen"))
 check("71: the admin port is in use", lambda: port_in_use("--admin-listen"))
-check("71: an address that is not ours", lambda: refused(
+check("71: an address that the machine does not have", lambda: refused(
     71, ["--listen", "192.0.2.1:8443", "--admin-listen", "off", *MIRROR, *TLS],
     "cannot listen on 192.0.2.1:8443: Cannot assign requested address"))
 
@@ -210,21 +211,21 @@ def text_problems():
     expect("line", lines[3].partition("Z ")[2], f"error: {work}/broken.yaml:5:7: port must be from 1 to 65535")
 
 
-check("--log-format text: problems as lines for people", text_problems)
+check("--log-format text: problems are lines of text", text_problems)
 
 
 # Servers that start.
 def serves(*options, **more):
-    with Server(*options, **more) as server:
+    with PiswServe(*options, **more) as server:
         server.post()
         server.stop()
 
 
 for name in ["ec.sec1", "rsa.pkcs1"]:
-    check(f"a key as older programs write it: {name}",
+    check(f"a key in an older format: {name}",
           lambda: serves("--tls-cert", f"{work}/{name[:name.index('.')]}.pem", "--tls-key", f"{work}/{name}.key",
                          certificate=None))
-check("certificate and key in one file", lambda: serves(
+check("certificate and key may be in one file", lambda: serves(
     "--tls-cert", f"{work}/ec.combined.pem", "--tls-key", f"{work}/ec.combined.pem", certificate=None))
 for variable in ["REGISTRY_URL", "PROXY_URL"]:
     check(f"{variable} is the mirror of docker.io",
@@ -234,36 +235,38 @@ check("PISW_CONFIG names the configuration", lambda: serves(
 check("--isolation connection gives the same answers", lambda: serves("--isolation", "connection"))
 
 
-# Whether reviews are confined: by itself, as under a runtime that allows filters, and under one that allows none.
+# Whether reviews are confined: without a container runtime, under one that allows filters, and under one that does not.
 REFUSED = "reviews are not confined (seccomp): their limits apply, but they may make any system call"
 for before, option, confined in [
-    ((), (), 1), (CONFINED, (), 1), (NO_FILTERS, (), 0),
+    ((), (), 1), (CONFINED, (), 1), (WITHOUT_FILTERS, (), 0),
     ((), ("--sandbox", "require"), 1), (CONFINED, ("--sandbox", "require"), 1),
     ((), ("--sandbox", "off"), 0), (CONFINED, ("--sandbox", "off"), 0),
     (CONFINED, ("--isolation", "connection"), 0),
 ]:
     def confines():
-        with Server(*option, confined=before) as server:
+        with PiswServe(*option, confined=before) as server:
             server.post()
             with server.connect() as client:
                 client.review()
                 client.review()
             expect("metric", server.metrics()['pisw_sandbox{process="review"}'], confined)
             warned = [record.get("reason") for record in server.records() if record["level"] != "info"]
-            expect("warnings", warned, ["seccomp: Operation not permitted"] if before == NO_FILTERS else [])
+            expect("warnings", warned, ["seccomp: Operation not permitted"] if before == WITHOUT_FILTERS else [])
             if warned:
                 expect("message", server.records(REFUSED)[0]["level"], "warning")
             server.stop()
     name = " ".join([" ".join(option) or "no option", "under", before[-1] if before else "no", "filter"])
     check(f"pisw_sandbox is {confined}: {name}", confines)
-check("71: --sandbox require where no filter can be had", lambda: refused(
+check("71: --sandbox require where no filter can be installed", lambda: refused(
     71, [*PORTS, *MIRROR, *TLS, "--sandbox", "require"],
-    "reviews cannot be confined (seccomp): seccomp: Operation not permitted", before=NO_FILTERS))
-check("--admin-listen off: there is none", lambda: serves(listen=["--listen", "127.0.0.1:0", "--admin-listen", "off"]))
+    "reviews cannot be confined (seccomp): seccomp: Operation not permitted",
+    before=WITHOUT_FILTERS))
+check("--admin-listen off: there is no admin port",
+      lambda: serves(listen=["--listen", "127.0.0.1:0", "--admin-listen", "off"]))
 
 
 def expired():
-    with Server(certificate="expired") as server:
+    with PiswServe(certificate="expired") as server:
         expect("warning", server.logged(f"{work}/expired.pem: the certificate has expired; clients will refuse it")
                ["level"], "warning")
         result = run("curl", "-s", "-k", f"https://localhost:{server.port}/healthz")
@@ -272,7 +275,7 @@ def expired():
                                       f"https://localhost:{server.port}/healthz").returncode, 60)
 
 
-check("an expired certificate is warned of, and served", expired)
+check("an expired certificate is served with a warning", expired)
 
 
 def free_port():
@@ -281,16 +284,16 @@ def free_port():
 
 
 def original():
-    """The one positional argument and the keys of k8s-proxy-image-swapper."""
+    """The positional argument and the configuration keys of k8s-proxy-image-swapper."""
     port = free_port()
     file = write("original.yaml", f"port: {port}\ntlscertpath: {work}/ec.pem\ntlskeypath: {work}/ec.key\n"
                  "ignoreimages:\n  - registry\n")
-    with Server(file, certificate=None, mirror=None, environment={"REGISTRY_URL": "proxy.example.com"},
+    with PiswServe(file, certificate=None, mirror=None, environment={"REGISTRY_URL": "proxy.example.com"},
                 listen=["--admin-listen", "off"]) as server:
         expect("address", server.logged("listening")["address"], f"[::]:{port}")
         server.post()
-        # Both protocols, on one socket.
-        with Client(port, host="::1") as client:
+        # IPv4 and IPv6 on one socket.
+        with ReviewClient(port, host="::1") as client:
             client.review()
         server.stop()
 
@@ -298,25 +301,25 @@ def original():
 def options_first():
     file = write("elsewhere.yaml", f"port: 1\ntlscertpath: {work}/nowhere.pem\ntlskeypath: /nowhere\n"
                  "mirrors: {docker.io: other.example.com}\n")
-    with Server(file) as server:
+    with PiswServe(file) as server:
         with server.connect() as client:
             client.review()
             expect("certificate", client.certificate(), leaf("ec"))
 
 
 def two_addresses():
-    with Server(listen=["--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--admin-listen", "[::1]:0"]) as server:
+    with PiswServe(listen=["--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--admin-listen", "[::1]:0"]) as server:
         first, second, admin = [line["address"] for line in server.records("listening")]
         expect("addresses", [first.rpartition(":")[0], second.rpartition(":")[0], admin.rpartition(":")[0]],
                ["127.0.0.1", "[::1]", "[::1]"])
         for address in (first, second):
             host, _, port = address.rpartition(":")
-            with Client(int(port), host=host.strip("[]")) as client:
+            with ReviewClient(int(port), host=host.strip("[]")) as client:
                 client.review()
 
 
 def debug():
-    with Server(environment={"LOGLEVEL": "DEBUG"}) as server:
+    with PiswServe(environment={"LOGLEVEL": "DEBUG"}) as server:
         server.post("deployment-pod")
         record = server.logged("review")
         if "redirected" not in record["decision0"]:
@@ -324,7 +327,7 @@ def debug():
 
 
 def terminal():
-    """On a terminal the lines are for people, unless the options say otherwise."""
+    """On a terminal the log is text, unless an option says otherwise."""
     master, slave = os.openpty()
     process = subprocess.Popen([program, *PORTS, *TLS], stderr=slave, stdin=subprocess.DEVNULL)
     process.wait(timeout=30)
@@ -335,9 +338,9 @@ def terminal():
         raise AssertionError(text)
 
 
-check("the original's argument and keys, on [::] for both protocols", original)
-check("options go before the file's keys", options_first)
-check("several addresses, IPv6 for the admin port", two_addresses)
+check("the original's argument and keys work, on [::] with IPv4 and IPv6", original)
+check("options take precedence over the file's keys", options_first)
+check("several addresses, and IPv6 for the admin port", two_addresses)
 check("LOGLEVEL=DEBUG logs every decision", debug)
-check("on a terminal the log is text", terminal)
+check("on a terminal the log is text, unless an option says otherwise", terminal)
 finish()

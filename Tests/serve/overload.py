@@ -1,5 +1,5 @@
-# More than the server takes at a time: connections beyond the limit, silent ones, reviews beyond their turns, large
-# bodies all at once. Nothing is answered wrongly, and memory stays bounded.
+# Overload: more connections than the limit, silent connections, more reviews than turns, and many large bodies at once.
+# All answers are right, and memory stays bounded.
 
 import fcntl
 import os
@@ -13,12 +13,15 @@ import threading
 import time
 from pathlib import Path
 
+from harness.checks import PATIENCE, check, eventually, expect, finish
+from harness.client import Closed
+from harness.processes import children, run
+from common import PiswServe, post, review, reviews, work
 from memory import stop_review
-from server import Closed, PATIENCE, Server, check, children, eventually, expect, finish, post, review, reviews, run, work
 
 
 def at_once(count, action):
-    """Runs an action in so many threads at once; every one must succeed."""
+    """Runs an action in that number of threads at once. Each must succeed."""
     failures = []
 
     def run(i):
@@ -37,24 +40,24 @@ def at_once(count, action):
 
 def idle_gives_way():
     for _ in range(5):
-        with Server("--max-connections", 8) as server:
+        with PiswServe("--max-connections", 8) as server:
             clients = []
             for _ in range(8):
                 clients.append(server.connect())
                 clients[-1].review()
                 time.sleep(0.02)
-            # The oldest is not the longest idle: the second is.
+            # The oldest connection is not the one that has been idle for longest. The second is.
             clients[0].review()
             with server.connect() as ninth:
                 ninth.review()
-                expect("it was closed", clients[1].is_closed(), True)
+                clients[1].expect_closed()
                 for i in (0, 2, 3, 4, 5, 6, 7):
                     clients[i].review()
 
 
 def none_gives_way():
-    """A limit that is reached, and not passed, closes nothing."""
-    with Server("--max-connections", 8) as server:
+    """At the limit, and not above it, no connection is closed."""
+    with PiswServe("--max-connections", 8) as server:
         clients = [server.connect() for _ in range(8)]
         for _ in range(3):
             time.sleep(0.5)
@@ -63,8 +66,8 @@ def none_gives_way():
 
 
 def many_in_turn():
-    """Fifty clients, one after the other, each of which keeps its connection: every one is served."""
-    with Server("--max-connections", 8) as server:
+    """Fifty clients connect one after the other, and keep their connections. All are served."""
+    with PiswServe("--max-connections", 8) as server:
         clients = []
         for _ in range(50):
             clients.append(server.connect())
@@ -79,9 +82,9 @@ def many_in_turn():
 
 
 def busy_does_not():
-    """Eight connections in the middle of a request: a ninth waits, none of the eight is disturbed."""
+    """Eight connections are in the middle of a request. A ninth waits, and none of the eight is closed."""
     request = post()
-    with Server("--max-connections", 8, "--header-timeout", 20) as server:
+    with PiswServe("--max-connections", 8, "--header-timeout", 20) as server:
         clients = [server.connect() for _ in range(8)]
         for client in clients:
             client.send(request[:-10])
@@ -106,8 +109,8 @@ def busy_does_not():
 
 
 def silent_ones(first):
-    """Sixty clients that say nothing, at a server of eight: reviews go on beside them."""
-    with Server("--max-connections", 8) as server:
+    """Sixty silent clients, with a limit of eight. Reviews go on."""
+    with PiswServe("--max-connections", 8) as server:
         silent = [socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) for _ in range(60)]
         for client in silent:
             client.sendall(first)
@@ -122,16 +125,16 @@ def silent_ones(first):
             client.close()
 
 
-check("as many connections as the limit allows are left alone", none_gives_way)
-check("one more: the longest idle connection gives way, cleanly, and no other", idle_gives_way)
+check("as many connections as the limit allows stay open", none_gives_way)
+check("one more: only the connection that has been idle for longest is closed, cleanly", idle_gives_way)
 check("fifty keep-alive clients at a limit of eight are all served", many_in_turn)
-check("busy connections do not give way; the next one waits, and is served", busy_does_not)
+check("busy connections stay open; the next one waits, and is served", busy_does_not)
 check("sixty silent connections do not hold up reviews", lambda: silent_ones(b""))
-check("sixty that begin a handshake and stop do not either", lambda: silent_ones(b"\x16\x03\x01"))
+check("sixty unfinished handshakes do not hold up reviews", lambda: silent_ones(b"\x16\x03\x01"))
 
 
 def one_at_a_time():
-    with Server("--max-reviews", 1) as server:
+    with PiswServe("--max-reviews", 1) as server:
         def client(i):
             with server.connect() as connection:
                 for _ in range(10):
@@ -142,9 +145,9 @@ def one_at_a_time():
 
 
 def waits_its_turn():
-    """With the only turn taken by a review that is stopped, the next waits; it comes when that is done."""
+    """A stopped review has the only turn. The next review waits, and is answered afterwards."""
     large = post(review + b" " * ((8 << 20) - len(review)))
-    with Server("--max-reviews", 1, "--review-timeout", 60) as server:
+    with PiswServe("--max-reviews", 1, "--review-timeout", 60) as server:
         with server.connect() as first, server.connect() as second:
             at_work = stop_review(first.process(server), first, large)
             second.send(post())
@@ -153,12 +156,12 @@ def waits_its_turn():
             expect("status", (first.response()[0], second.response()[0]), (200, 200))
 
 
-check("--max-reviews 1: reviews of sixteen connections at once are all answered", one_at_a_time)
+check("--max-reviews 1: simultaneous reviews of sixteen connections are all answered", one_at_a_time)
 check("--max-reviews 1: a second review waits for the first", waits_its_turn)
 
 
 def memory(server):
-    """What the server's processes have of memory, what they share counted once."""
+    """The memory of the server's processes. Shared memory counts once."""
     total, waiting = 0, [server.pid]
     while waiting:
         pid = waiting.pop()
@@ -171,8 +174,8 @@ def memory(server):
 
 
 def large_bodies():
-    with Server("--header-timeout", 60) as server:
-        # Each is connected first: they come at once.
+    with PiswServe("--header-timeout", 60) as server:
+        # All clients connect first, so that the bodies arrive at the same time.
         clients = [server.connect() for _ in range(20)]
         highest, done = [0], threading.Event()
 
@@ -194,7 +197,7 @@ def large_bodies():
 
 
 def dirty(process):
-    """The memory that a process shares with no other, in kB. Pages of files are left out: the page cache has them anyway."""
+    """The memory of a process that it does not share, in kB, without pages of files."""
     total, is_file = 0, False
     for line in Path(f"/proc/{process}/smaps").read_text().splitlines():
         if re.match(r"[0-9a-f]+-", line):
@@ -205,12 +208,12 @@ def dirty(process):
 
 
 def small_again():
-    """A connection that had a large body is as small as any other afterwards: at most 1 MB of its own."""
-    with Server() as server, server.connect() as client:
+    """After a large body, a connection has at most 1 MB of its own memory, as any other."""
+    with PiswServe() as server, server.connect() as client:
         process = client.process(server)
         for name in ("8MiB", "job-pod"):
             client.review(name)
-            # Given back once the response is out.
+            # The process frees it after the response.
             end = time.monotonic() + 5
             while (own := dirty(process)) > 1024 and time.monotonic() < end:
                 time.sleep(0.02)
@@ -218,9 +221,9 @@ def small_again():
 
 
 def middle_bodies():
-    """Bodies just below what needs a turn to be read are all held; there is room for one in every connection."""
+    """Bodies just below the size that needs a turn. Every connection can hold one."""
     body = review + b" " * (65_000 - len(review))
-    with Server() as server:
+    with PiswServe() as server:
         clients = [server.connect() for _ in range(100)]
         for client in clients:
             client.send(post(body)[:-1])
@@ -230,14 +233,14 @@ def middle_bodies():
             expect("status", client.response()[0], 200)
 
 
-check("twenty bodies of 8 MiB at once are all answered, within 120 MB", large_bodies)
-check("a connection gives back the memory of a large body", small_again)
-check("a hundred bodies of 65 KB that come slowly are all answered", middle_bodies)
+check("twenty simultaneous bodies of 8 MiB are all answered, within 120 MB", large_bodies)
+check("a connection frees the memory of a large body", small_again)
+check("a hundred slow bodies of 65 KB are all answered", middle_bodies)
 
 
-# What breaks off gives back what it held: afterwards as many large bodies are taken as before.
+# A request that breaks off gives its turn back: afterwards as many large bodies are accepted as before.
 def gives_back(action):
-    with Server("--header-timeout", 1) as server:
+    with PiswServe("--header-timeout", 1) as server:
         for _ in range(4):
             action(server)
         start = time.monotonic()
@@ -277,13 +280,13 @@ def is_killed(server):
 
 for name, action in [("that goes away", goes_away), ("that stops", stops), ("that turns out too large", too_large),
                      ("whose process is killed", is_killed)]:
-    check(f"a large body {name} leaves its turn to the next", lambda: gives_back(action))
+    check(f"a large body {name} gives its turn back", lambda: gives_back(action))
 
 
 def killed_reviews():
-    """The turn of a review comes back too when its connection is killed."""
+    """The turn of a review comes back when its connection is killed."""
     large = post(review + b" " * ((8 << 20) - len(review)))
-    with Server("--max-reviews", 1, "--review-timeout", 60) as server:
+    with PiswServe("--max-reviews", 1, "--review-timeout", 60) as server:
         for i in range(3):
             with server.connect() as client:
                 connection = client.process(server)
@@ -296,13 +299,13 @@ def killed_reviews():
         eventually("that it was put back is counted", lambda: server.metrics()["pisw_tokens_restored_total"] > 0, 5)
 
 
-check("a review whose connection is killed leaves its turn to the next", killed_reviews)
+check("a review whose connection is killed gives its turn back", killed_reviews)
 
 
 def stolen_turns():
-    """Every turn is read from its pipe by somebody who gives none back: they are put back within two seconds."""
-    with Server("--max-reviews", 3) as server:
-        # Its own pipe of 1 MiB has the reports; those of tokens have as many bytes as there are turns.
+    """A process takes every turn from its pipe and gives none back. The listener restores them within two seconds."""
+    with PiswServe("--max-reviews", 3) as server:
+        # The pipe of reports has 1 MiB. The pipes of turns contain a byte for each turn.
         turns = {}
         for link in Path(f"/proc/{server.pid}/fd").iterdir():
             if os.readlink(link).startswith("pipe:"):
@@ -329,7 +332,7 @@ def stolen_turns():
 def closing_after_large_body():
     """A connection that ends after a large body returns its token itself: none is lost, and the next can be read."""
     large = post(review + b" " * 90_000, "Connection: close")
-    with Server() as server:
+    with PiswServe() as server:
         for _ in range(10):
             with server.connect() as client:
                 client.send(large)
@@ -339,7 +342,7 @@ def closing_after_large_body():
 
 def busy_connections():
     """Many connections that take turns all the time: no turn counts as lost."""
-    with Server("--max-reviews", 4) as server:
+    with PiswServe("--max-reviews", 4) as server:
         (work / "post.lua").write_text('wrk.method = "POST"\nwrk.path = "/mutate"\nwrk.body = [[' + review.decode() + ']]\n'
                                        'wrk.headers["Content-Type"] = "application/json"\n')
         done = run("wrk", "-t2", "-c240", "-d10s", "--timeout", "30s", "-s", work / "post.lua",
@@ -354,9 +357,9 @@ check("turns of 240 busy connections are never taken for lost ones", busy_connec
 
 
 def waiting(pipe):
-    """How many bytes a pipe holds."""
+    """The number of bytes in a pipe."""
     return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
 
 
-check("turns that somebody takes and does not give back are put back", stolen_turns)
+check("the listener restores turns that were taken and not given back", stolen_turns)
 finish()

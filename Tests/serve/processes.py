@@ -1,5 +1,5 @@
-# What the processes of pisw-serve have: descriptors, privileges, limits, and an end with their parent. A review is
-# caught alive in its work.
+# The processes of pisw-serve: descriptors, privileges, limits, and that they end with their parent. A review is stopped
+# while it works.
 
 import fcntl
 import json
@@ -14,14 +14,16 @@ import threading
 import time
 from pathlib import Path
 
+from harness.checks import check, eventually, expect, finish
+from harness.processes import run
+from common import PiswServe, pod, post, program, review, work
 from memory import filters, status, stop_review
-from server import Server, check, eventually, expect, finish, pod, post, program, review, run, work
 
 large = post(review + b" " * ((8 << 20) - len(review)))
 
 
 def descriptors(pid):
-    """Number to what it is, and whether it may be written."""
+    """The descriptors of a process: {number: (target, mode)}."""
     found = {}
     for link in Path(f"/proc/{pid}/fd").iterdir():
         flags = int(re.search(r"flags:\t(\d+)", Path(f"/proc/{pid}/fdinfo/{link.name}").read_text())[1], 8)
@@ -30,7 +32,7 @@ def descriptors(pid):
 
 
 def limits(pid):
-    """The hard limits, by name."""
+    """The hard limits of a process, by name."""
     lines = Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]
     return {name.strip(): hard for name, hard in
             (re.match(r"(.{25}) +\S+ +(\S+)", line).groups() for line in lines)}
@@ -41,10 +43,10 @@ def gone(pid):
 
 
 class Caught:
-    """A server, a connection to it, and a review of that connection, stopped at work."""
+    """A server, a connection to it, and a review of that connection, stopped while it works."""
 
     def __init__(self, *options, **more):
-        self.server = Server("--review-timeout", 60, *options, **more)
+        self.server = PiswServe("--review-timeout", 60, *options, **more)
         self.client = self.server.connect()
         self.connection = self.client.process(self.server)
         self.review = stop_review(self.connection, self.client, large)
@@ -68,7 +70,7 @@ def connection_descriptors():
     expect("number of sockets", len(sockets), 1)
     expect("the listener's sockets", [t for t, _ in listeners.values() if t in sockets], [])
     expect("its signals", [t for t, _ in mine.values() if "signalfd" in t], [])
-    # Of the pipes that both have, the connection may only write to its log and its reports.
+    # A connection shares two pipes with the listener that it can only write to: the log and reports.
     shared = {target for target, _ in mine.values() if target.startswith("pipe:")} & {
         target for target, _ in listeners.values()}
     only_written = [pipe for pipe in shared if (pipe, "r") not in mine.values()]
@@ -76,7 +78,8 @@ def connection_descriptors():
 
 
 def room_of_pipes():
-    """What a review's pipes hold: most answers, and a few last words, for users have so many pages of pipes and no more."""
+    """A review's pipes are just large enough for most answers and for a message, because a user's pipe pages are
+    limited."""
     rooms = []
     for number in (1, 2):
         pipe = os.open(f"/proc/{caught.review}/fd/{number}", os.O_WRONLY | os.O_NONBLOCK)
@@ -86,7 +89,7 @@ def room_of_pipes():
 
 
 def no_leaks():
-    """After a hundred reviews a connection has the descriptors it had after the first."""
+    """A connection has the same descriptors after a hundred reviews as after one."""
     with caught.server.connect() as client:
         client.review()
         process = client.process(caught.server)
@@ -97,7 +100,7 @@ def no_leaks():
 
 
 def no_leaks_without_room():
-    """With room for one pipe and a half, reviews get no process, and the pipe does not stay."""
+    """With free descriptors for one and a half pipes, reviews get a 503, and the first pipe is closed again."""
     with caught.server.connect() as client:
         client.get("/healthz")
         process = client.process(caught.server)
@@ -123,7 +126,7 @@ def review_limits():
     expect("files", found["Max file size"], "0")
     expect("seconds of CPU, the second line behind 60 s of time", found["Max cpu time"], "62")
     space = int(found["Max address space"])
-    # 64 MiB, 8 MiB of body, and what was mapped before.
+    # 64 MiB, 8 MiB for the body, and what the connection has mapped.
     if not 64 << 20 < space < 200 << 20:
         raise AssertionError(f"{space >> 20} MiB of address space")
 
@@ -139,7 +142,7 @@ def stays_below_limit():
 
 
 def segments():
-    """Of the program's file, by kind: the first byte and the one after the last."""
+    """The segments of the program's file, by kind: the first byte, and the one after the last."""
     data = Path(program).read_bytes()
     (table,), (count,) = struct.unpack_from("<Q", data, 32), struct.unpack_from("<H", data, 56)
     kinds = {(1, 5): "code", (1, 4): "constants", (0x6474E552, 4): "relocated constants"}
@@ -152,8 +155,8 @@ def segments():
 
 
 def in_huge_pages():
-    """Code and constants begin where a huge page can, none of it can be written, and where the kernel has huge pages, the
-    first of them are no pages of the file any more."""
+    """Code and constants begin at huge-page boundaries, and are not writable. If the kernel has huge pages, the first
+    ones are no longer pages of the file."""
     has = "[never]" not in Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text()
     huge, parts = 2 << 20, segments()
     expect("parts", sorted(parts), ["code", "constants", "relocated constants"])
@@ -169,26 +172,27 @@ def in_huge_pages():
                 raise AssertionError(f"{part} of the {name}: {maps}")
 
 
-check("a review has its pipe and a standard error of its own, and nothing else", review_descriptors)
-check("a review's last words have a page, and its answer the usual pipe", room_of_pipes)
-check("a connection has one socket, and nothing of the listener's", connection_descriptors)
-check("a connection does not gather descriptors", no_leaks)
-check("a connection that has no room for a review's pipes keeps none of them", no_leaks_without_room)
+check("a review has only its pipe and its own standard error", review_descriptors)
+check("a review's standard error has room for one page, and its answer for 64 KiB", room_of_pipes)
+check("a connection has one socket, and none of the listener's", connection_descriptors)
+check("a connection does not accumulate descriptors", no_leaks)
+check("a connection without free descriptors for a review's pipes keeps none of them", no_leaks_without_room)
 check("no process can gain privileges", lambda: has_status("NoNewPrivs", "1"))
 check("no process has a second thread", lambda: has_status("Threads", "1"))
-check("a review has a seccomp filter of its own, above that of the container runtime", lambda: expect(
-    "modes and filters", {name: (status(pid)["Seccomp"].strip(), filters(pid)) for name, pid in caught.processes.items()},
+check("a review has its own seccomp filter in addition to the container runtime's", lambda: expect(
+    "modes and filters",
+    {name: (status(pid)["Seccomp"].strip(), filters(pid)) for name, pid in caught.processes.items()},
     {"listener": ("2", 1), "connection": ("2", 1), "review": ("2", 2)}))
-check("a review is bounded in memory, files and time", review_limits)
-check("a review is well below its bound of memory", stays_below_limit)
+check("a review has limits of memory, files and time", review_limits)
+check("a review is below its memory limit", stays_below_limit)
 check("no process dumps core", core_limits)
-check("code and constants lie in huge pages and cannot be written", in_huge_pages)
+check("code and constants are in huge pages, and not writable", in_huge_pages)
 
 
 def dies_with_connection():
     os.kill(caught.connection, signal.SIGKILL)
     eventually("the review is gone", lambda: gone(caught.review))
-    # Its end is noticed, its slot and turn are free again.
+    # The listener notices the end, and the connection's slot and turn are free again.
     record = caught.server.logged("process ended by a signal")
     expect("record", (record["process"], record["signal"]), ("connection", "SIGKILL"))
     caught.server.post("8MiB")
@@ -200,7 +204,7 @@ def dies_with_listener():
     again.server.process.wait()
     for name in ("connection", "review"):
         eventually(f"the {name} is gone", lambda: gone(again.processes[name]))
-    Server.running.remove(again.server)
+    again.server.kill()
 
 
 def no_zombies():
@@ -210,10 +214,10 @@ def no_zombies():
 
 
 def ignored_signals():
-    """Who starts the server may ignore the signals that tell of a child's end, and end a review."""
+    """The server's parent may ignore SIGCHLD and SIGALRM, which the server needs."""
     ignoring = ("import os, signal, sys; [signal.signal(s, signal.SIG_IGN) for s in (signal.SIGCHLD, signal.SIGALRM)]; "
                 "os.execv(sys.argv[1], sys.argv[1:])")
-    with Server("--max-connections", 1, before=(sys.executable, "-c", ignoring)) as server:
+    with PiswServe("--max-connections", 1, before=(sys.executable, "-c", ignoring)) as server:
         for _ in range(3):
             server.post()
         expect("warnings", [record for record in server.records() if record["level"] != "info"], [])
@@ -221,8 +225,8 @@ def ignored_signals():
         expect("SIGALRM is ignored", bool(ignored >> signal.SIGALRM - 1 & 1), False)
 
 
-def told_of_nobody():
-    """SIGCHLD again and again: what a review writes, more than its pipe holds, is still read."""
+def spurious_sigchld():
+    """SIGCHLD arrives again and again. The answer of a review, which exceeds its pipe, is still read."""
     containers = [{"name": f"c{i}", "image": f"nginx:{i}"} for i in range(1000)]
     done = threading.Event()
     with caught.server.connect() as client:
@@ -244,13 +248,13 @@ def told_of_nobody():
         expect("more than a pipe holds", len(body) > 1 << 16, True)
 
 
-check("a server that was started with signals ignored does not ignore them", ignored_signals)
-check("a connection that is told of the ends of children that it has not goes on", told_of_nobody)
-check("a review dies with its connection", dies_with_connection)
-check("connections and reviews die with the listener", dies_with_listener)
+check("a server that is started with ignored signals does not ignore them", ignored_signals)
+check("a connection that gets SIGCHLD without an ended child goes on", spurious_sigchld)
+check("a review ends with its connection", dies_with_connection)
+check("connections and reviews end with the listener", dies_with_listener)
 check("connections leave no zombies", no_zombies)
 
-# As another user: what is not dumpable belongs to root, and that user's other processes cannot look into it.
+# As another user: after PR_SET_DUMPABLE=0, root owns a process's files in /proc, and that user cannot read them.
 AS_NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 work.chmod(0o711)
 for part in ("pem", "key"):
@@ -271,11 +275,11 @@ def closed_to_its_user():
         for file in ("mem", "environ", "maps"):
             result = run(*AS_NOBODY, "head", "-c", 1, f"/proc/{pid}/{file}")
             expect(f"{file} of the {name}", (result.returncode, b"Permission denied" in result.stderr), (1, True))
-    # What can be looked into otherwise.
+    # The user can read a dumpable process.
     result = run(*AS_NOBODY, "head", "-c", 1, "/proc/self/environ")
     expect("its own", result.returncode, 0)
 
 
-check("as another user, every process belongs to root in /proc", belongs_to_root)
-check("as another user, that user cannot read the processes' memory", closed_to_its_user)
+check("as another user: root owns every process's files in /proc", belongs_to_root)
+check("as another user: that user cannot read the processes' memory", closed_to_its_user)
 finish()

@@ -1,5 +1,5 @@
-# Certificate, key, client CA and configuration are read again when their files change, and on SIGHUP: what is broken
-# leaves the old in force, and connections go on.
+# The server reads certificate, key, client CA and configuration again when their files change, and on SIGHUP. A broken
+# file leaves the old one in force, and connections go on.
 
 import base64
 import json
@@ -9,7 +9,8 @@ import signal
 import ssl
 import time
 
-from server import Server, answer, check, eventually, expect, finish, leaf, post, review, work
+from harness.checks import check, eventually, expect, finish
+from common import PiswServe, answer, leaf, post, review, work
 
 count = 0
 
@@ -23,7 +24,7 @@ def folder():
 
 
 class Mounted:
-    """A volume as Kubernetes mounts secrets: names that point through `..data`, a link that is swapped as a whole."""
+    """A volume as Kubernetes mounts secrets: links through `..data`, which is a link that is replaced atomically."""
 
     def __init__(self, **files):
         self.path = folder()
@@ -52,7 +53,7 @@ def pair(name):
 
 
 def serving(files, *options):
-    return Server("--tls-cert", files / "tls.crt", "--tls-key", files / "tls.key", *options, certificate=None)
+    return PiswServe("--tls-cert", files / "tls.crt", "--tls-key", files / "tls.key", *options, certificate=None)
 
 
 def shown(server):
@@ -61,7 +62,7 @@ def shown(server):
 
 
 def comes(server, name):
-    """New connections get this certificate, within a few seconds."""
+    """New connections get this certificate within a few seconds."""
     eventually(f"the certificate {name}", lambda: shown(server) == leaf(name), 10)
     with server.connect() as client:
         client.review()
@@ -101,20 +102,22 @@ def in_place(files, contents):
 
 
 def renamed(files, contents):
-    """As editors and certbot do: a new file takes the name."""
+    """Renames a new file over the old one, as editors and certbot do."""
     for name, content in contents.items():
         (files.path / "new").write_bytes(content)
         os.replace(files.path / "new", files.path / name.replace("_", "."))
 
 
-check("the certificate is replaced as Kubernetes does it", lambda: replaced(
+check("a certificate that is replaced as Kubernetes does it is reloaded", lambda: replaced(
     "ec", "ec2", lambda files, new: files.put(**new)))
-check("by one of another kind", lambda: replaced("ec", "rsa", lambda files, new: files.put(**new)))
-check("file by file, each renamed over the old", lambda: replaced("ec", "ec2", renamed))
+check("a certificate of another kind of key is reloaded",
+      lambda: replaced("ec", "rsa", lambda files, new: files.put(**new)))
+check("a certificate whose files are renamed one by one is reloaded", lambda: replaced("ec", "ec2", renamed))
 
 
 def written_in_place():
-    """In place the two do not fit for a moment: that is an attempt that fails, and the next that does not."""
+    """While the files are written in place, key and certificate do not match for a moment. That reload fails, the next
+    works."""
     files = Mounted(**pair("ec"))
     with serving(files) as server:
         in_place(files, {"tls_crt": pair("ec2")["tls_crt"]})
@@ -125,11 +128,11 @@ def written_in_place():
         comes(server, "ec2")
 
 
-check("written in place, the certificate a while before the key", written_in_place)
+check("a certificate that is written in place, long before its key, is reloaded", written_in_place)
 
 
 def broken(reason, contents):
-    """The old one stays in force, with a line that says why; a later good one is taken."""
+    """The old one stays in force, and the log says why. A later valid one is loaded."""
     files = Mounted(**pair("ec"))
     with serving(files) as server, server.connect() as old:
         old.review()
@@ -152,15 +155,16 @@ def broken(reason, contents):
 
 for name, reason, contents in [
     ("a certificate that is text", "tls.crt: no certificate in it; expected PEM", {"tls_crt": b"hello\n"}),
-    ("a certificate that is half written", "tls.crt: certificate 1 is damaged: bad end line",
+    ("a half-written certificate", "tls.crt: certificate 1 is damaged: bad end line",
      {"tls_crt": pair("ec2")["tls_crt"][:300]}),
     ("an empty certificate", "tls.crt: no certificate in it; expected PEM", {"tls_crt": b""}),
-    ("another one's key", "tls.key: not the key of the certificate in tls.crt", {"tls_key": pair("rsa")["tls_key"]}),
+    ("the key of another certificate",
+     "tls.key: not the key of the certificate in tls.crt", {"tls_key": pair("rsa")["tls_key"]}),
     ("an encrypted key",
      "tls.key: the key is encrypted; expected one without a password (openssl pkey -in OLD -out NEW)",
      {"tls_key": (work / "ec.encrypted.key").read_bytes()}),
 ]:
-    check(f"a broken new one leaves the old: {name}", lambda: broken(reason, contents))
+    check(f"a broken certificate leaves the old one in force: {name}", lambda: broken(reason, contents))
 
 
 def missing():
@@ -183,8 +187,8 @@ def expired():
         server.logged(f"{files.path}/tls.crt: the certificate has expired; clients will refuse it")
 
 
-check("files that vanish, and come back", missing)
-check("one that has expired is taken, with a warning", expired)
+check("files that vanish leave the old ones in force until they come back", missing)
+check("an expired certificate is loaded with a warning", expired)
 
 # The configuration.
 TO_A, TO_B = b"mirrors: {docker.io: a.example.com}\n", b"mirrors: {docker.io: b.example.com}\n"
@@ -199,13 +203,13 @@ def target(client):
 
 def configured(put):
     files = Mounted(config_yaml=TO_A)
-    with Server(files / "config.yaml", mirror=None) as server, server.connect() as old:
+    with PiswServe(files / "config.yaml", mirror=None) as server, server.connect() as old:
         process = old.process(server)
         expect("target", target(old), "a.example.com")
         for i, (content, name) in enumerate([(TO_B, "b"), (TO_A, "a"), (TO_B, "b")]):
             put(files, {"config_yaml": content})
             server.logged("configuration reloaded", i + 1)
-            # The very next review, over the connection from before, and over a new one.
+            # The next review, over the open connection and over a new one, uses it.
             expect("target over the old connection", target(old), f"{name}.example.com")
             with server.connect() as new:
                 expect("target over a new connection", target(new), f"{name}.example.com")
@@ -215,14 +219,14 @@ def configured(put):
         server.stop()
 
 
-check("the configuration is replaced as Kubernetes does it", lambda: configured(
+check("a configuration that is replaced as Kubernetes does it is reloaded", lambda: configured(
     lambda files, new: files.put(**new)))
-check("the configuration is written in place", lambda: configured(in_place))
+check("a configuration that is written in place is reloaded", lambda: configured(in_place))
 
 
 def broken_configuration():
     files = Mounted(config_yaml=TO_A)
-    with Server(files / "config.yaml", mirror=None) as server, server.connect() as old:
+    with PiswServe(files / "config.yaml", mirror=None) as server, server.connect() as old:
         expect("target", target(old), "a.example.com")
         files.put(config_yaml=b"mirrors: {docker.io: https://b.example.com}\nbogus: 1\n")
         server.logged("configuration not reloaded, the old one stays in force", 2)
@@ -243,9 +247,9 @@ def broken_configuration():
 
 
 def options_stay():
-    """What options say goes before the file after a reload, too."""
+    """Options take precedence over the file after a reload, too."""
     files = Mounted(config_yaml=b"mirrors: {quay.io: q.example.com}\n")
-    with Server(files / "config.yaml") as server:
+    with PiswServe(files / "config.yaml") as server:
         files.put(config_yaml=TO_B)
         server.send(signal.SIGHUP)
         server.logged("configuration reloaded")
@@ -254,10 +258,10 @@ def options_stay():
 
 
 def upstreams():
-    """Images are counted under the names of the configuration in force."""
+    """Images are counted by the sources of the current configuration."""
     files = Mounted(config_yaml=TO_A)
     sample = 'pisw_images_total{decision="redirected",upstream="%s"}'
-    with Server(files / "config.yaml", mirror=None) as server, server.connect() as old:
+    with PiswServe(files / "config.yaml", mirror=None) as server, server.connect() as old:
         target(old)
         server.counted(sample % "docker.io", 1)
         files.put(config_yaml=b"mirrors: {quay.io: q.example.com, docker.io/library: b.example.com}\n")
@@ -270,14 +274,14 @@ def upstreams():
         server.counted(sample % "quay.io", 0)
 
 
-check("a broken configuration leaves the old, and a later good one is taken", broken_configuration)
-check("options go before the file after a reload", options_stay)
-check("images are counted by the sources of the configuration in force", upstreams)
+check("a broken configuration leaves the old one in force, and a later valid one is loaded", broken_configuration)
+check("options take precedence over the file after a reload", options_stay)
+check("images are counted by the sources of the current configuration", upstreams)
 
 
-# SIGHUP, and nothing at all.
+# SIGHUP, and files that do not change.
 def hangup():
-    """Both are read at once, without any connection; files that did not change, too."""
+    """Certificate and configuration are read at once, without a connection, and even if they did not change."""
     files = Mounted(**pair("ec"), config_yaml=TO_A)
     with serving(files, files / "config.yaml") as server:
         server.send(signal.SIGHUP)
@@ -290,10 +294,10 @@ def hangup():
 
 
 def counted_once():
-    """A change that SIGHUP has taken over is not a change once more."""
+    """A change that SIGHUP loaded is not loaded again."""
     files = Mounted(**pair("ec"), config_yaml=TO_A)
     with serving(files, files / "config.yaml") as server:
-        # It has looked at its files a moment ago, and will not again within a second.
+        # The server has just looked at its files, and does not look again within a second.
         server.post()
         files.put(**pair("ec2"), config_yaml=TO_B)
         server.send(signal.SIGHUP)
@@ -325,10 +329,10 @@ def nothing_changed():
         reloads(server, "certificate", 0, 0)
 
 
-check("SIGHUP reads everything at once", hangup)
-check("what SIGHUP took over is not read once more", counted_once)
-check("SIGHUP with broken files leaves everything", broken_hangup)
-check("files that did not change are not read again", nothing_changed)
+check("SIGHUP reloads everything at once", hangup)
+check("a change that SIGHUP loaded is not loaded again", counted_once)
+check("SIGHUP with broken files leaves the old ones in force", broken_hangup)
+check("files that did not change are not reloaded", nothing_changed)
 
 
 # Client CAs.
@@ -349,16 +353,16 @@ def client_ca():
         server.send(signal.SIGHUP)
         server.logged("certificate reloaded")
         expect("served", (served(server, "client"), served(server, "stranger")), (False, True))
-        # Whom one connection was opened to is not asked again.
+        # An open connection's client certificate is not checked again.
         old.review()
         files.put(**pair("ec"), ca_pem=(work / "clients.pem").read_bytes() + (work / "others.pem").read_bytes())
         eventually("both are served", lambda: served(server, "client") and served(server, "stranger"), 10)
-        # Without authorities nobody can be let in, nor everybody: the old ones stay.
+        # An empty file leaves the old CAs in force: otherwise nobody, or everybody, would be accepted.
         files.put(**pair("ec"), ca_pem=b"")
         server.send(signal.SIGHUP)
         server.logged("certificate not reloaded, the old one stays in force")
         expect("served", (served(server, "client"), served(server, None)), (True, False))
 
 
-check("the client CA is replaced, added to, and broken", client_ca)
+check("client CAs are replaced and added, and a broken file leaves the old ones in force", client_ca)
 finish()

@@ -1,5 +1,5 @@
-# HTTP/1.1 over TLS, as clients send it: every captured review, kept-alive and pipelined connections, bodies in every
-# form and size, what is refused, and what comes slowly.
+# HTTP/1.1 over TLS: every captured review, kept connections, pipelining, bodies of every form and size, refused
+# requests, and slow clients.
 
 import http.client
 import json
@@ -7,10 +7,11 @@ import re
 import socket
 import time
 
-from server import (Server, answer, answers, captured, check, context, eventually, expect, finish, post, review,
-                    reviews, run, work)
+from harness.checks import check, eventually, expect, finish
+from harness.processes import run
+from common import PiswServe, answer, answers, captured, post, review, reviews, tls_context, work
 
-server = Server()
+server = PiswServe()
 CHUNKED = "POST /mutate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
 
 
@@ -21,7 +22,7 @@ def alone(name):
 
 
 for name in reviews:
-    check(f"the answer of pisw-mutate, byte for byte: {name}", lambda: alone(name))
+    check(f"the answer is that of pisw-mutate, byte for byte: {name}", lambda: alone(name))
 
 
 def kept_alive():
@@ -34,14 +35,14 @@ def kept_alive():
 
 
 def python_http_client():
-    connection = http.client.HTTPSConnection("localhost", server.port, context=context(), timeout=30)
+    connection = http.client.HTTPSConnection("localhost", server.port, context=tls_context(), timeout=30)
     connection.connect()
     socket = connection.sock
     for name in [*captured, "1MB", "8MiB"]:
         connection.request("POST", "/mutate", reviews[name], {"Content-Type": "application/json"})
         response = connection.getresponse()
         expect(f"answer to {name}", (response.status, response.read() == answers[name]), (200, True))
-    # An iterator has no length: the body goes in chunks.
+    # An iterator has no length, so http.client sends the body in chunks.
     connection.request("POST", "/mutate", iter([review[:100], review[100:]]), encode_chunked=True,
                        headers={"Transfer-Encoding": "chunked"})
     expect("answer", connection.getresponse().read(), answer)
@@ -67,13 +68,13 @@ def pipelined(names):
 
 
 def pipelined_close():
-    """What follows a request that closes the connection is not answered, and does not cut the answer."""
+    """Requests after one with Connection: close are not answered, and do not cut off its answer."""
     for _ in range(10):
         with server.connect() as client:
             client.send(post(review, "Connection: close") + post(reviews["dry-run"]) * 50)
             status, fields, body = client.response()
             expect("answer", (status, fields["Connection"], body), (200, "close", answer))
-            client.is_closed()
+            client.expect_closed()
 
 
 def chunks(body, *sizes):
@@ -111,8 +112,8 @@ def curl_expects_continue():
     expect("interim response", result.stderr.count(b"< HTTP/1.1 100 Continue"), 1)
     body, _, seconds = result.stdout.rpartition(b"\n")
     expect("answer", body + b"\n" == answers["1MB"], True)
-    # curl waits a second for the interim response, and then sends on its own.
-    expect("it came before curl gave up waiting", float(seconds) < 1, True)
+    # curl waits for the interim response for a second, and then sends the body.
+    expect("the interim response came before curl stopped waiting", float(seconds) < 1, True)
 
 
 def closes(request, status=200, body=answer):
@@ -120,34 +121,35 @@ def closes(request, status=200, body=answer):
         client.send(request)
         got, fields, data = client.response()
         expect("answer", (got, fields.get("Connection"), data), (status, "close", body))
-        client.is_closed()
+        client.expect_closed()
 
 
 def head(path, status, length):
     with server.connect() as client:
         got, fields, _ = client.get(path, "HEAD")
         expect("answer", (got, fields["Content-Length"]), (status, length))
-        # Had a body followed, the next response would not be one.
+        # If a body had followed, the next response would be invalid.
         client.review()
 
 
-check("a thousand reviews over one connection, in one process", kept_alive)
-check("Python's http.client keeps its connection, 8 MiB and chunks included", python_http_client)
+check("one process answers a thousand reviews over one connection", kept_alive)
+check("Python's http.client keeps its connection, also with 8 MiB and with chunks", python_http_client)
 check("curl keeps its connection", curl_keeps_alive)
 check("320 pipelined requests are answered in order", lambda: pipelined(captured * 20))
-check("pipelined requests of 1 MB", lambda: pipelined(["1MB", "job-pod", "1MB", "1MB", "dry-run"]))
+check("pipelined requests of 1 MB are answered in order",
+      lambda: pipelined(["1MB", "job-pod", "1MB", "1MB", "dry-run"]))
 check("pipelined requests after Connection: close are not answered", pipelined_close)
-check("bodies in chunks, with extensions and trailers", in_chunks)
-check("Expect: 100-continue", lambda: expects_continue("job-pod"))
-check("Expect: 100-continue, 8 MiB", lambda: expects_continue("8MiB"))
-check("curl waits for 100 Continue, and gets it", curl_expects_continue)
-check("Connection: close is answered so, and done", lambda: closes(post(review, "Connection: close")))
-check("Connection: Keep-Alive, close", lambda: closes(post(review, "Connection: Keep-Alive, CLOSE")))
-check("HTTP/1.0 closes", lambda: closes(post(version="HTTP/1.0")))
-check("HTTP/1.0 with keep-alive closes all the same",
+check("bodies in chunks with extensions and trailers are accepted", in_chunks)
+check("Expect: 100-continue gets an interim response", lambda: expects_continue("job-pod"))
+check("Expect: 100-continue gets an interim response, 8 MiB", lambda: expects_continue("8MiB"))
+check("curl gets the 100 Continue that it waits for", curl_expects_continue)
+check("Connection: close closes the connection after the answer", lambda: closes(post(review, "Connection: close")))
+check("Connection: Keep-Alive, close closes, too", lambda: closes(post(review, "Connection: Keep-Alive, CLOSE")))
+check("HTTP/1.0 closes the connection", lambda: closes(post(version="HTTP/1.0")))
+check("HTTP/1.0 with keep-alive closes the connection, too",
       lambda: closes(post(review, "Connection: keep-alive", version="HTTP/1.0")))
-check("HEAD /healthz: the length, and no body", lambda: head("/healthz", 200, "3"))
-check("HEAD /mutate is a 405 without a body", lambda: head("/mutate", 405, "46"))
+check("HEAD /healthz gets the length and no body", lambda: head("/healthz", 200, "3"))
+check("HEAD /mutate gets a 405 without a body", lambda: head("/mutate", 405, "46"))
 
 
 def probes():
@@ -161,11 +163,11 @@ def no_metrics():
         expect("status", client.get("/metrics")[0], 404)
 
 
-check("probes are answered on the webhook's port", probes)
-check("/metrics is not on the webhook's port", no_metrics)
+check("the webhook's port answers probes", probes)
+check("the webhook's port has no /metrics", no_metrics)
 
 
-# Requests that are well formed and cannot be served: the connection goes on.
+# Valid requests that cannot be served. The connection goes on.
 def refused(status, request, reason):
     with server.connect() as client:
         client.send(request)
@@ -178,9 +180,9 @@ def refused(status, request, reason):
 
 get = "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 for status, name, request, reason in [
-    (400, "no JSON", post(b"hello"), "^body:1:1: "),
+    (400, "a body that is not JSON", post(b"hello"), "^body:1:1: "),
     (400, "an empty body", post(b""), "^body:1:1: "),
-    (400, "JSON that is no review", post(b"{}"), "^body:1:1: not an AdmissionReview"),
+    (400, "JSON that is not a review", post(b"{}"), "^body:1:1: not an AdmissionReview"),
     (404, "another path", (get % "/other").encode(), "no such path"),
     (404, "the root", (get % "/").encode(), "no such path"),
     (405, "GET /mutate", (get % "/mutate").encode(), "expected POST"),
@@ -192,30 +194,30 @@ for status, name, request, reason in [
     check(f"{status}: {name}; the connection goes on", lambda: refused(status, request, reason))
 
 
-# Requests after which nothing can be trusted: the answer arrives, and the connection ends.
+# Requests after which the next one cannot be found. The answer arrives, and the connection ends.
 def fatal(status, request, reason, body=b""):
     for _ in range(5):
         with server.connect() as client:
             try:
                 client.send(request + body)
             except OSError:
-                pass  # What matters is that the answer can be read.
+                pass  # The answer must be readable all the same.
             got, fields, data = client.response()
             expect("answer", (got, fields["Connection"]), (status, "close"))
             if not re.search(reason, json.loads(data)["error"]):
                 raise AssertionError(data)
-            client.is_closed()
+            client.expect_closed()
 
 
 lengthy = post().replace(f"Content-Length: {len(review)}".encode(), b"Content-Length: 8388609")
 for status, name, request, reason, body in [
-    (400, "no HTTP", b"\x00\x01\x02\r\n\r\n", "", b""),
+    (400, "bytes that are not HTTP", b"\x00\x01\x02\r\n\r\n", "", b""),
     (400, "two lengths", post(review, "Content-Length: 1"), "Content-Length", b""),
     (400, "length and chunks", post(review, "Transfer-Encoding: chunked"), "", b""),
     (411, "no length", b"POST /mutate HTTP/1.1\r\nHost: localhost\r\n\r\n", "", b""),
     (413, "a length over 8 MiB", lengthy, "8388608|8 MiB|large", b""),
     (413, "a length over 8 MiB, and the body", lengthy, "8388608|8 MiB|large", bytes(8 << 20)),
-    (413, "chunks over 8 MiB together", CHUNKED, "8388608|8 MiB|large", (b"300000\r\n%s\r\n" % bytes(0x300000)) * 3),
+    (413, "chunks that exceed 8 MiB together", CHUNKED, "8388608|8 MiB|large", (b"300000\r\n%s\r\n" % bytes(0x300000)) * 3),
     (417, "another expectation", post(review, "Expect: a-miracle"), "", b""),
     (431, "a head over 16 KiB", post(review, "X: " + "y" * 16384), "", b""),
     (501, "another coding", CHUNKED.replace(b"chunked", b"gzip, chunked"), "", b""),
@@ -236,11 +238,11 @@ def large_body(size, status):
 
 
 check("200: a body of exactly 8 MiB", lambda: large_body(8 << 20, 200))
-check("413: one byte more", lambda: large_body((8 << 20) + 1, 413))
+check("413: a body of 8 MiB and one byte", lambda: large_body((8 << 20) + 1, 413))
 
 
 def byte_by_byte():
-    """Each byte a TLS record and a packet of its own."""
+    """Each byte is its own TLS record and packet."""
     with server.connect() as client:
         for byte in post():
             client.send(bytes([byte]))
@@ -248,10 +250,10 @@ def byte_by_byte():
         client.review()
 
 
-check("a request byte by byte", byte_by_byte)
+check("a request that arrives byte by byte is answered", byte_by_byte)
 
-# Deadlines. Clients that drip are as late as those that are silent.
-hasty = Server("--header-timeout", 1, "--idle-timeout", 2, "--handshake-timeout", 1)
+# Deadlines. They hold for clients that send slowly as for silent ones.
+hasty = PiswServe("--header-timeout", 1, "--idle-timeout", 2, "--handshake-timeout", 1)
 
 
 def late(first, drip, reason):
@@ -269,9 +271,9 @@ whole = post()
 cut = whole.index(b"\r\n\r\n") + 4
 for name, first, drip, reason in [
     ("half a head", whole[:20], b"", "the request head did not arrive in time"),
-    ("a head that drips", whole[:1], whole[1:], "the request head did not arrive in time"),
+    ("a head byte by byte", whole[:1], whole[1:], "the request head did not arrive in time"),
     ("half a body", whole[:-100], b"", "the request body did not arrive in time"),
-    ("a body that drips", whole[:cut], whole[cut:], "the request body did not arrive in time"),
+    ("a body byte by byte", whole[:cut], whole[cut:], "the request body did not arrive in time"),
 ]:
     check(f"408: {name}", lambda: late(first, drip, reason))
 
@@ -281,14 +283,14 @@ def late_second():
         client.review()
         client.send(whole[:20])
         expect("answer", client.response()[0], 408)
-        client.is_closed()
+        client.expect_closed()
 
 
-check("408: a second request that breaks off", late_second)
+check("408: half of a second head", late_second)
 
 
 def patient():
-    """Head and body each have their time."""
+    """Head and body each have their own deadline."""
     with hasty.connect() as client:
         client.send(whole[:20])
         time.sleep(0.7)
@@ -302,14 +304,14 @@ def idle():
     with hasty.connect() as client:
         client.review()
         start = time.monotonic()
-        client.is_closed()
+        client.expect_closed()
         seconds = time.monotonic() - start
         if not 1.8 < seconds < 10:
             raise AssertionError(f"after {seconds} s")
 
 
 def never_reads():
-    """A client that takes nothing of its answers is left, and its process ends."""
+    """A client never reads its answers. Its process ends."""
     with hasty.connect() as client:
         process = client.process(hasty)
         try:
@@ -321,7 +323,7 @@ def never_reads():
 
 
 def half_closed():
-    """A client that ends its direction after the request, without close_notify, is answered."""
+    """A client that half-closes after the request, without close_notify, is answered."""
     with server.connect() as client:
         client.send(post())
         socket.socket.shutdown(client.tls, socket.SHUT_WR)
@@ -329,7 +331,7 @@ def half_closed():
 
 
 def breaks_off():
-    """One that ends in the middle of a request is gone: its process too."""
+    """A client half-closes in the middle of a request. Its process ends."""
     with server.connect() as client:
         process = client.process(server)
         client.send(whole[:-1])
@@ -338,14 +340,14 @@ def breaks_off():
 
 
 check("a client within both deadlines is answered", patient)
-check("an idle connection is closed after --idle-timeout, cleanly", idle)
-check("a client that never reads is left", never_reads)
-check("a client that closes its side after the request is answered", half_closed)
-check("a client that breaks off leaves no process", breaks_off)
+check("an idle connection is closed cleanly after --idle-timeout", idle)
+check("the server gives up a client that never reads", never_reads)
+check("a client that half-closes after the request is answered", half_closed)
+check("a client that half-closes in a request leaves no process", breaks_off)
 
 
 def load():
-    """wrk with 8 connections: every answer is a 200."""
+    """wrk gets only 200s over 8 connections."""
     (work / "post.lua").write_text(
         f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
         f'local file = io.open("{work}/reviews/job-pod.json", "rb")\nwrk.body = file:read("*a")\n')
@@ -357,13 +359,15 @@ def load():
     requests = int(re.search(r"(\d+) requests in", text)[1])
     expect("a number of requests", requests > 100, True)
     served = server.metrics()['pisw_reviews_total{result="patched"}'] - before
-    # Those that wrk did not wait for at its end are served too.
+    # The server also answers requests that wrk abandons at its end.
     if not requests <= served <= requests + 8:
         raise AssertionError(f"wrk counts {requests}, the server {served}")
 
 
-check("wrk over 8 connections gets nothing but 200", load)
+check("wrk gets only 200s over 8 connections", load)
 for each in (server, hasty):
-    check("the server ends with status 0, no process of it died of a signal", lambda: (
-        expect("signals", [r for r in each.records() if "signal" in r["message"]], []), each.stop()))
+    def ends():
+        expect("signals", [record for record in each.records() if "signal" in record["message"]], [])
+        each.stop()
+    check("the exit status is 0, and no process died of a signal", ends)
 finish()

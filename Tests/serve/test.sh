@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# pisw-serve from outside: its options, TLS and HTTP to real clients, what its processes hold, metrics, logs,
-# reloading, draining and overload. Each table is a Python program beside this file.
+# pisw-serve from outside: options, TLS and HTTP with real clients, what its processes hold, metrics, log, reload, drain and
+# overload. Each table is a Python program beside this file.
 # shellcheck source=Tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 here=$top/Tests/serve
@@ -13,19 +13,19 @@ need promtool prometheus
 need testssl testssl.sh
 need setpriv util-linux
 build_static
-# Copies, so that nobody's build changes them under the tests.
+# Copies, so that a build cannot change them during the tests.
 cp "$pisw_mutate" "$top/.build/static/release/pisw-serve" "$work"
 pisw_mutate=$work/pisw-mutate
-# No setting of whoever runs the tests may reach the programs.
+# The settings of whoever runs the tests must not reach the programs.
 unset PISW_CONFIG REGISTRY_URL PROXY_URL LOGLEVEL GATEWAY_INTERFACE SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF
-export PISW_SERVE=$work/pisw-serve WORK=$work PYTHONDONTWRITEBYTECODE=1
+export PISW_SERVE=$work/pisw-serve WORK=$work
 
 # shellcheck source=Tests/serve/certificates.sh
 source "$here/certificates.sh"
 check "certificates are made" make_certificates
 make_reviews
 
-# Two tables at a time: most of them wait.
+# Two tables run at the same time, because most of them wait.
 in_turn() {
   local table
   for table; do
@@ -47,7 +47,7 @@ wait "${lane_pids[@]}"
 for lane in "${lanes[@]}"; do
   for table in $lane; do
     cat "$work/$table.out"
-    count_table "$table" "$(cat "$work/$table.status" 2>/dev/null)" rows "$work/$table.out"
+    count_table "$table" "$(cat "$work/$table.status" 2>/dev/null)" "$work/$table.out"
   done
 done
 

@@ -1,24 +1,26 @@
-# TLS as real clients find it: who is served, who is refused and with which alert, and what a connection never offers.
+# TLS with real clients: which are served, which are refused with which alert, and what the server never offers.
 
 import json
 import socket
 import ssl
 import subprocess
 
-from server import PATIENCE, Server, answers, check, context, expect, finish, post, run, work
+from harness.checks import PATIENCE, check, expect, finish
+from harness.processes import run
+from common import PiswServe, answers, post, tls_context, work
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
-servers = {kind: Server(certificate=kind) for kind in ("ec", "rsa")}
+servers = {kind: PiswServe(certificate=kind) for kind in ("ec", "rsa")}
 ec = servers["ec"]
 
-# testssl.sh takes a quarter of a minute, most of which it waits: it runs beside the rest.
+# testssl.sh runs in the background, because it mostly waits, for 15 seconds.
 scan = subprocess.Popen(
     ["testssl", "--quiet", "--color", "0", "--warnings", "off", "-p", "-U", "--ip", "127.0.0.1", "--jsonfile",
      f"{work}/testssl.json", f"localhost:{servers['rsa'].port}"],
     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-# curl and openssl trust the root alone: they see a chain.
+# curl and openssl trust only the root CA, so the server must send the chain.
 def curl(server, version, name, *options):
     result = run("curl", "-s", "--cacert", work / "root.pem", f"--tlsv1.{version}", "--tls-max", f"1.{version}",
                  *options, "-H", "Content-Type: application/json", "--data-binary", f"@{work}/reviews/{name}.json",
@@ -30,7 +32,7 @@ def curl(server, version, name, *options):
 for kind, server in servers.items():
     for version in (2, 3):
         check(f"curl, TLS 1.{version}, {kind} key", lambda: curl(server, version, "job-pod"))
-check("curl by the name and address of a Service, as the API server calls", lambda: curl(
+check("curl is served under a Service's name, as the API server calls it", lambda: curl(
     ec, 3, "1MB", "--connect-to", f"localhost:{ec.port}:127.0.0.1:{ec.port}", "--resolve",
     f"pisw.kube-system.svc:{ec.port}:127.0.0.1"))
 
@@ -53,7 +55,7 @@ def negotiates(server, version, cipher, *options):
     includes(text, f"Cipher is {cipher}", "Verify return code: 0 (ok)", "Compression: NONE", "HTTP/1.1 200 OK")
 
 
-# What the server takes of what a client offers, though the client would take another first.
+# The server's choice among the client's ciphers, although the client prefers another one.
 for kind, server in servers.items():
     name = {"ec": "ECDSA", "rsa": "RSA"}[kind]
     check(f"openssl, TLS 1.3, {kind} key: AES-128-GCM, whatever the client prefers", lambda: negotiates(
@@ -65,7 +67,7 @@ for kind, server in servers.items():
               lambda: negotiates(server, 2, cipher, "-cipher", f"ECDHE-{name}-AES128-SHA:{cipher}"))
 
 
-# Refusals, each by the alert that says why.
+# Refused handshakes, with the alert that gives the reason.
 def refused(alert, *options, server=ec):
     status, text = s_client(server, *options)
     expect("exit status", status, 1)
@@ -86,7 +88,7 @@ for alert, name, options in [
     check(f"refused: {name}", lambda: refused(alert, *options))
 for name, options in [("CBC suites", ["-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA256:ECDHE-RSA-AES256-SHA384"]),
                       ("key exchange by RSA", ["-tls1_2", "-cipher", "AES128-GCM-SHA256:AES256-GCM-SHA384"])]:
-    check(f"refused: {name}, with an rsa key", lambda: refused(40, *options, server=servers["rsa"]))
+    check(f"refused: {name}, with an RSA key", lambda: refused(40, *options, server=servers["rsa"]))
 
 
 def chooses(offered, chosen):
@@ -97,7 +99,7 @@ def chooses(offered, chosen):
 
 check("ALPN with h2 and http/1.1: http/1.1", lambda: chooses(("h2", "http/1.1"), "http/1.1"))
 check("ALPN with http/1.1: http/1.1", lambda: chooses(("http/1.1",), "http/1.1"))
-check("no ALPN: none, and served", lambda: chooses((), None))
+check("a client without ALPN is served", lambda: chooses((), None))
 
 
 def plain_http():
@@ -108,25 +110,25 @@ def plain_http():
 
 
 def plain_post():
-    """A body that is under way does not reset the connection before the answer is read."""
+    """A body that is still arriving does not reset the connection before the answer is read."""
     for _ in range(10):
         result = run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Expect:", "--data-binary",
                      f"@{work}/reviews/1MB.json", f"http://127.0.0.1:{ec.port}/mutate")
         expect("status", (result.returncode, result.stdout), (0, b"400"))
 
 
-check("HTTP without TLS is a 400 that says so", plain_http)
-check("HTTP without TLS, a POST of 1 MB: the 400 arrives", plain_post)
+check("HTTP without TLS gets a 400 that says so", plain_http)
+check("a POST of 1 MB without TLS gets the 400, too", plain_post)
 
 
 def renegotiation():
-    """s_client takes a line `R` for the order to renegotiate; the server answers with the alert no_renegotiation."""
+    """On a line `R`, s_client renegotiates. The server answers with the alert no_renegotiation."""
     status, text = s_client(ec, "-tls1_2", "-no_ign_eof", feed=b"R\n")
     includes(text, "RENEGOTIATING", "no renegotiation")
 
 
 def compression():
-    """A client that offers DEFLATE before none, in a hello of our own: OpenSSL's has no compression to offer."""
+    """Sends a handwritten ClientHello that offers DEFLATE first, because OpenSSL cannot offer compression."""
     extensions = bytes.fromhex("000a000400020017" "000b00020100" "000d00080006040308040401")
     hello = (b"\x03\x03" + bytes(32) + b"\x00" + b"\x00\x02\xc0\x2b" + b"\x02\x01\x00"
              + len(extensions).to_bytes(2, "big") + extensions)
@@ -145,7 +147,7 @@ def compression():
 
 
 def no_resumption(version):
-    tls = context(version=version)
+    tls = tls_context(version=version)
 
     def session(previous=None):
         plain = socket.create_connection(("127.0.0.1", ec.port), timeout=PATIENCE)
@@ -163,13 +165,13 @@ def no_resumption(version):
 
 
 check("renegotiation is refused", renegotiation)
-check("compression is not taken", compression)
-check("no session is resumed, TLS 1.2", lambda: no_resumption(TLS12))
-check("no session is resumed, TLS 1.3", lambda: no_resumption(TLS13))
+check("compression is not used", compression)
+check("TLS 1.2 sessions are not resumed", lambda: no_resumption(TLS12))
+check("TLS 1.3 sessions are not resumed", lambda: no_resumption(TLS13))
 
 
-# Certificates of clients.
-guarded = Server("--client-ca", work / "clients.pem")
+# Client certificates.
+guarded = PiswServe("--client-ca", work / "clients.pem")
 
 
 def accepted(version):
@@ -178,7 +180,7 @@ def accepted(version):
 
 
 def demanded(version, client, *alerts):
-    """The alert arrives, though the client (as any with TLS 1.3) has sent its request by then."""
+    """The alert arrives, although with TLS 1.3 the client has sent its request by then."""
     for _ in range(10):
         try:
             with guarded.connect(version=version, client=client) as connection:
@@ -198,22 +200,22 @@ def names_authorities():
 
 
 for version, name in [(TLS12, "TLS 1.2"), (TLS13, "TLS 1.3")]:
-    check(f"--client-ca, {name}: a client that it vouches for is served", lambda: accepted(version))
+    check(f"--client-ca, {name}: a client with a certificate of the CA is served", lambda: accepted(version))
     check(f"--client-ca, {name}: a client without a certificate is refused", lambda: demanded(
         version, None, "CERTIFICATE_REQUIRED" if version == TLS13 else "HANDSHAKE_FAILURE"))
-    for client, what, alert in [("stranger", "another authority's client", "UNKNOWN_CA"),
-                                ("servant", "a certificate for servers", "UNSUPPORTED_CERTIFICATE"),
-                                ("former", "an expired client", "CERTIFICATE_EXPIRED")]:
+    for client, what, alert in [("stranger", "a client with a certificate of another CA", "UNKNOWN_CA"),
+                                ("servant", "a client with a server certificate", "UNSUPPORTED_CERTIFICATE"),
+                                ("former", "a client with an expired certificate", "CERTIFICATE_EXPIRED")]:
         check(f"--client-ca, {name}: {what} is refused", lambda: demanded(version, client, alert))
-check("--client-ca tells clients whom it takes certificates of", names_authorities)
-check("without --client-ca no certificate is asked for",
+check("--client-ca: the handshake names the accepted CAs", names_authorities)
+check("without --client-ca the server requests no certificate",
       lambda: includes(s_client(ec)[1], "No client certificate CA names sent", "HTTP/1.1 200 OK"))
 
 
 def handshake_in_pieces():
-    """A handshake that arrives byte by byte, and the request in one record with every byte a packet of its own."""
+    """The handshake arrives byte by byte, and the request is one record whose bytes are single packets."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    tls = tls_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
     with socket.create_connection(("127.0.0.1", ec.port), timeout=PATIENCE) as plain:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -240,15 +242,15 @@ def handshake_in_pieces():
 
 
 def clean_end():
-    """A response that ends the connection is followed by close_notify, and no reset."""
+    """After a response with Connection: close, the server sends close_notify, and no reset."""
     for _ in range(20):
         with ec.connect() as client:
             client.review("job-pod", "Connection: close")
-            client.is_closed()
+            client.expect_closed()
 
 
-check("a client that sends every byte alone", handshake_in_pieces)
-check("a connection ends with close_notify", clean_end)
+check("a handshake that arrives byte by byte succeeds", handshake_in_pieces)
+check("the server ends a connection with close_notify", clean_end)
 
 
 def scanned():
@@ -264,7 +266,7 @@ def scanned():
     expect("faults", [f for f in findings.values() if f["severity"] in ("LOW", "MEDIUM", "HIGH", "CRITICAL")], [])
 
 
-check("testssl.sh finds no fault of the protocol", scanned)
+check("testssl.sh finds no weakness", scanned)
 for server in [*servers.values(), guarded]:
-    check("the server ends with status 0", server.stop)
+    check("the exit status is 0", server.stop)
 finish()

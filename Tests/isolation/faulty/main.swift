@@ -1,7 +1,6 @@
-// faulty-serve CERTIFICATE KEY ISOLATION REVIEWS SANDBOX SAMPLE: the accept loop of pisw-serve around a review
-// function that does what the request asks for, all of it bad: the body is a JSON string, `MISDEED`, or
-// `MISDEED@PID` where it has a victim. A body that names no misdeed is answered with itself. SAMPLE is the
-// body that the server rehearses with.
+// faulty-serve CERTIFICATE KEY ISOLATION REVIEWS SANDBOX SAMPLE: the accept loop of pisw-serve with a review function that
+// does what the request says. The body is a JSON string: `MISDEED`, or `MISDEED@PID` for a misdeed with a victim. A body that
+// names no misdeed is echoed. The server rehearses with the body SAMPLE.
 
 import Glibc
 import HTTP1

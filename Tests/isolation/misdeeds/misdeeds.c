@@ -46,7 +46,7 @@ int is_open(int descriptor) {
   return read(descriptor, &nothing, 0) >= 0 || errno != EBADF || write(descriptor, &nothing, 0) >= 0 || errno != EBADF;
 }
 
-// Endings and crashes.
+// Exits and crashes.
 static void null(int victim) { *(volatile int *)(intptr_t)(victim & 0) = 1; }
 static void divide(int victim) {
   volatile int zero = victim & 0;
@@ -58,7 +58,7 @@ static void library_exit(int victim) { exit(victim & 0); }
 static void quiet_exit(int victim) { leave(victim & 0); }
 static void exit_3(int victim) { leave(3 | (victim & 0)); }
 
-// Too much.
+// Too much memory, time or output.
 static void forever(int victim) { (void)victim, loop(); }
 static void allocate(int victim) {
   for (size_t size = 1 << 20;; ) {
@@ -123,7 +123,7 @@ static void threaded(int victim) {
   pthread_create(&other, NULL, thread, NULL);
 }
 static void kill_victim(int victim) { kill(victim, SIGKILL); }
-// With no signal at all: where nothing holds it back, this test must not end the machine.
+// With signal 0, so that the machine survives where nothing prevents the call.
 static void kill_everyone(int victim) { kill(-1 | (victim & 0), 0); }
 static void kill_thread(int victim) { syscall(SYS_tgkill, victim, victim, SIGKILL); }
 static void trace(int victim) { ptrace(PTRACE_ATTACH, victim, NULL, NULL); }
@@ -144,7 +144,7 @@ static void remove_file(int victim) { unlink("/tmp/pisw-is-not-there"), (void)vi
 static void open_socket(int victim) { socket(AF_INET, SOCK_STREAM | (victim & 0), 0); }
 static void duplicate(int victim) { dup2(1, 7 | (victim & 0)); }
 
-// Its own bounds.
+// Its own limits.
 static void raise_limits(int victim) {
   struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
   setrlimit(RLIMIT_AS, &all);
