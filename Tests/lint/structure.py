@@ -29,7 +29,7 @@ IMPORTS = {
     "YAML": "",
     "Version": "",
     "Help": "",
-    "Policy": "ImageReference JSON YAML",
+    "Policy": "ImageReference JSON",
     "Admission": "JSON Policy",
     "Configuration": "JSON Policy System YAML",
     "TLS": "System",
@@ -59,8 +59,6 @@ OUTSIDE = {
     "ArgumentParser": ["Help", "pisw", "pisw-serve"],
 }
 
-# Functions that the next change of their module shortens.
-LATER = {"readSettings"}
 
 IMPORT = re.compile(r"^(?:@\w+(?:\(\w+\))?\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?import\s+"
                     r"(?:(?:class|enum|func|let|protocol|struct|typealias|var)\s+)?(\w+)")
@@ -126,7 +124,7 @@ def check_functions():
             count += 1
             length = last + 1 - start
             excused = f"{name} has more than {FUNCTION_LINES} lines, because" in comment.replace("`", "")
-            if length > FUNCTION_LINES and not excused and name not in LATER:
+            if length > FUNCTION_LINES and not excused:
                 yield f"{path}:{start + 1}: {name} has {length} lines; expected at most {FUNCTION_LINES}"
     if count < 300:
         yield f"only {count} functions found: this program does not understand the sources"
