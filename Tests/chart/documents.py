@@ -40,6 +40,10 @@ def command_works(words):
     known = action in ("install", "upgrade") and (name, chart) == ("pisw", "chart")
     wrong = [] if known else [f"an unexpected command: {words}"]
     values, namespace = {}, "default"
+    if "--reuse-values" in rest:
+        rest.remove("--reuse-values")
+        # Those of the README's installation.
+        values = {"registryUrl": "proxy.example.com", "image": {"repository": "registry.example.com/pisw"}}
     while rest:
         option, value, *rest = rest
         if option == "--namespace":
