@@ -40,15 +40,21 @@ free_port() {
 
 # serve_both MODE: starts floor and pisw-serve in a mode.
 serve_both() {
-  local isolation=request mode=$1 confined=(/usr/bin/python3 Tests/harness/confined.py all)
-  [ "$1" != connection ] || isolation=connection
-  [ "$1" != request ] || mode=confined
+  local mode=$1 options=() confined=(/usr/bin/python3 Tests/harness/confined.py all)
+  case $mode in
+    request) mode=confined ;;
+    unconfined)
+      mode=request
+      options=(--sandbox off)
+      ;;
+    connection) options=(--isolation connection) ;;
+  esac
   floor_port=$(free_port)
   "${confined[@]}" "$scratch/floor" "$mode" "$floor_port" "$scratch/cert.pem" "$scratch/key.pem" &
   servers+=($!)
   pisw_port=$(free_port)
-  "${confined[@]}" "$scratch/pisw-serve" --config Tests/bench/config.yaml --tls-cert "$scratch/cert.pem" --tls-key "$scratch/key.pem" \
-    --listen "127.0.0.1:$pisw_port" --admin-listen off --isolation "$isolation" 2>"$scratch/log" &
+  "${confined[@]}" "$scratch/pisw-serve" --config Tests/bench/config.yaml --tls-cert "$scratch/cert.pem" \
+    --tls-key "$scratch/key.pem" --listen "127.0.0.1:$pisw_port" --admin-listen off "${options[@]}" 2>"$scratch/log" &
   pisw=$!
   servers+=("$pisw")
   sleep 1
@@ -69,13 +75,17 @@ median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 echo "reviews per second, 4 connections, 2.8 KB review (medians of $rounds rounds of $seconds s, in turns)"
 echo "                                    floor   pisw-serve   ratio   p99 floor   p99 pisw-serve"
-for mode in request connection close; do
+for mode in request unconfined connection close; do
   script=kept
-  name="kept alive, isolation $mode"
-  if [ "$mode" = close ]; then
-    script=close
-    name="a new connection for each"
-  fi
+  case $mode in
+    request) name="kept alive, isolation request" ;;
+    unconfined) name="... with --sandbox off" ;;
+    connection) name="kept alive, isolation connection" ;;
+    close)
+      script=close
+      name="a new connection for each"
+      ;;
+  esac
   serve_both "$mode"
   for ((round = 0; round < rounds; round++)); do
     floor=$(load "$floor_port" "$script")
